@@ -14,8 +14,8 @@ pub(super) fn value(text: &[u8]) -> Option<f64> {
     exact(text).or_else(|| any(text))
 }
 
-/// The quick way, for what nearly all values are: at most 15 digits, perhaps with a point among them. A whole number
-/// below 2^53 divided by a power of ten up to 10^22 is rounded once, so the result is the nearest double (Clinger).
+/// The quick way, for what nearly all values are: 16 digits, or 15 with a point among them. Whole numbers of 15 digits
+/// are below 2^53, and such a one divided by a power of ten up to 10^22 is rounded once: the nearest double (Clinger).
 #[inline]
 fn exact(text: &[u8]) -> Option<f64> {
     let (negative, digits) = match text {
@@ -36,7 +36,7 @@ fn exact(text: &[u8]) -> Option<f64> {
             _ => return None,
         }
     }
-    if count == 0 || count > 15 {
+    if count == 0 {
         return None;
     }
     let value = whole as f64 / TENS[point.unwrap_or(0)];
