@@ -161,7 +161,21 @@ step_prometheus2() {
 
 step_alertmanager() {
     first_that_runs "$cache/alertmanager" prometheus-alertmanager . usr/bin/prometheus-alertmanager "${newest[@]}"
-    echo "ALERTMANAGER=$cache/alertmanager/usr/bin/prometheus-alertmanager"
+    local tree=$cache/alertmanager
+    # Debian's Alertmanager reads its templates from /usr/share, wherever it was unpacked: so it is
+    # started in a mount namespace where that folder has them, and the system is left as it is.
+    cat >"$tree/run.new" <<SCRIPT
+#!/bin/sh
+program=$tree/usr/bin/prometheus-alertmanager
+[ -e /usr/share/prometheus/alertmanager/default.tmpl ] && exec "\$program" "\$@"
+user=; [ "\$(id -u)" = 0 ] || user=-Ur
+exec unshare \$user -m sh -c 'mount -t overlay tests -o "lowerdir=\$1:/usr/share" /usr/share && shift && exec "\$@"' \
+    sh "$tree/usr/share" "\$program" "\$@"
+SCRIPT
+    chmod +x "$tree/run.new"
+    "$tree/run.new" --version >&2
+    mv "$tree/run.new" "$tree/run"
+    echo "ALERTMANAGER=$tree/run"
     echo "AMTOOL=$cache/alertmanager/usr/bin/amtool"
 }
 

@@ -1,1 +1,11 @@
-//! To be written.
+//! Taffrail's agent: it collects metrics and logs of this machine, keeps them until they are delivered, and shows them.
+//!
+//! Data flows left to right: exporters and sources, then stages, then the logs with cursors, then outputs. `pipeline`
+//! alone creates the parts and owns the order in which they start, reload and stop.
+
+pub mod component;
+pub mod config;
+pub mod logs;
+pub mod page;
+pub mod sources;
+pub mod status;

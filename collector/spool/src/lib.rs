@@ -1,1 +1,5 @@
-//! To be written.
+//! The log with named cursors.
+
+/// Tells a source how its bytes ended.
+#[derive(Debug)]
+pub struct Ticket;

@@ -12,27 +12,15 @@ fn keeps_its_data_over_a_restart(version: Version, starts_with: &str) {
     assert_eq!(up[0].label("job"), "prometheus");
     prometheus.wait_for("up == 1", SOON).unwrap();
     let info = prometheus.wait_for("prometheus_build_info", SOON).unwrap();
-    assert!(
-        info[0].label("version").starts_with(starts_with),
-        "{info:?}"
-    );
+    assert!(info[0].label("version").starts_with(starts_with), "{info:?}");
 
     let port = prometheus.port();
     prometheus.stop().unwrap();
     assert!(Client::new(port).get("/-/ready").is_err(), "it is stopped");
     prometheus.restart().unwrap();
     assert_eq!(prometheus.port(), port);
-    assert!(
-        prometheus
-            .query("count_over_time(up[1m]) > 0")
-            .unwrap()
-            .len()
-            == 1
-    );
-    assert!(
-        prometheus.query("up{").is_err(),
-        "a bad expression is an error"
-    );
+    assert!(prometheus.query("count_over_time(up[1m]) > 0").unwrap().len() == 1);
+    assert!(prometheus.query("up{").is_err(), "a bad expression is an error");
 }
 
 #[test]
@@ -53,12 +41,8 @@ fn alertmanager_starts_without_alerts() {
 
 #[test]
 fn node_exporter_serves_its_metrics() {
-    let exporter =
-        NodeExporter::start(&["--collector.disable-defaults", "--collector.loadavg"]).unwrap();
+    let exporter = NodeExporter::start(&["--collector.disable-defaults", "--collector.loadavg"]).unwrap();
     let page = exporter.metrics().unwrap();
     assert!(page.contains("\nnode_load1 "), "{page}");
-    assert!(
-        !page.contains("node_cpu_seconds_total"),
-        "only what was asked for"
-    );
+    assert!(!page.contains("node_cpu_seconds_total"), "only what was asked for");
 }

@@ -54,14 +54,8 @@ impl Alertmanager {
         ]);
         let mut process = Process::start("Alertmanager", &mut command, &dir.path().join("log"))?;
         let client = Client::new(port);
-        process.wait_ready(Duration::from_secs(30), || {
-            client.get_ok("/-/ready").map(drop)
-        })?;
-        Ok(Self {
-            port,
-            _process: process,
-            _dir: dir,
-        })
+        process.wait_ready(Duration::from_secs(30), || client.get_ok("/-/ready").map(drop))?;
+        Ok(Self { port, _process: process, _dir: dir })
     }
 
     /// The port it listens on.

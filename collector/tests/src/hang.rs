@@ -1,6 +1,6 @@
 //! A mount whose every call hangs, as a dead NFS server's does.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -28,9 +28,7 @@ impl HangingMount {
         let at = dir.path().join("mnt");
         std::fs::create_dir(&at)?;
         let mut command = Command::new(tool("PYTHON")?);
-        command
-            .arg(repo_root().join("collector/tests/hangfs.py"))
-            .arg(&at);
+        command.arg(repo_root().join("collector/tests/hangfs.py")).arg(&at);
         let log = dir.path().join("log");
         let mut process = Process::start("hangfs", &mut command, &log)?;
         process.wait_ready(Duration::from_secs(10), || {
@@ -43,7 +41,7 @@ impl HangingMount {
     }
 
     /// The mount point. Any call on it, `statfs` too, waits until this value is dropped.
-    pub fn path(&self) -> std::path::PathBuf {
+    pub fn path(&self) -> PathBuf {
         self.dir.path().join("mnt")
     }
 }

@@ -42,10 +42,7 @@ impl Response {
 impl Client {
     /// For a port of 127.0.0.1, with 5 s for each read and write.
     pub fn new(port: u16) -> Self {
-        Self {
-            address: SocketAddr::from(([127, 0, 0, 1], port)),
-            timeout: Duration::from_secs(5),
-        }
+        Self { address: SocketAddr::from(([127, 0, 0, 1], port)), timeout: Duration::from_secs(5) }
     }
 
     /// `GET path`.
@@ -80,22 +77,13 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::get`].
-    pub fn send(
-        &self,
-        method: &str,
-        path: &str,
-        headers: &[(&str, &str)],
-        body: &[u8],
-    ) -> Result<Response> {
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Result<Response> {
         let stream = TcpStream::connect_timeout(&self.address, self.timeout)
             .with_context(|| format!("cannot connect to {}", self.address))?;
         stream.set_read_timeout(Some(self.timeout))?;
         stream.set_write_timeout(Some(self.timeout))?;
         let mut head = format!("{method} {path} HTTP/1.1\r\nconnection: close\r\n");
-        if !headers
-            .iter()
-            .any(|(name, _)| name.eq_ignore_ascii_case("host"))
-        {
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
             head.push_str(&format!("host: {}\r\n", self.address));
         }
         for (name, value) in headers {
@@ -117,23 +105,12 @@ fn read_response(reader: &mut impl BufRead) -> Result<Response> {
         .and_then(|code| code.parse().ok())
         .with_context(|| format!("not an HTTP status line: {line:?}"))?;
     let headers = read_headers(reader)?;
-    let body = if status == 204 || status == 304 {
-        Vec::new()
-    } else {
-        read_body(reader, &headers, true)?
-    };
-    Ok(Response {
-        status,
-        headers,
-        body,
-    })
+    let body = if status == 204 || status == 304 { Vec::new() } else { read_body(reader, &headers, true)? };
+    Ok(Response { status, headers, body })
 }
 
 pub(crate) fn header<'h>(headers: &'h [(String, String)], name: &str) -> Option<&'h str> {
-    headers
-        .iter()
-        .find(|(key, _)| key == name)
-        .map(|(_, value)| value.as_str())
+    headers.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// One line without its end; empty at the end of the stream.
@@ -151,9 +128,7 @@ pub(crate) fn read_headers(reader: &mut impl BufRead) -> Result<Vec<(String, Str
         if line.is_empty() {
             return Ok(headers);
         }
-        let (name, value) = line
-            .split_once(':')
-            .with_context(|| format!("not a header: {line:?}"))?;
+        let (name, value) = line.split_once(':').with_context(|| format!("not a header: {line:?}"))?;
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
 }
@@ -169,8 +144,8 @@ pub(crate) fn read_body(
         loop {
             let line = read_line(reader)?;
             let size = line.split(';').next().unwrap_or_default().trim();
-            let size = u64::from_str_radix(size, 16)
-                .with_context(|| format!("not a chunk's size: {line:?}"))?;
+            let size =
+                u64::from_str_radix(size, 16).with_context(|| format!("not a chunk's size: {line:?}"))?;
             read_exactly(reader, size, &mut body)?;
             read_line(reader)?;
             if size == 0 {
@@ -212,7 +187,8 @@ mod tests {
         let response = parse("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\nhi").unwrap();
         assert_eq!((response.status, response.text()), (200, "hi".to_owned()));
         assert_eq!(response.header("x-a"), Some("b"));
-        let chunked = "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x\r\nd\r\n0\r\n\r\n";
+        let chunked =
+            "HTTP/1.1 500 No\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1;x\r\nd\r\n0\r\n\r\n";
         assert_eq!(parse(chunked).unwrap().text(), "abcd");
         assert_eq!(parse("HTTP/1.0 200 OK\r\n\r\nall").unwrap().text(), "all");
         assert!(parse("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhi").is_err());

@@ -11,10 +11,7 @@
     clippy::disallowed_methods,
     reason = "the harness starts other programs and waits for them in real time"
 )]
-#![allow(
-    clippy::print_stderr,
-    reason = "logs of a failed test are for the terminal"
-)]
+#![allow(clippy::print_stderr, reason = "logs of a failed test are for the terminal")]
 
 mod alertmanager;
 mod hang;

@@ -56,11 +56,7 @@ impl LokiDouble {
         let store = Arc::new(Mutex::new(Store::new(limits)));
         let (answers, kept) = (Arc::clone(&script), Arc::clone(&store));
         let server = Server::start(address, move |request| route(&request, &answers, &kept))?;
-        Ok(Self {
-            server,
-            script,
-            store,
-        })
+        Ok(Self { server, script, store })
     }
 
     /// The port it listens on.
@@ -147,12 +143,10 @@ fn route(request: &Request, script: &Script, store: &Mutex<Store>) -> Answer {
 
 fn push(request: &Request, store: &Mutex<Store>) -> Answer {
     let tenant = request.header("x-scope-orgid").unwrap_or("fake");
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_nanos() as i64);
+    let now =
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_nanos() as i64);
     let mut store = lock(store);
-    let taken =
-        read(request, store.limits.request).and_then(|pushed| store.push(tenant, pushed, now));
+    let taken = read(request, store.limits.request).and_then(|pushed| store.push(tenant, pushed, now));
     match taken {
         Ok(()) => Answer::status(204),
         Err(Refusal { status, text }) => Answer::text(status, &format!("{text}\n")),
@@ -161,32 +155,23 @@ fn push(request: &Request, store: &Mutex<Store>) -> Answer {
 
 /// Everything before the entries themselves: media type, size, snappy, protobuf.
 fn read(request: &Request, limit: usize) -> Result<PushRequest, Refusal> {
-    if request
-        .header("x-scope-orgid")
-        .is_some_and(|tenant| !valid_tenant(tenant))
-    {
+    if request.header("x-scope-orgid").is_some_and(|tenant| !valid_tenant(tenant)) {
         return Err(Refusal::bad("tenant ID contains unsupported character"));
     }
     match request.header("content-type") {
         Some(kind) if kind.split(';').next() == Some("application/x-protobuf") => {}
         Some(kind) => {
-            return Err(Refusal::bad(format!(
-                "the double reads application/x-protobuf only, not {kind:?}"
-            )));
+            return Err(Refusal::bad(format!("the double reads application/x-protobuf only, not {kind:?}")));
         }
         None => return Err(Refusal::bad("mime: no media type")),
     }
     match request.header("content-encoding") {
         None | Some("snappy") => {}
         Some(other) => {
-            return Err(Refusal::bad(format!(
-                "Content-Encoding {other:?} not supported"
-            )));
+            return Err(Refusal::bad(format!("Content-Encoding {other:?} not supported")));
         }
     }
-    let size = snap::raw::decompress_len(&request.body)
-        .unwrap_or(0)
-        .max(request.body.len());
+    let size = snap::raw::decompress_len(&request.body).unwrap_or(0).max(request.body.len());
     if size > limit {
         return Err(Refusal {
             status: 413,
@@ -198,10 +183,7 @@ fn read(request: &Request, limit: usize) -> Result<PushRequest, Refusal> {
 
 fn valid_tenant(tenant: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!-_.*'()".contains(&b);
-    !tenant.is_empty()
-        && tenant.len() <= 150
-        && !matches!(tenant, "." | "..")
-        && tenant.bytes().all(allowed)
+    !tenant.is_empty() && tenant.len() <= 150 && !matches!(tenant, "." | "..") && tenant.bytes().all(allowed)
 }
 
 #[cfg(test)]

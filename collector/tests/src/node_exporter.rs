@@ -28,17 +28,11 @@ impl NodeExporter {
         let dir = TempDir::with_prefix("taffrail-node-exporter-")?;
         let port = free_port()?;
         let mut command = Command::new(tool("NODE_EXPORTER")?);
-        command
-            .arg(format!("--web.listen-address=127.0.0.1:{port}"))
-            .args(args);
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}")).args(args);
         let mut process = Process::start("node_exporter", &mut command, &dir.path().join("log"))?;
         let client = Client::new(port);
         process.wait_ready(Duration::from_secs(30), || client.get_ok("/").map(drop))?;
-        Ok(Self {
-            port,
-            process,
-            _dir: dir,
-        })
+        Ok(Self { port, process, _dir: dir })
     }
 
     /// The port it listens on.

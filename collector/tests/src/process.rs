@@ -38,12 +38,7 @@ impl Process {
             .stderr(file)
             .spawn()
             .with_context(|| format!("cannot start {name} ({:?})", command.get_program()))?;
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            log: log.to_path_buf(),
-            ended: None,
-        })
+        Ok(Self { name: name.to_owned(), child, log: log.to_path_buf(), ended: None })
     }
 
     /// The process id.
@@ -56,8 +51,8 @@ impl Process {
     /// # Errors
     /// When the log cannot be read.
     pub fn log(&self) -> Result<String> {
-        let bytes = std::fs::read(&self.log)
-            .with_context(|| format!("cannot read {}", self.log.display()))?;
+        let bytes =
+            std::fs::read(&self.log).with_context(|| format!("cannot read {}", self.log.display()))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
@@ -117,20 +112,13 @@ impl Process {
     ///
     /// # Errors
     /// When it ended, or was not ready after `timeout`; with the end of its log.
-    pub fn wait_ready(
-        &mut self,
-        timeout: Duration,
-        mut ready: impl FnMut() -> Result<()>,
-    ) -> Result<()> {
+    pub fn wait_ready(&mut self, timeout: Duration, mut ready: impl FnMut() -> Result<()>) -> Result<()> {
         let name = self.name.clone();
         let waited = wait_for(&format!("{name} to be ready"), timeout, || {
             if self.running() {
                 return ready().map(Ok);
             }
-            Ok(Err(anyhow::anyhow!(
-                "{name} ended at once: {:?}",
-                self.ended
-            )))
+            Ok(Err(anyhow::anyhow!("{name} ended at once: {:?}", self.ended)))
         });
         waited
             .and_then(|ended_or_ready| ended_or_ready)
@@ -172,10 +160,7 @@ pub(crate) fn output<S: AsRef<OsStr>>(
         .output()
         .with_context(|| format!("cannot start {}", program.display()))?;
     let text = [out.stdout, out.stderr].concat();
-    Ok((
-        out.status.code(),
-        String::from_utf8_lossy(&text).into_owned(),
-    ))
+    Ok((out.status.code(), String::from_utf8_lossy(&text).into_owned()))
 }
 
 fn append(log: &Path) -> Result<File> {
@@ -192,12 +177,9 @@ mod tests {
 
     fn shell(script: &str) -> (tempfile::TempDir, Process) {
         let dir = tempfile::tempdir().unwrap();
-        let process = Process::start(
-            "a script",
-            Command::new("sh").args(["-c", script]),
-            &dir.path().join("log"),
-        )
-        .unwrap();
+        let process =
+            Process::start("a script", Command::new("sh").args(["-c", script]), &dir.path().join("log"))
+                .unwrap();
         (dir, process)
     }
 
@@ -212,9 +194,7 @@ mod tests {
     #[test]
     fn a_program_that_ends_at_once_is_told_with_its_log() {
         let (_dir, mut process) = shell("echo no such thing; exit 3");
-        let err = process
-            .wait_ready(Duration::from_secs(10), || bail!("not yet"))
-            .unwrap_err();
+        let err = process.wait_ready(Duration::from_secs(10), || bail!("not yet")).unwrap_err();
         let text = format!("{err:#}");
         assert!(text.contains("no such thing"), "{text}");
         assert!(text.contains("ended at once"), "{text}");
@@ -222,8 +202,7 @@ mod tests {
 
     #[test]
     fn terminates_and_gives_the_exit_code() {
-        let (_dir, mut process) =
-            shell("trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done");
+        let (_dir, mut process) = shell("trap 'exit 7' TERM; echo ready; while :; do sleep 0.01; done");
         wait_for("the trap", Duration::from_secs(10), || {
             if process.log()?.contains("ready") {
                 return Ok(());
@@ -233,9 +212,6 @@ mod tests {
         .unwrap();
         let status = process.terminate(Duration::from_secs(10)).unwrap();
         assert_eq!(status.code(), Some(7));
-        assert!(
-            process.signal(Signal::TERM).is_err(),
-            "never by a stale pid"
-        );
+        assert!(process.signal(Signal::TERM).is_err(), "never by a stale pid");
     }
 }

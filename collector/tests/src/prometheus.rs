@@ -87,9 +87,7 @@ impl Prometheus {
         let dir = TempDir::with_prefix("taffrail-prometheus-")?;
         let port = free_port()?;
         let path = dir.path().display().to_string();
-        let config = config
-            .replace("PORT", &port.to_string())
-            .replace("DIR", &path);
+        let config = config.replace("PORT", &port.to_string()).replace("DIR", &path);
         fs::write(dir.path().join("prometheus.yml"), config)?;
         let mut args = vec![
             format!("--config.file={path}/prometheus.yml"),
@@ -99,13 +97,7 @@ impl Prometheus {
             "--web.enable-lifecycle".to_owned(),
         ];
         args.extend(extra_args.iter().map(|arg| (*arg).to_owned()));
-        let mut server = Self {
-            binary,
-            args,
-            port,
-            process: None,
-            dir,
-        };
+        let mut server = Self { binary, args, port, process: None, dir };
         server.restart()?;
         Ok(server)
     }
@@ -146,9 +138,7 @@ impl Prometheus {
         let mut command = Command::new(&self.binary);
         let mut process = Process::start("Prometheus", command.args(&self.args), &log)?;
         let client = self.client();
-        process.wait_ready(Duration::from_secs(30), || {
-            client.get_ok("/-/ready").map(drop)
-        })?;
+        process.wait_ready(Duration::from_secs(30), || client.get_ok("/-/ready").map(drop))?;
         self.process = Some(process);
         Ok(())
     }
@@ -158,10 +148,7 @@ impl Prometheus {
     /// # Errors
     /// When it has not been started.
     pub fn log(&self) -> Result<String> {
-        self.process
-            .as_ref()
-            .context("Prometheus is stopped")?
-            .log()
+        self.process.as_ref().context("Prometheus is stopped")?.log()
     }
 
     /// For requests of one's own.
@@ -182,10 +169,7 @@ impl Prometheus {
     /// # Errors
     /// As [`Prometheus::query`].
     pub fn query_range(&self, expr: &str, from: f64, to: f64, step: f64) -> Result<Vec<Series>> {
-        self.ask(&format!(
-            "/api/v1/query_range?query={}&start={from}&end={to}&step={step}",
-            escape(expr)
-        ))
+        self.ask(&format!("/api/v1/query_range?query={}&start={from}&end={to}&step={step}", escape(expr)))
     }
 
     /// Waits until a query gives at least one series.
@@ -204,16 +188,15 @@ impl Prometheus {
 
     fn ask(&self, path: &str) -> Result<Vec<Series>> {
         let answer: Value = serde_json::from_slice(&self.client().get_ok(path)?.body)?;
-        let result = answer["data"]["result"]
-            .as_array()
-            .with_context(|| format!("not a list of series: {answer}"))?;
+        let result =
+            answer["data"]["result"].as_array().with_context(|| format!("not a list of series: {answer}"))?;
         result.iter().map(series).collect()
     }
 }
 
 fn series(value: &Value) -> Result<Series> {
-    let labels = serde_json::from_value(value["metric"].clone())
-        .with_context(|| format!("not a series: {value}"))?;
+    let labels =
+        serde_json::from_value(value["metric"].clone()).with_context(|| format!("not a series: {value}"))?;
     let points = match &value["values"] {
         Value::Array(points) => points.iter().map(point).collect::<Result<_>>()?,
         _ => vec![point(&value["value"])?],
@@ -224,17 +207,14 @@ fn series(value: &Value) -> Result<Series> {
 fn point(value: &Value) -> Result<(f64, f64)> {
     let time = value[0].as_f64();
     let number = value[1].as_str().and_then(|text| text.parse().ok());
-    time.zip(number)
-        .with_context(|| format!("not a point: {value}"))
+    time.zip(number).with_context(|| format!("not a point: {value}"))
 }
 
 /// An expression as part of a URL.
 fn escape(text: &str) -> String {
     text.bytes()
         .map(|b| match b {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                char::from(b).to_string()
-            }
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => char::from(b).to_string(),
             b => format!("%{b:02X}"),
         })
         .collect()

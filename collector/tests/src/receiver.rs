@@ -66,21 +66,11 @@ impl Receiver {
                 Answer::Usual => Answer::status(204),
                 other => other,
             };
-            let accepted = matches!(
-                answer,
-                Answer::Http {
-                    status: 200..300,
-                    ..
-                }
-            );
+            let accepted = matches!(answer, Answer::Http { status: 200..300, .. });
             lock(&log).push(Received { request, accepted });
             answer
         })?;
-        Ok(Self {
-            server,
-            script,
-            received,
-        })
+        Ok(Self { server, script, received })
     }
 
     /// The port it listens on.
@@ -161,20 +151,12 @@ mod tests {
         let receiver = Receiver::start().unwrap();
         let sent = WriteRequest {
             timeseries: vec![TimeSeries {
-                labels: vec![Label {
-                    name: "__name__".into(),
-                    value: "up".into(),
-                }],
-                samples: vec![Sample {
-                    value: 1.0,
-                    timestamp: 5,
-                }],
+                labels: vec![Label { name: "__name__".into(), value: "up".into() }],
+                samples: vec![Sample { value: 1.0, timestamp: 5 }],
             }],
             metadata: Vec::new(),
         };
-        let body = snap::raw::Encoder::new()
-            .compress_vec(&sent.encode_to_vec())
-            .unwrap();
+        let body = snap::raw::Encoder::new().compress_vec(&sent.encode_to_vec()).unwrap();
         let client = Client::new(receiver.port());
         client.post("/api/v1/write", &[], &body).unwrap();
         client.post("/api/v1/write", &[], b"\xff\xff").unwrap();

@@ -65,11 +65,7 @@ impl Answer {
 
     /// A status with a text.
     pub fn text(status: u16, body: &str) -> Self {
-        Self::Http {
-            status,
-            headers: Vec::new(),
-            body: body.as_bytes().to_vec(),
-        }
+        Self::Http { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
     }
 
     /// 429 with `Retry-After` in seconds.
@@ -96,10 +92,7 @@ pub(crate) struct Script {
 
 impl Script {
     pub(crate) fn new() -> Self {
-        Self {
-            next: Mutex::default(),
-            always: Mutex::new(Answer::Usual),
-        }
+        Self { next: Mutex::default(), always: Mutex::new(Answer::Usual) }
     }
 
     pub(crate) fn then(&self, answers: impl IntoIterator<Item = Answer>) {
@@ -139,8 +132,7 @@ impl Server {
         address: &str,
         handler: impl Fn(Request) -> Answer + Send + Sync + 'static,
     ) -> Result<Self> {
-        let listener =
-            TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
+        let listener = TcpListener::bind(address).with_context(|| format!("cannot listen on {address}"))?;
         let port = listener.local_addr()?.port();
         let stop = Arc::new(AtomicBool::new(false));
         let open = Arc::new(Mutex::new(Vec::new()));
@@ -158,12 +150,7 @@ impl Server {
                 thread::spawn(move || serve(&stream, &*handler, &stop));
             }
         });
-        Ok(Self {
-            port,
-            stop,
-            open,
-            accepting: Some(accepting),
-        })
+        Ok(Self { port, stop, open, accepting: Some(accepting) })
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -200,10 +187,7 @@ fn serve(stream: &TcpStream, handler: &Handler, stop: &AtomicBool) {
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-fn read_request(
-    reader: &mut BufReader<&TcpStream>,
-    mut stream: &TcpStream,
-) -> Result<Option<Request>> {
+fn read_request(reader: &mut BufReader<&TcpStream>, mut stream: &TcpStream) -> Result<Option<Request>> {
     let line = http::read_line(reader)?;
     let mut words = line.split(' ');
     let (Some(method), Some(path)) = (words.next(), words.next()) else {
@@ -226,11 +210,7 @@ fn read_request(
 /// Writes the answer; false when the connection ends with it.
 fn answer(mut stream: &TcpStream, answer: Answer, stop: &AtomicBool) -> bool {
     match answer {
-        Answer::Http {
-            status,
-            headers,
-            body,
-        } => {
+        Answer::Http { status, headers, body } => {
             let mut head = format!("HTTP/1.1 {status} {}\r\n", reason(status));
             for (name, value) in &headers {
                 head.push_str(&format!("{name}: {value}\r\n"));

@@ -43,11 +43,7 @@ impl Taffrail {
     /// When the folder cannot be made.
     pub fn prepare(config: &str) -> Result<Self> {
         let dir = TempDir::with_prefix("taffrail-run-")?;
-        let taffrail = Self {
-            port: free_port()?,
-            process: None,
-            dir,
-        };
+        let taffrail = Self { port: free_port()?, process: None, dir };
         taffrail.configure(config)?;
         Ok(taffrail)
     }
@@ -77,8 +73,7 @@ impl Taffrail {
     /// When it ends before, or takes longer; with its log.
     pub fn wait_ready(&mut self, timeout: Duration) -> Result<()> {
         let client = self.client();
-        self.process()?
-            .wait_ready(timeout, || client.get_ok("/-/ready").map(drop))
+        self.process()?.wait_ready(timeout, || client.get_ok("/-/ready").map(drop))
     }
 
     /// Writes another config where the running one was read from; it is not reloaded by that.
@@ -197,10 +192,8 @@ fn build() -> Result<PathBuf> {
     }
     // target/<profile>/deps/<test binary>
     let test = env::current_exe()?;
-    let profile = test
-        .ancestors()
-        .nth(2)
-        .with_context(|| format!("{} is not in a target folder", test.display()))?;
+    let profile =
+        test.ancestors().nth(2).with_context(|| format!("{} is not in a target folder", test.display()))?;
     let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command
         .args(["build", "--quiet", "--locked", "-p", "taffrail-collector"])

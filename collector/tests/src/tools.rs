@@ -28,21 +28,14 @@ pub fn tool(name: &str) -> Result<PathBuf> {
         None => from_env_file(&cache().join("env.sh"), name)?,
     };
     if !path.exists() {
-        bail!(
-            "{name} is {}, which does not exist; run collector/tests/setup.sh",
-            path.display()
-        );
+        bail!("{name} is {}, which does not exist; run collector/tests/setup.sh", path.display());
     }
     Ok(path)
 }
 
 fn from_env_file(file: &Path, name: &str) -> Result<PathBuf> {
-    let text = fs::read_to_string(file).with_context(|| {
-        format!(
-            "cannot read {}; run collector/tests/setup.sh first",
-            file.display()
-        )
-    })?;
+    let text = fs::read_to_string(file)
+        .with_context(|| format!("cannot read {}; run collector/tests/setup.sh first", file.display()))?;
     let start = format!("export {name}='");
     text.lines()
         .find_map(|line| line.strip_prefix(&start)?.strip_suffix('\''))

@@ -18,11 +18,7 @@ pub fn free_port() -> Result<u16> {
 ///
 /// # Errors
 /// After `timeout`, naming `what` and the last error of the probe.
-pub fn wait_for<T>(
-    what: &str,
-    timeout: Duration,
-    mut probe: impl FnMut() -> Result<T>,
-) -> Result<T> {
+pub fn wait_for<T>(what: &str, timeout: Duration, mut probe: impl FnMut() -> Result<T>) -> Result<T> {
     let start = Instant::now();
     loop {
         match probe() {

@@ -125,8 +125,6 @@ pub struct Timestamp {
 /// # Errors
 /// When either layer is malformed; the text says which.
 pub(crate) fn decode<M: Message + Default>(body: &[u8]) -> Result<M> {
-    let raw = snap::raw::Decoder::new()
-        .decompress_vec(body)
-        .context("snappy")?;
+    let raw = snap::raw::Decoder::new().decompress_vec(body).context("snappy")?;
     M::decode(raw.as_slice()).context("protobuf")
 }

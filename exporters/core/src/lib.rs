@@ -1,1 +1,29 @@
-//! To be written.
+//! The currency of Taffrail's exporters.
+//!
+//! A metric is declared once with [`metrics!`]; a [`Subject`] writes samples of declared metrics to an [`Out`]; one run
+//! of a subject yields a [`Collected`]: new series, samples, and series that are gone. Everything that leaves the
+//! process, as a pull page or as remote write, is made from these.
+
+pub mod clock;
+pub mod file;
+pub mod golden;
+pub mod label;
+pub mod metric;
+pub mod note;
+pub mod out;
+pub mod sample;
+pub mod subject;
+pub mod text;
+pub mod worker;
+
+pub use clock::Clock;
+pub use metric::{Family, Keyed, Kind, Metric};
+pub use note::Note;
+pub use out::Out;
+pub use sample::{Collected, FamilyInfo, Sample, SeriesDef, SeriesRef, Value};
+pub use subject::{Collect, CollectError, Exporter, Run, Subject};
+
+metrics! {
+    /// Whether the job's last collection ran (1) or not (0).
+    pub UP: Gauge = "up" [];
+}

@@ -1,1 +1,5 @@
-//! To be written.
+//! Host metrics, named as node_exporter names them.
+
+/// Roots, subjects and filters.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct HostConfig {}

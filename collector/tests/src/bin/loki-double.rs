@@ -20,10 +20,7 @@ fn main() -> Result<()> {
 
 fn serve(address: &str) -> Result<()> {
     let loki = LokiDouble::listen(address, Limits::default())?;
-    println!(
-        "a double of Loki listens on {address}, port {}",
-        loki.port()
-    );
+    println!("a double of Loki listens on {address}, port {}", loki.port());
     loop {
         std::thread::park();
     }

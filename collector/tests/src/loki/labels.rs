@@ -6,11 +6,8 @@ use std::collections::BTreeMap;
 ///
 /// # Errors
 /// What is wrong and at which byte, in the words of Loki's parser as far as they are known to clients.
-pub fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
-    let mut parser = Parser {
-        text,
-        rest: text.trim(),
-    };
+pub(super) fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
+    let mut parser = Parser { text, rest: text.trim() };
     let mut labels = BTreeMap::new();
     parser.expect('{')?;
     while !parser.accept('}') {
@@ -18,9 +15,7 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
         parser.expect('=')?;
         let value = parser.string()?;
         if labels.insert(name.clone(), value).is_some() {
-            return Err(format!(
-                "stream '{text}' has duplicate label name: '{name}'"
-            ));
+            return Err(format!("stream '{text}' has duplicate label name: '{name}'"));
         }
         if !parser.accept(',') {
             parser.expect('}')?;
@@ -35,11 +30,8 @@ pub fn parse(text: &str) -> Result<BTreeMap<String, String>, String> {
 }
 
 /// The text as Loki repeats it in its messages: sorted by name, one form of quoting.
-pub fn render(labels: &BTreeMap<String, String>) -> String {
-    let pairs: Vec<String> = labels
-        .iter()
-        .map(|(name, value)| format!("{name}={}", quote(value)))
-        .collect();
+pub(super) fn render(labels: &BTreeMap<String, String>) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={}", quote(value))).collect();
     format!("{{{}}}", pairs.join(", "))
 }
 
@@ -93,10 +85,7 @@ impl Parser<'_> {
     }
 
     fn name(&mut self) -> Result<String, String> {
-        let end = self
-            .rest
-            .find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .unwrap_or(self.rest.len());
+        let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(self.rest.len());
         let name = &self.rest[..end];
         if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
             return Err(self.unexpected("a label name"));
@@ -187,10 +176,7 @@ mod tests {
             (r#"{a="b"}"#, r#"{a="b"}"#),
             (r#"{ b = "2" , a="1",}"#, r#"{a="1", b="2"}"#),
             (r#"{a="", b="c"}"#, r#"{b="c"}"#),
-            (
-                r#"{a="q\" \\ \n \u00e9 \x41 \101 é"}"#,
-                r#"{a="q\" \\ \n é A A é"}"#,
-            ),
+            (r#"{a="q\" \\ \n \u00e9 \x41 \101 é"}"#, r#"{a="q\" \\ \n é A A é"}"#),
             ("{}", "{}"),
         ] {
             let labels = parse(text).unwrap_or_else(|err| panic!("{text}: {err}"));

@@ -65,14 +65,8 @@ impl Default for Limits {
             ahead: Duration::from_secs(600),
             streams: 5000,
             request: 100 << 20,
-            tenant_rate: Rate {
-                per_second: 4 * MB,
-                burst: 6 * MB,
-            },
-            stream_rate: Rate {
-                per_second: 3 * MB,
-                burst: 15 * MB,
-            },
+            tenant_rate: Rate { per_second: 4 * MB, burst: 6 * MB },
+            stream_rate: Rate { per_second: 3 * MB, burst: 15 * MB },
             whole_stream: false,
             last_stream_tells: true,
             named_entries: 10,
@@ -83,15 +77,8 @@ impl Default for Limits {
 impl Limits {
     /// As by default, but with no bound on bytes a second: for tests of volume.
     pub fn unmetered() -> Self {
-        let rate = Rate {
-            per_second: u64::MAX / 2,
-            burst: u64::MAX / 2,
-        };
-        Self {
-            tenant_rate: rate,
-            stream_rate: rate,
-            ..Self::default()
-        }
+        let rate = Rate { per_second: u64::MAX / 2, burst: u64::MAX / 2 };
+        Self { tenant_rate: rate, stream_rate: rate, ..Self::default() }
     }
 }
 
@@ -104,17 +91,11 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn bad(text: impl Into<String>) -> Self {
-        Self {
-            status: 400,
-            text: text.into(),
-        }
+        Self { status: 400, text: text.into() }
     }
 
     pub(crate) fn too_many(text: impl Into<String>) -> Self {
-        Self {
-            status: 429,
-            text: text.into(),
-        }
+        Self { status: 429, text: text.into() }
     }
 }
 
@@ -147,20 +128,9 @@ fn civil(seconds: i64) -> (i64, i64, i64, i64, i64, i64) {
     let day = day - (365 * year + year / 4 - year / 100);
     let month = (5 * day + 2) / 153;
     let day = day - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 {
-        (month + 3, 0)
-    } else {
-        (month - 9, 1)
-    };
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
     let year = year + era * 400 + carry;
-    (
-        year,
-        month,
-        day,
-        second / 3600,
-        second / 60 % 60,
-        second % 60,
-    )
+    (year, month, day, second / 3600, second / 60 % 60, second % 60)
 }
 
 /// `2022-08-03T15:25:57Z`, as in Loki's bounds.
@@ -199,14 +169,8 @@ mod tests {
         assert_eq!(rfc3339(1_659_540_357_000_000_000), "2022-08-03T15:25:57Z");
         assert_eq!(rfc3339(951_782_400_000_000_000), "2000-02-29T00:00:00Z");
         assert_eq!(rfc3339(-1), "1969-12-31T23:59:59Z");
-        assert_eq!(
-            go_time(1_659_443_557_500_000_000),
-            "2022-08-02 12:32:37.5 +0000 UTC"
-        );
-        assert_eq!(
-            go_time(1_659_443_557_000_000_000),
-            "2022-08-02 12:32:37 +0000 UTC"
-        );
+        assert_eq!(go_time(1_659_443_557_500_000_000), "2022-08-02 12:32:37.5 +0000 UTC");
+        assert_eq!(go_time(1_659_443_557_000_000_000), "2022-08-02 12:32:37 +0000 UTC");
         assert_eq!(bytes(3 << 20), "3MB");
         assert_eq!(bytes(1536), "1.5KB");
         assert_eq!(bytes(100), "100B");

@@ -58,20 +58,11 @@ type Checked = (BTreeMap<String, String>, Vec<StoredEntry>);
 
 impl Store {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self {
-            limits,
-            tenants: BTreeMap::new(),
-            equal: 0,
-        }
+        Self { limits, tenants: BTreeMap::new(), equal: 0 }
     }
 
     /// Takes what may be taken; a refusal does not mean that nothing was.
-    pub(crate) fn push(
-        &mut self,
-        tenant: &str,
-        request: PushRequest,
-        now: i64,
-    ) -> Result<(), Refusal> {
+    pub(crate) fn push(&mut self, tenant: &str, request: PushRequest, now: i64) -> Result<(), Refusal> {
         if request.streams.is_empty() {
             return Err(Refusal {
                 status: 422,
@@ -115,11 +106,7 @@ impl Store {
     fn ingest(&mut self, name: &str, checked: Vec<Checked>, now: i64) -> Result<(), Refusal> {
         let tenant = self.tenants.entry(name.to_owned()).or_default();
         let lines: usize = checked.iter().map(|(_, entries)| entries.len()).sum();
-        let size: u64 = checked
-            .iter()
-            .flat_map(|(_, entries)| entries)
-            .map(size)
-            .sum();
+        let size: u64 = checked.iter().flat_map(|(_, entries)| entries).map(size).sum();
         if !tenant.bucket.take(self.limits.tenant_rate, size, now) {
             return Err(Refusal::too_many(format!(
                 "Ingestion rate limit exceeded for user {name} (limit: {} bytes/sec) while attempting to ingest '{lines}' lines totaling '{size}' bytes, reduce log volume or contact your Loki administrator to see if the limit can be increased",
@@ -142,11 +129,7 @@ impl Store {
                 first.clone_from(&last);
             }
         }
-        if self.limits.last_stream_tells {
-            last
-        } else {
-            first
-        }
+        if self.limits.last_stream_tells { last } else { first }
     }
 
     /// All streams of all tenants.
@@ -186,9 +169,7 @@ fn check_labels(
             return Err(format!("stream '{text}' has label name too long: '{name}'"));
         }
         if value.len() > limits.label_value {
-            return Err(format!(
-                "stream '{text}' has label value too long: '{value}'"
-            ));
+            return Err(format!("stream '{text}' has label value too long: '{value}'"));
         }
     }
     Ok(())
@@ -212,10 +193,7 @@ fn check_entry(
         ));
     }
     if ns > now + nanos(limits.ahead) {
-        return Err(format!(
-            "entry for stream '{stream}' has timestamp too new: {}",
-            rfc3339(ns)
-        ));
+        return Err(format!("entry for stream '{stream}' has timestamp too new: {}", rfc3339(ns)));
     }
     if entry.line.len() > limits.line {
         return Err(format!(
@@ -225,11 +203,7 @@ fn check_entry(
         ));
     }
     let pairs = entry.metadata.len();
-    let size = entry
-        .metadata
-        .iter()
-        .map(|l| l.name.len() + l.value.len())
-        .sum::<usize>();
+    let size = entry.metadata.iter().map(|l| l.name.len() + l.value.len()).sum::<usize>();
     if size > limits.metadata {
         return Err(format!(
             "stream '{stream}' has structured metadata too large: '{size}' bytes, limit: '{}' bytes. Please see `limits_config.max_structured_metadata_size` or contact your Loki administrator to increase it.",
@@ -242,15 +216,8 @@ fn check_entry(
             limits.metadata_pairs
         ));
     }
-    let metadata = entry
-        .metadata
-        .into_iter()
-        .map(|Label { name, value }| (name, value));
-    Ok(StoredEntry {
-        ns,
-        line: entry.line,
-        metadata: metadata.collect(),
-    })
+    let metadata = entry.metadata.into_iter().map(|Label { name, value }| (name, value));
+    Ok(StoredEntry { ns, line: entry.line, metadata: metadata.collect() })
 }
 
 impl Stream {
@@ -288,9 +255,7 @@ impl Stream {
                 refused.push((entry.ns, 429, over(&entry)));
                 continue;
             }
-            let oldest = self
-                .newest
-                .map_or(i64::MIN, |newest| newest - nanos(limits.behind));
+            let oldest = self.newest.map_or(i64::MIN, |newest| newest - nanos(limits.behind));
             if entry.ns < oldest {
                 let reason = format!(
                     "entry too far behind, entry timestamp is: {}, oldest acceptable timestamp is: {}",
@@ -320,10 +285,7 @@ fn refusal(
 ) -> Refusal {
     let mut text = String::new();
     for (ns, _, reason) in refused.iter().take(limits.named_entries) {
-        text.push_str(&format!(
-            "entry with timestamp {} ignored, reason: '{reason}',\n",
-            go_time(*ns)
-        ));
+        text.push_str(&format!("entry with timestamp {} ignored, reason: '{reason}',\n", go_time(*ns)));
     }
     text.push_str(&format!(
         "user '{tenant}', total ignored: {} out of {total} for stream: {stream}",
@@ -335,11 +297,7 @@ fn refusal(
 
 /// Bytes of an entry as Loki counts them against rates.
 fn size(entry: &StoredEntry) -> u64 {
-    let metadata: usize = entry
-        .metadata
-        .iter()
-        .map(|(name, value)| name.len() + value.len())
-        .sum();
+    let metadata: usize = entry.metadata.iter().map(|(name, value)| name.len() + value.len()).sum();
     (entry.line.len() + metadata) as u64
 }
 
@@ -359,9 +317,7 @@ impl Bucket {
     fn take(&mut self, rate: Rate, count: u64, now: i64) -> bool {
         let passed = u128::try_from(now - self.at).unwrap_or(0);
         let refilled = passed * u128::from(rate.per_second) / 1_000_000_000;
-        self.used = self
-            .used
-            .saturating_sub(u64::try_from(refilled).unwrap_or(u64::MAX));
+        self.used = self.used.saturating_sub(u64::try_from(refilled).unwrap_or(u64::MAX));
         self.at = now;
         if self.used.saturating_add(count) > rate.burst {
             return false;

@@ -15,20 +15,14 @@ fn now() -> i64 {
 
 fn entry(ns: i64, line: &str) -> LogEntry {
     LogEntry {
-        timestamp: Some(Timestamp {
-            seconds: ns.div_euclid(SECOND),
-            nanos: ns.rem_euclid(SECOND) as i32,
-        }),
+        timestamp: Some(Timestamp { seconds: ns.div_euclid(SECOND), nanos: ns.rem_euclid(SECOND) as i32 }),
         line: line.into(),
         metadata: Vec::new(),
     }
 }
 
 fn stream(labels: &str, entries: Vec<LogEntry>) -> LogStream {
-    LogStream {
-        labels: labels.into(),
-        entries,
-    }
+    LogStream { labels: labels.into(), entries }
 }
 
 fn send(loki: &LokiDouble, streams: Vec<LogStream>) -> Response {
@@ -55,14 +49,8 @@ fn takes_a_push_and_shows_it() {
     let loki = LokiDouble::start().unwrap();
     let at = now();
     let mut with_metadata = entry(at, "hello");
-    with_metadata.metadata = vec![Label {
-        name: "trace_id".into(),
-        value: "7".into(),
-    }];
-    let pushed = stream(
-        r#"{job="a", host="h"}"#,
-        vec![entry(at + 1, "later"), with_metadata],
-    );
+    with_metadata.metadata = vec![Label { name: "trace_id".into(), value: "7".into() }];
+    let pushed = stream(r#"{job="a", host="h"}"#, vec![entry(at + 1, "later"), with_metadata]);
     assert_eq!(send(&loki, vec![pushed]).status, 204);
     assert_eq!(loki.lines(&[("job", "a")]), ["hello", "later"]);
     assert!(loki.lines(&[("job", "b")]).is_empty());
@@ -79,23 +67,14 @@ fn takes_a_push_and_shows_it() {
 fn refuses_what_is_malformed() {
     let loki = LokiDouble::start().unwrap();
     let client = Client::new(loki.port());
-    let post = |headers: &[(&str, &str)], body: &[u8]| {
-        client.post("/loki/api/v1/push", headers, body).unwrap()
-    };
+    let post =
+        |headers: &[(&str, &str)], body: &[u8]| client.post("/loki/api/v1/push", headers, body).unwrap();
     let protobuf = ("content-type", "application/x-protobuf");
-    refused(
-        &post(&[protobuf], b"\xff\xff\xff\xff\xff\xff"),
-        400,
-        "snappy",
-    );
+    refused(&post(&[protobuf], b"\xff\xff\xff\xff\xff\xff"), 400, "snappy");
     let body = snap::raw::Encoder::new().compress_vec(b"\x0a\xff").unwrap();
     refused(&post(&[protobuf], &body), 400, "protobuf");
     refused(&post(&[], &body), 400, "mime: no media type");
-    refused(
-        &post(&[("content-type", "text/plain")], &body),
-        400,
-        "protobuf only",
-    );
+    refused(&post(&[("content-type", "text/plain")], &body), 400, "protobuf only");
     let gzip = ("content-encoding", "gzip");
     refused(&post(&[protobuf, gzip], &body), 400, "not supported");
     refused(&send(&loki, vec![]), 422, "at least one valid stream");
@@ -115,40 +94,16 @@ fn refuses_labels_and_entries_beyond_the_limits_and_takes_the_rest() {
     };
     let long = "x".repeat(300 << 10);
     for (pushed, text) in [
+        (stream("{}", vec![entry(at, "a")]), "at least one label pair"),
+        (stream(&labels(16), vec![entry(at, "a")]), "has 16 label names; limit 15"),
+        (stream(&format!("{{{}=\"v\"}}", "n".repeat(1025)), vec![entry(at, "a")]), "has label name too long"),
         (
-            stream("{}", vec![entry(at, "a")]),
-            "at least one label pair",
-        ),
-        (
-            stream(&labels(16), vec![entry(at, "a")]),
-            "has 16 label names; limit 15",
-        ),
-        (
-            stream(
-                &format!("{{{}=\"v\"}}", "n".repeat(1025)),
-                vec![entry(at, "a")],
-            ),
-            "has label name too long",
-        ),
-        (
-            stream(
-                &format!("{{a=\"{}\"}}", "v".repeat(2049)),
-                vec![entry(at, "a")],
-            ),
+            stream(&format!("{{a=\"{}\"}}", "v".repeat(2049)), vec![entry(at, "a")]),
             "has label value too long",
         ),
-        (
-            stream("{a=\"b\"}", vec![entry(at, &long)]),
-            "Max entry size '262144' bytes exceeded",
-        ),
-        (
-            stream("{a=\"b\"}", vec![entry(at - 8 * 86_400 * SECOND, "a")]),
-            "has timestamp too old",
-        ),
-        (
-            stream("{a=\"b\"}", vec![entry(at + 3600 * SECOND, "a")]),
-            "has timestamp too new",
-        ),
+        (stream("{a=\"b\"}", vec![entry(at, &long)]), "Max entry size '262144' bytes exceeded"),
+        (stream("{a=\"b\"}", vec![entry(at - 8 * 86_400 * SECOND, "a")]), "has timestamp too old"),
+        (stream("{a=\"b\"}", vec![entry(at + 3600 * SECOND, "a")]), "has timestamp too new"),
     ] {
         let good = stream(r#"{job="good"}"#, vec![entry(at, text)]);
         refused(&send(&loki, vec![pushed, good]), 400, text);
@@ -157,10 +112,7 @@ fn refuses_labels_and_entries_beyond_the_limits_and_takes_the_rest() {
     assert_eq!(loki.streams().len(), 1, "nothing of what was refused");
     // service_name comes on top of the fifteen.
     let with_service = labels(15).replace('}', ",service_name=\"s\"}");
-    assert_eq!(
-        send(&loki, vec![stream(&with_service, vec![entry(at, "a")])]).status,
-        204
-    );
+    assert_eq!(send(&loki, vec![stream(&with_service, vec![entry(at, "a")])]).status, 204);
 }
 
 #[test]
@@ -172,16 +124,8 @@ fn refuses_only_the_entries_too_far_behind() {
     let within = entry(at - 3599 * SECOND, "within");
     let pushed = stream(labels, vec![entry(at, "new"), entry(behind, "old"), within]);
     let response = send(&loki, vec![pushed]);
-    refused(
-        &response,
-        400,
-        "reason: 'entry too far behind, entry timestamp is: ",
-    );
-    refused(
-        &response,
-        400,
-        "user 'fake', total ignored: 1 out of 3 for stream: {job=\"a\"}",
-    );
+    refused(&response, 400, "reason: 'entry too far behind, entry timestamp is: ");
+    refused(&response, 400, "user 'fake', total ignored: 1 out of 3 for stream: {job=\"a\"}");
     assert_eq!(loki.lines(&[]), ["within", "new"]);
     // Another stream has a window of its own.
     let other = stream(r#"{job="b"}"#, vec![entry(behind, "old")]);
@@ -198,24 +142,11 @@ fn tells_of_the_last_stream_only() {
     let loki = LokiDouble::start().unwrap();
     let at = now();
     let push = || {
-        let behind = stream(
-            r#"{job="a"}"#,
-            vec![entry(at, "new"), entry(at - 7200 * SECOND, "old")],
-        );
-        send(
-            &loki,
-            vec![behind, stream(r#"{job="b"}"#, vec![entry(at, "b")])],
-        )
+        let behind = stream(r#"{job="a"}"#, vec![entry(at, "new"), entry(at - 7200 * SECOND, "old")]);
+        send(&loki, vec![behind, stream(r#"{job="b"}"#, vec![entry(at, "b")])])
     };
-    assert_eq!(
-        push().status,
-        204,
-        "Loki forgets the refusal in the first stream"
-    );
-    loki.set_limits(Limits {
-        last_stream_tells: false,
-        ..Limits::default()
-    });
+    assert_eq!(push().status, 204, "Loki forgets the refusal in the first stream");
+    loki.set_limits(Limits { last_stream_tells: false, ..Limits::default() });
     refused(&push(), 400, "total ignored: 1 out of 2");
 }
 
@@ -236,14 +167,8 @@ fn drops_equal_entries_without_a_word() {
 fn limits_rates_and_streams_with_429() {
     let limits = Limits {
         streams: 2,
-        tenant_rate: Rate {
-            per_second: 1,
-            burst: 1000,
-        },
-        stream_rate: Rate {
-            per_second: 1,
-            burst: 100,
-        },
+        tenant_rate: Rate { per_second: 1, burst: 1000 },
+        stream_rate: Rate { per_second: 1, burst: 100 },
         ..Limits::default()
     };
     let loki = LokiDouble::start_with(limits).unwrap();
@@ -251,41 +176,22 @@ fn limits_rates_and_streams_with_429() {
     let line = "x".repeat(60);
     let two = vec![entry(at, &line), entry(at + 1, &line)];
     let response = send(&loki, vec![stream(r#"{job="a"}"#, two)]);
-    refused(
-        &response,
-        429,
-        "Per stream rate limit exceeded (limit: 1B/sec)",
-    );
-    refused(
-        &response,
-        429,
-        "total ignored: 1 out of 2 for stream: {job=\"a\"}",
-    );
+    refused(&response, 429, "Per stream rate limit exceeded (limit: 1B/sec)");
+    refused(&response, 429, "total ignored: 1 out of 2 for stream: {job=\"a\"}");
     assert_eq!(loki.lines(&[]).len(), 1, "the other entry was taken");
 
     let b = stream(r#"{job="b"}"#, vec![entry(at, "b")]);
     let c = stream(r#"{job="c"}"#, vec![entry(at, "c")]);
     let response = send(&loki, vec![b, c]);
-    refused(
-        &response,
-        429,
-        "Maximum active stream limit exceeded when trying to create stream {job=\"c\"}",
-    );
+    refused(&response, 429, "Maximum active stream limit exceeded when trying to create stream {job=\"c\"}");
     assert_eq!(loki.lines(&[("job", "b")]), ["b"]);
 
     let big = stream(r#"{job="b"}"#, vec![entry(at + 1, &"x".repeat(2000))]);
     let response = send(&loki, vec![big]);
-    refused(
-        &response,
-        429,
-        "Ingestion rate limit exceeded for user fake (limit: 1 bytes/sec)",
-    );
+    refused(&response, 429, "Ingestion rate limit exceeded for user fake (limit: 1 bytes/sec)");
     // A tenant of its own has rates of its own.
     let other = stream(r#"{job="c"}"#, vec![entry(at, "c")]);
-    assert_eq!(
-        send_as(&loki, &[("x-scope-orgid", "team-b")], vec![other]).status,
-        204
-    );
+    assert_eq!(send_as(&loki, &[("x-scope-orgid", "team-b")], vec![other]).status, 204);
     let bad = stream(r#"{job="c"}"#, vec![entry(at, "c")]);
     let response = send_as(&loki, &[("x-scope-orgid", "a/b")], vec![bad]);
     refused(&response, 400, "unsupported character");
@@ -304,10 +210,7 @@ fn fails_as_told_and_stores_nothing_then() {
 
 #[test]
 fn refuses_a_request_that_is_too_large() {
-    let limits = Limits {
-        request: 1000,
-        ..Limits::default()
-    };
+    let limits = Limits { request: 1000, ..Limits::default() };
     let loki = LokiDouble::start_with(limits).unwrap();
     let pushed = stream(r#"{job="a"}"#, vec![entry(now(), &"x".repeat(2000))]);
     refused(&send(&loki, vec![pushed]), 413, "request body too large");

@@ -1,0 +1,25 @@
+//! Log sources.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use taffrail_core::Clock;
+use tokio::sync::mpsc;
+
+use crate::logs::Chunk;
+use crate::status::SourceStatus;
+
+/// What every source is given when it starts.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The one clock.
+    pub clock: Clock,
+    /// The host's name, for the label `instance`.
+    pub instance: String,
+    /// Where chunks go. The queue is bounded: a source waits when it is full, and nothing is lost by waiting.
+    pub chunks: mpsc::Sender<Chunk>,
+    /// A folder of the source's own for its state.
+    pub state: PathBuf,
+    /// What the page shows of it.
+    pub status: Arc<Mutex<SourceStatus>>,
+}

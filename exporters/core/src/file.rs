@@ -1,0 +1,110 @@
+//! Files of the kernel's that are read again and again: opened once, read from the start into a reused buffer.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use crate::subject::CollectError;
+
+/// The most that is read of one file; the largest of the kernel's (`/proc/interrupts` with 512 CPUs) stays under it.
+pub const MAX_BYTES: usize = 8 << 20;
+
+/// A file of procfs, sysfs or the like.
+#[derive(Debug)]
+pub struct KernelFile {
+    path: PathBuf,
+    file: Option<File>,
+    buffer: Vec<u8>,
+}
+
+impl KernelFile {
+    /// A file that is opened at its first reading.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        KernelFile { path: path.into(), file: None, buffer: Vec::new() }
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads it from the start. What does not exist is [`CollectError::Absent`].
+    pub fn read(&mut self) -> Result<&[u8], CollectError> {
+        let read = self.try_read();
+        match read {
+            Ok(len) => Ok(&self.buffer[..len]),
+            Err(source) => {
+                // A file that failed is opened anew next time: the device behind it may have come back as another.
+                self.file = None;
+                match source.kind() {
+                    io::ErrorKind::NotFound => Err(CollectError::Absent),
+                    _ => Err(CollectError::Read { path: self.path.clone(), source }),
+                }
+            }
+        }
+    }
+
+    /// The error for contents that do not read as they should.
+    pub fn malformed(&self, what: impl std::fmt::Display) -> CollectError {
+        CollectError::Parse { path: self.path.clone(), what: what.to_string() }
+    }
+
+    fn try_read(&mut self) -> io::Result<usize> {
+        let file = match &self.file {
+            Some(file) => file,
+            None => self.file.insert(File::open(&self.path)?),
+        };
+        read_into(file, &mut self.buffer)
+    }
+}
+
+/// Reads all of `file` into `buffer`, which only grows, and returns how much there is.
+fn read_into(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    if buffer.is_empty() {
+        buffer.resize(4096, 0);
+    }
+    let mut len = 0;
+    loop {
+        if len == buffer.len() {
+            if len >= MAX_BYTES {
+                return Err(io::Error::other(format!("more than {MAX_BYTES} bytes")));
+            }
+            buffer.resize(buffer.len() * 2, 0);
+        }
+        match file.read_at(&mut buffer[len..], len as u64) {
+            Ok(0) => return Ok(len),
+            Ok(n) => len += n,
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+/// Reads a small file once, for what is not worth keeping open. What does not exist is [`CollectError::Absent`].
+pub fn read_once(path: &Path) -> Result<Vec<u8>, CollectError> {
+    let mut file = KernelFile::new(path);
+    let len = file.read()?.len();
+    let mut buffer = file.buffer;
+    buffer.truncate(len);
+    Ok(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_again_from_the_start() {
+        let mut file = KernelFile::new("/proc/self/stat");
+        let first = file.read().unwrap().to_vec();
+        assert!(!first.is_empty());
+        assert_eq!(first.split(|b| *b == b' ').next(), file.read().unwrap().split(|b| *b == b' ').next());
+    }
+
+    #[test]
+    fn what_is_not_there_is_absent() {
+        assert!(matches!(KernelFile::new("/proc/none").read(), Err(CollectError::Absent)));
+        assert!(matches!(read_once(Path::new("/proc")), Err(CollectError::Read { .. })));
+    }
+}

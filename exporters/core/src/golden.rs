@@ -1,0 +1,88 @@
+//! The golden-file kit: a subject run on a fixture tree must write exactly the committed page.
+//!
+//! `TAFFRAIL_GOLDEN=rewrite cargo test` (or `make golden`) rewrites the pages; read the difference before you commit it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::out::Out;
+use crate::sample::{Collected, FamilyInfo};
+use crate::subject::{CollectError, Run, Subject};
+use crate::text::{Format, Page};
+
+/// Runs `subject` once at time 0 and returns its page, families sorted by name, series in the order written.
+pub fn page(subject: &mut Subject) -> Result<String, CollectError> {
+    let mut out = Out::default();
+    out.begin(0);
+    match &mut subject.run {
+        Run::Blocking(run) => run(&mut out)?,
+        Run::Async(_) => {
+            return Err(CollectError::Other("golden pages are of blocking subjects".into()));
+        }
+    }
+    let collected = out.finish();
+    undeclared(subject, &collected)?;
+    Ok(render(&collected))
+}
+
+/// Compares `page` with the file, or rewrites the file when the switch is set. The error is fit for a test's panic.
+pub fn compare(page: &str, file: &Path) -> Result<(), String> {
+    if std::env::var_os("TAFFRAIL_GOLDEN").is_some_and(|v| v == "rewrite") {
+        return fs::write(file, page).map_err(|e| format!("{}: {e}", file.display()));
+    }
+    let expected =
+        fs::read_to_string(file).map_err(|e| format!("{}: {e}; `make golden` writes it", file.display()))?;
+    let differs = page.lines().zip(expected.lines()).position(|(a, b)| a != b);
+    match differs {
+        None if page.lines().count() == expected.lines().count() => Ok(()),
+        differs => {
+            let at = differs.unwrap_or_else(|| page.lines().count().min(expected.lines().count()));
+            let line = |text: &str| text.lines().nth(at).unwrap_or("(end)").to_owned();
+            Err(format!(
+                "{} line {}:\n  expected: {}\n  got:      {}\nif the new one is right: make golden",
+                file.display(),
+                at + 1,
+                line(&expected),
+                line(page)
+            ))
+        }
+    }
+}
+
+/// A subject publishes only what it declared, with the labels and the type declared.
+fn undeclared(subject: &Subject, collected: &Collected) -> Result<(), CollectError> {
+    for (_, def) in &collected.new {
+        let declared = subject.metrics.iter().any(|m| {
+            m.covers(&def.family.name)
+                && m.kind == def.family.kind
+                && m.labels.iter().copied().eq(def.labels.iter().map(|(n, _)| &**n))
+        });
+        if !declared {
+            return Err(CollectError::Other(format!(
+                "{} is not among the subject's metrics",
+                def.family.name
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn render(collected: &Collected) -> String {
+    let mut families: BTreeMap<&str, (&Arc<FamilyInfo>, Vec<usize>)> = BTreeMap::new();
+    for (at, (_, def)) in collected.new.iter().enumerate() {
+        families.entry(&def.family.name).or_insert((&def.family, Vec::new())).1.push(at);
+    }
+    let mut page = Page::new(Format::Prometheus);
+    for (family, series) in families.into_values() {
+        page.family(family);
+        for at in series {
+            let (reference, def) = &collected.new[at];
+            let value =
+                collected.samples.iter().find(|s| s.series == *reference).map_or(0.0, |s| s.value.to_f64());
+            page.sample(family, def.labels.iter().map(|(n, v)| (&**n, &**v)), value, None);
+        }
+    }
+    String::from_utf8_lossy(&page.finish()).into_owned()
+}
