@@ -14,6 +14,7 @@
 #![allow(clippy::print_stderr, reason = "logs of a failed test are for the terminal")]
 
 mod alertmanager;
+mod browser;
 mod hang;
 mod http;
 pub mod loki;
@@ -28,6 +29,7 @@ mod wait;
 mod wire;
 
 pub use alertmanager::Alertmanager;
+pub use browser::{Seen, open_page, run_node};
 pub use hang::HangingMount;
 pub use http::{Client, Response};
 pub use loki::LokiDouble;
