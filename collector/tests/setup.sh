@@ -33,11 +33,11 @@ die() {
 
 # --- apt, with lists and archives of its own ---------------------------------------------------
 
-# "SITE RELEASE" of every Debian source this machine's own apt has.
+# "SITE SUITE" of every Debian source this machine's own apt has; asked so that it works before the
+# first `apt-get update` too.
 system_sources() {
-    # shellcheck disable=SC2016 # apt's own placeholders
-    apt-get indextargets --format '$(CREATED_BY) $(COMPONENT) $(SITE) $(RELEASE)' |
-        awk '$1 == "Packages" && $2 == "main" { print $3, $4 }' | sort -u |
+    apt-get update --print-uris |
+        sed -n "s|^'\(.*\)/dists/\(.*\)/InRelease' .*|\1 \2|p" |
         awk -v code="$codename" 'index($2, code) == 1 || index($2, "stable") == 1'
 }
 
