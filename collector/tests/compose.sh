@@ -25,7 +25,7 @@ die() {
     exit 1
 }
 
-for tool in PROMETHEUS ALERTMANAGER BUSYBOX DOCKER DOCKER_COMPOSE PYTHON; do
+for tool in PROMETHEUS AMTOOL BUSYBOX DOCKER DOCKER_COMPOSE PYTHON; do
     [[ -n ${!tool:-} ]] || die "$tool is not there; run collector/tests/setup.sh and see what it says"
 done
 
@@ -100,9 +100,13 @@ image_prometheus() {
     image "$1" "$(tag_of prometheus)" <<<$'COPY --chown=65534:65534 data /prometheus\nENV PATH=/bin\nUSER 65534\nENTRYPOINT ["/bin/prometheus"]'
 }
 
+# Debian's looks for its templates in /usr/share; $ALERTMANAGER is a script that puts them there on this machine.
 image_alertmanager() {
+    local tree=${AMTOOL%/usr/bin/amtool}
     shell "$1"
-    program "$1" "$ALERTMANAGER" /bin/alertmanager
+    program "$1" "$tree/usr/bin/prometheus-alertmanager" /bin/alertmanager
+    mkdir -p "$1/image/usr/share"
+    cp -r "$tree/usr/share/prometheus" "$1/image/usr/share/"
     mkdir "$1/data"
     image "$1" "$(tag_of alertmanager)" <<<$'COPY --chown=65534:65534 data /alertmanager\nENV PATH=/bin\nUSER 65534\nENTRYPOINT ["/bin/alertmanager"]'
 }
