@@ -60,6 +60,18 @@ pub struct LogSource {
     pub labels: BTreeMap<String, String>,
     /// Where the lines come from.
     pub files: Files,
+    /// What the lines pass through, in order.
+    pub stages: Vec<StageConfig>,
+}
+
+/// One stage of a log source.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StageConfig {
+    /// Leaves out lines that match, counted in `taffrail_log_left_out_total`.
+    Drop {
+        /// A regular expression.
+        expression: String,
+    },
 }
 
 /// Log files, by glob.
