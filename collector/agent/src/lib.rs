@@ -7,5 +7,6 @@ pub mod component;
 pub mod config;
 pub mod logs;
 pub mod page;
+pub mod server;
 pub mod sources;
 pub mod status;
