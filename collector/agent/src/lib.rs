@@ -6,6 +6,15 @@
 pub mod component;
 pub mod config;
 pub mod logs;
+pub mod measures;
+pub mod metrics;
+pub mod outputs;
+pub mod own;
 pub mod page;
+//pipeline
+//run
+pub mod schedule;
+pub mod server;
 pub mod sources;
 pub mod status;
+pub mod telemetry;

@@ -152,6 +152,26 @@ pub struct LogSource {
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
     pub labels: Field<Labels>,
+    /// What its lines pass through, in order.
+    pub stages: Field<Vec<Field<Stage>>>,
+}
+
+/// One stage: an object with one key, which is its kind.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stage {
+    /// Leaves out lines that match. Counted in `taffrail_log_left_out_total`.
+    #[schemars(required)]
+    pub drop: Field<DropStage>,
+}
+
+/// Leaves out lines that match.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DropStage {
+    /// A regular expression; it may match anywhere in the line.
+    #[schemars(required, extend("examples" = ["GET /-/healthy"]))]
+    pub expression: Field<Regex>,
 }
 
 /// Log files by glob.

@@ -56,10 +56,11 @@ impl Checker<'_> {
         config: &mut HostConfig,
     ) {
         let at = setting.span().or(all).unwrap_or_default();
-        let Some(name) = taffrail_host::SUBJECTS.iter().find(|known| **known == name).copied() else {
-            let guess = nearest(name, taffrail_host::SUBJECTS.iter().copied());
+        let known: Vec<&'static str> = taffrail_host::SUBJECTS.iter().map(|subject| subject.name).collect();
+        let Some(name) = known.iter().find(|known| **known == name).copied() else {
+            let guess = nearest(name, known.iter().copied());
             let guess = guess.map(|meant| format!(": did you mean `{meant}`?")).unwrap_or_default();
-            let help = format!("subjects of this version: {}", taffrail_host::SUBJECTS.join(", "));
+            let help = format!("subjects of this version: {}", known.join(", "));
             self.fault(at, format!("unknown subject `{name}`{guess}"), help);
             return;
         };
