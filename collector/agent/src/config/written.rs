@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::defaults;
 use super::field::{Field, OneOf};
 use super::scalar::{
-    Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex, Size, Text,
-    Url,
+    Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex,
+    Size, Text, Url,
 };
 use super::secret::Secret;
 
@@ -322,7 +322,9 @@ pub fn hint(path: &str) -> Option<String> {
         "outputs.remote_write" => "`prometheus`",
         "logs.include" | "logs.path" => "`files: {include: […]}`",
         "outputs.loki.tenant_id" | "outputs.prometheus.tenant_id" => "`tenant`",
-        "outputs.loki.username" | "outputs.prometheus.username" => "`basic_auth: {username: …, password_file: …}`",
+        "outputs.loki.username" | "outputs.prometheus.username" => {
+            "`basic_auth: {username: …, password_file: …}`"
+        }
         _ => return None,
     };
     let key = path.rsplit('.').next().unwrap_or(path);

@@ -50,7 +50,11 @@ impl Checker<'_> {
     fn files(&mut self, source: Span, field: &Field<written::Files>) -> Option<Files> {
         let (at, files) = match field {
             Field::Absent => {
-                self.fault(source, "the log source does not say what to read", "add `files: {include: [/var/log/*.log]}`");
+                self.fault(
+                    source,
+                    "the log source does not say what to read",
+                    "add `files: {include: [/var/log/*.log]}`",
+                );
                 return None;
             }
             Field::Bad(_) => return None,
@@ -59,7 +63,11 @@ impl Checker<'_> {
         let include = globs(&files.include);
         let given = files.include.get().is_some_and(|list| !list.is_empty());
         if !given && !matches!(files.include, Field::Bad(_)) {
-            self.fault(files.include.span().unwrap_or(at), "`include` names no files", "write include: [/var/log/*.log]");
+            self.fault(
+                files.include.span().unwrap_or(at),
+                "`include` names no files",
+                "write include: [/var/log/*.log]",
+            );
         }
         let Size(default) = Size::parse(defaults::MAX_LINE).unwrap_or(Size(*LINE.end()));
         let max_line_bytes = files.max_line_bytes.get().map_or(default, |size| size.0);
