@@ -6,6 +6,7 @@ use std::fs::FileType;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::glob::{Part, Patterns};
@@ -26,7 +27,7 @@ pub(crate) struct Listing {
     listed: Option<Duration>,
     looked: Duration,
     /// The paths, and whether their name is written out in the glob.
-    paths: BTreeMap<PathBuf, bool>,
+    paths: Arc<BTreeMap<PathBuf, bool>>,
     errors: Vec<(PathBuf, io::Error)>,
 }
 
@@ -36,6 +37,8 @@ struct Folder {
     changed: Option<(i64, i64)>,
     /// It changed just before: what happened within the same tick of the kernel's clock does not show in the time.
     again: bool,
+    /// It is to be listed whatever its time of change says.
+    stale: bool,
     entries: Vec<(OsString, FileType)>,
     used: bool,
 }
@@ -48,7 +51,7 @@ impl Listing {
             folders: HashMap::new(),
             listed: None,
             looked: Duration::ZERO,
-            paths: BTreeMap::new(),
+            paths: Arc::default(),
             errors: Vec::new(),
         }
     }
@@ -59,8 +62,8 @@ impl Listing {
     }
 
     /// The paths that matched when [`Listing::refresh`] last looked; true for those written out in the config.
-    pub(crate) fn paths(&self) -> &BTreeMap<PathBuf, bool> {
-        &self.paths
+    pub(crate) fn paths(&self) -> Arc<BTreeMap<PathBuf, bool>> {
+        self.paths.clone()
     }
 
     /// Folders that could not be listed.
@@ -90,17 +93,16 @@ impl Listing {
     fn list_all(&mut self, everything: bool) {
         for folder in self.folders.values_mut() {
             folder.used = false;
-            if everything {
-                folder.changed = None;
-            }
+            folder.stale |= everything;
         }
         let mut walk = Walk { folders: &mut self.folders, paths: BTreeMap::new(), errors: Vec::new() };
         for pattern in self.patterns.includes() {
             walk.below(&pattern.base, &pattern.parts, 0);
         }
-        self.paths = walk.paths;
+        let mut paths = walk.paths;
         self.errors = walk.errors;
-        self.paths.retain(|path, _| !self.patterns.leaves_out(path));
+        paths.retain(|path, _| !self.patterns.leaves_out(path));
+        self.paths = Arc::new(paths);
         self.folders.retain(|_, folder| folder.used);
     }
 }
@@ -150,7 +152,8 @@ impl Walk<'_> {
     fn entries(&mut self, path: &Path) -> Vec<(OsString, FileType)> {
         let folder = self.folders.entry(path.to_owned()).or_default();
         let changed = changed(path);
-        if !folder.used && (folder.again || changed != folder.changed || changed.is_none()) {
+        if !folder.used && (folder.again || folder.stale || changed != folder.changed) {
+            folder.stale = false;
             folder.again = changed != folder.changed;
             folder.changed = changed;
             match list(path) {

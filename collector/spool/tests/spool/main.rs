@@ -1,0 +1,3 @@
+//! The log, the state file and the lock, seen from outside.
+
+mod basics;
