@@ -1,3 +1,4 @@
 //! The log, the state file and the lock, seen from outside.
 
 mod basics;
+mod state;
