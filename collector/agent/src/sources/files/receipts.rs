@@ -31,10 +31,8 @@ impl Receipts {
     /// A ticket for the mark `number` of the file `id`.
     pub(crate) fn ticket(self: &Arc<Self>, id: u64, number: u64) -> Ticket {
         let mut stub = Stub { receipts: self.clone(), receipt: Receipt { id, number, settled: false } };
-        Ticket::new(move |_| {
-            // Delivered, safe on disk, or dropped for a reason that was counted there: the bytes are done with.
-            stub.receipt.settled = true;
-        })
+        // Delivered, safe on disk, or dropped for a reason that was counted there: the bytes are done with.
+        Ticket::new(move |_| stub.settle())
     }
 
     /// Moves all receipts into `into`.
@@ -52,6 +50,12 @@ impl Receipts {
 struct Stub {
     receipts: Arc<Receipts>,
     receipt: Receipt,
+}
+
+impl Stub {
+    fn settle(&mut self) {
+        self.receipt.settled = true;
+    }
 }
 
 impl Drop for Stub {
@@ -78,7 +82,8 @@ mod tests {
         drop(receipts.ticket(3, 4));
         let mut got = Vec::new();
         receipts.fetch(&mut got);
-        let expected = [(1, 2, true), (3, 4, false)].map(|(id, number, settled)| Receipt { id, number, settled });
+        let expected =
+            [(1, 2, true), (3, 4, false)].map(|(id, number, settled)| Receipt { id, number, settled });
         assert_eq!(got, expected);
         receipts.fetch(&mut got);
         assert_eq!(got.len(), 2);

@@ -1,7 +1,6 @@
 //! How far a file is settled: chunks settle in any order, the position moves over the longest prefix that has.
 
 use std::collections::VecDeque;
-use std::ops::Range;
 
 /// A stretch of a file that was, or will be, released as one chunk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,15 +81,15 @@ impl Tracker {
         self.unsettled
     }
 
-    /// Adds a mark that is to be sent. One that does not begin where the last one ends is refused.
-    pub(crate) fn push(&mut self, mark: Mark) -> bool {
+    /// Adds a mark that is to be sent and gives its number. One that does not begin where the last one ends is refused.
+    pub(crate) fn push(&mut self, mark: Mark) -> Option<u64> {
         if mark.start != self.end() || mark.end <= mark.start {
-            return false;
+            return None;
         }
         self.marks.push_back((mark, State::Due));
         self.due += 1;
         self.unsettled += mark.len();
-        true
+        Some(self.first + self.marks.len() as u64 - 1)
     }
 
     /// The oldest mark that is to be sent, with its number.
@@ -125,16 +124,6 @@ impl Tracker {
     pub(crate) fn void(&mut self, number: u64) {
         self.sent(number);
         self.settled(number);
-    }
-
-    /// Moves the position to `upto` where marks end there, as another run saw it settle.
-    pub(crate) fn settled_upto(&mut self, upto: u64) {
-        while self.marks.front().is_some_and(|(mark, _)| mark.end <= upto) {
-            self.settle_front();
-        }
-        if self.marks.is_empty() {
-            self.position = self.position.max(upto);
-        }
     }
 
     /// Gives up every mark that is to be sent, as its bytes are gone; says how many bytes that were.
@@ -188,6 +177,8 @@ impl Tracker {
 
 #[cfg(test)]
 mod tests {
+    use std::ops::Range;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -200,8 +191,8 @@ mod tests {
         let mut tracker = Tracker::new(100);
         for len in lens {
             let start = tracker.end();
-            assert!(tracker.push(mark(start..start + len)));
-            let (number, _) = tracker.due().unwrap();
+            let number = tracker.push(mark(start..start + len)).unwrap();
+            assert_eq!(tracker.due().unwrap().0, number);
             tracker.sent(number);
         }
         tracker
@@ -233,9 +224,9 @@ mod tests {
     #[test]
     fn gaps_and_empty_marks_are_refused() {
         let mut tracker = tracker(&[10]);
-        assert!(!tracker.push(mark(111..120)));
-        assert!(!tracker.push(mark(110..110)));
-        assert!(tracker.push(mark(110..111)));
+        assert_eq!(tracker.push(mark(111..120)), None);
+        assert_eq!(tracker.push(mark(110..110)), None);
+        assert_eq!(tracker.push(mark(110..111)), Some(1));
     }
 
     proptest! {
@@ -264,22 +255,6 @@ mod tests {
                 prop_assert_eq!(tracker.due().map(|(number, _)| number), first_due);
                 prop_assert_eq!(tracker.end(), 100 + lens.iter().sum::<u64>());
             }
-        }
-
-        #[test]
-        fn another_runs_position_leaves_what_is_behind_it_due(
-            lens in prop::collection::vec(1u64..50, 1..20), settled in 0usize..20,
-        ) {
-            let mut tracker = Tracker::new(0);
-            for len in &lens {
-                let start = tracker.end();
-                tracker.push(mark(start..start + len));
-            }
-            let upto: u64 = lens.iter().take(settled).sum();
-            tracker.settled_upto(upto);
-            prop_assert_eq!(tracker.position(), upto);
-            prop_assert_eq!(tracker.marks().map(Mark::len).sum::<u64>(), lens.iter().skip(settled).sum::<u64>());
-            prop_assert_eq!(tracker.due().map(|(_, mark)| mark.start), (settled < lens.len()).then_some(upto));
         }
     }
 }
