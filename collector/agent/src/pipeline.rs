@@ -19,7 +19,7 @@ use tracing::{error, info, warn};
 
 use crate::component::{Key, plan};
 use crate::config::{Config, Host, LogSource, LokiOutput, PrometheusOutput};
-use crate::logs::{Chunk, Notes, Processor};
+use crate::logs::{Chunk, Notes, Processor, Stages};
 use crate::measures::Measures;
 use crate::metrics::{Identity, Pages, Writer};
 use crate::outputs::{Delivery, Loki, Prometheus, deliver};
@@ -31,6 +31,8 @@ use crate::status::{Board, LogStatus, OutputStatus, SourceStatus, lock};
 
 /// Chunks that wait for the processor; with 256 KiB each, 2 MiB at most. When it is full, sources wait.
 const CHUNKS_WAITING: usize = 8;
+/// How long a source that is stopped waits for what it has read to be settled.
+const FILES_SETTLE: Duration = Duration::from_secs(2);
 /// How often lags and sizes are brought to the board.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
@@ -175,6 +177,7 @@ impl Pipeline {
                 let context = sources::Context {
                     clock: clock.clone(),
                     instance: instance.clone(),
+                    stages: Arc::new(Stages::new(&source.stages)),
                     chunks: self.chunks.clone(),
                     state: self.shared.state.join("sources").join(&source.name),
                     status: board.source(key.clone(), status),
@@ -245,10 +248,8 @@ impl Pipeline {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             Part::Files(files) => {
-                let stopped = tokio::task::spawn_blocking(move || files.stop(Duration::from_secs(2)));
-                if let Ok(left) = stopped.await {
-                    info!(source = %key, "{left}");
-                }
+                let left = files.stop(FILES_SETTLE).await;
+                info!(source = %key, "{left}");
             }
             Part::Output { leave, task } => {
                 leave.cancel();

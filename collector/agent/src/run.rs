@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
 use taffrail_core::Clock;
 use taffrail_spool::{Log, MemoryLog, MemoryOptions};
 use tokio::net::TcpListener;
@@ -176,8 +175,10 @@ impl Server {
         let own = Arc::new(OwnPage::new(pipeline.own()));
         let state = State { pages, own, board: board.clone(), clock: clock.clone(), control: control.clone() };
         let page = crate::page::routes(PageState { live, tail, board, clock });
-        let allowed = Allowed::new(config.listen, config.hostname.as_deref());
-        let router: Router = server::router(state).merge(page).layer(server::guard(allowed));
+        // The host's own name is how people on the same network reach it.
+        let instance = lock(&shared.board.process).instance.clone();
+        let allowed = Allowed::new(config.listen, [instance], "hostname");
+        let router = server::guard(server::router(state).merge(page), allowed);
         let stop = CancellationToken::new();
         let task = tokio::spawn(server::serve(listener, router, stop.clone()));
         Server { stop, task }

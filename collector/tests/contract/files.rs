@@ -30,6 +30,27 @@ pub(crate) fn list(folder: &str, ending: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// The pages that people read: those in the root, and all under docs.
+pub(crate) fn pages() -> Result<Vec<String>> {
+    let mut found = list(".", ".md")?;
+    let mut open = vec!["docs".to_owned()];
+    while let Some(folder) = open.pop() {
+        for entry in
+            std::fs::read_dir(root().join(&folder)).with_context(|| format!("cannot list {folder}"))?
+        {
+            let entry = entry?;
+            let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            if entry.file_type()?.is_dir() {
+                open.push(path);
+            } else if path.ends_with(".md") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
 /// Asserts that a change to a good text is refused with a sentence that holds `wanted`.
 #[cfg(test)]
 pub(crate) fn refused(good: &str, change: (&str, &str), wanted: &str, check: impl Fn(&str) -> Vec<String>) {

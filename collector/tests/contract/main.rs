@@ -3,6 +3,7 @@
 mod alerts;
 mod bundle;
 mod catalogue;
+mod configs;
 mod dashboards;
 mod files;
 mod promql;

@@ -159,7 +159,8 @@ impl<'de, 'p> Reader<'de, 'p> {
         if let Some(hint) = (self.context.hint)(&path) {
             return Fault::at(key.span, hint);
         }
-        let place = if self.path.to_string().is_empty() { String::new() } else { format!(" in {}", self.name()) };
+        let place =
+            if self.path.to_string().is_empty() { String::new() } else { format!(" in {}", self.name()) };
         let what = match nearest(&key.text, fields.iter().copied()) {
             Some(meant) => format!("unknown key `{}`{place}: did you mean `{meant}`?", key.text),
             None => format!("unknown key `{}`{place}", key.text),
@@ -186,9 +187,9 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         match (&*text, typed) {
             ("true", true) => self.place(visitor.visit_bool(true)),
             ("false", true) => self.place(visitor.visit_bool(false)),
-            ("true" | "false", false) => {
-                Err(self.fault(format!("{} is text here", self.name())).help(format!("write {text} without quotes")))
-            }
+            ("true" | "false", false) => Err(self
+                .fault(format!("{} is text here", self.name()))
+                .help(format!("write {text} without quotes"))),
             _ => Err(self.fault(format!("{} has to be true or false, and is `{text}`", self.name()))),
         }
     }
@@ -206,7 +207,11 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         if self.node.is_null() { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, v: V) -> Result<V::Value, Fault> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        v: V,
+    ) -> Result<V::Value, Fault> {
         match name {
             FIELD => v.visit_seq(FieldParts { reader: self, at: 0 }),
             ONE_OF => v.visit_seq(OneOfParts { reader: self, at: 0 }),
@@ -237,7 +242,12 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let entries = self.entries()?;
-        self.place(visitor.visit_map(Entries { reader: self, rest: entries, fields: Some(fields), value: None }))
+        self.place(visitor.visit_map(Entries {
+            reader: self,
+            rest: entries,
+            fields: Some(fields),
+            value: None,
+        }))
     }
 
     fn deserialize_enum<V: Visitor<'de>>(
@@ -305,15 +315,15 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
             }
             self.value = Some(entry);
             let name = seed.deserialize(IntoDeserializer::<Fault>::into_deserializer(key.text.as_str()));
-            return name
-                .map(Some)
-                .map_err(|fault| Fault { span: fault.span.or(Some(key.span)), ..fault });
+            return name.map(Some).map_err(|fault| Fault { span: fault.span.or(Some(key.span)), ..fault });
         }
         Ok(None)
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        let Some((key, node)) = self.value.take() else { return Err(Fault::custom("a value without its key")) };
+        let Some((key, node)) = self.value.take() else {
+            return Err(Fault::custom("a value without its key"));
+        };
         let path = Path { parent: Some(&self.reader.path), key: &key.text };
         seed.deserialize(Reader { node, path, context: self.reader.context })
     }
@@ -397,7 +407,11 @@ impl<'de> VariantAccess<'de> for Word {
         Err(Fault::custom("a word has no value"))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _fields: &'static [&'static str], _visitor: V) -> Result<V::Value, Fault> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _fields: &'static [&'static str],
+        _visitor: V,
+    ) -> Result<V::Value, Fault> {
         Err(Fault::custom("a word has no value"))
     }
 }

@@ -44,7 +44,9 @@ pub fn data_dir(env: Env<'_>) -> PathBuf {
     systemd
         .filter(|path| path.is_absolute())
         .or_else(|| absolute("XDG_STATE_HOME").map(|path| path.join("taffrail")))
-        .or_else(|| absolute("HOME").filter(|h| h.parent().is_some()).map(|h| h.join(".local/state/taffrail")))
+        .or_else(|| {
+            absolute("HOME").filter(|h| h.parent().is_some()).map(|h| h.join(".local/state/taffrail"))
+        })
         .unwrap_or_else(|| "/var/lib/taffrail".into())
 }
 
@@ -61,7 +63,10 @@ mod tests {
         assert_eq!(with(&[]), PathBuf::from("/var/lib/taffrail"));
         assert_eq!(with(&[("HOME", "/")]), PathBuf::from("/var/lib/taffrail"));
         assert_eq!(with(&[home]), PathBuf::from("/home/ada/.local/state/taffrail"));
-        assert_eq!(with(&[("XDG_STATE_HOME", "relative"), home]), PathBuf::from("/home/ada/.local/state/taffrail"));
+        assert_eq!(
+            with(&[("XDG_STATE_HOME", "relative"), home]),
+            PathBuf::from("/home/ada/.local/state/taffrail")
+        );
         assert_eq!(with(&[("XDG_STATE_HOME", "/state")]), PathBuf::from("/state/taffrail"));
         assert_eq!(with(&[("STATE_DIRECTORY", "/a:/b")]), PathBuf::from("/a"));
     }

@@ -127,7 +127,8 @@ fn snippet(source: &Source, number: usize, range: Range<usize>) -> String {
     let to = range.end.saturating_sub(start).clamp(from, line.len());
     let (shown, from, to) = mask(line, start, &source.hidden, from..to);
     // Counted in characters from here on.
-    let skip = if from > MAX_LINE * 2 / 3 { from - MAX_LINE / 3 } else { 0 };
+    let width = shown.chars().count();
+    let skip = from.saturating_sub(MAX_LINE / 3).min(width.saturating_sub(MAX_LINE));
     let text: String = shown.chars().skip(skip).take(MAX_LINE).collect();
     let carets = "^".repeat((to - from).clamp(1, MAX_LINE.saturating_sub(from - skip).max(1)));
     let gutter = number.to_string();
@@ -178,7 +179,8 @@ mod tests {
     #[test]
     fn a_problem_is_shown_with_its_place() {
         let sources = [source("a: 1\n  intervall: 15s\n")];
-        let fault = Fault::at(Span { source: 0, start: 7, end: 16 }, "unknown key").help("did you mean `interval`?");
+        let fault =
+            Fault::at(Span { source: 0, start: 7, end: 16 }, "unknown key").help("did you mean `interval`?");
         assert_eq!(
             Errors::show(vec![fault], &sources).to_string(),
             "t.yml:2:3: unknown key\n  2 |   intervall: 15s\n    |   ^^^^^^^^^\n  did you mean `interval`?"
@@ -199,7 +201,8 @@ mod tests {
     #[test]
     fn a_long_line_is_cut_around_the_place() {
         let sources = [source(&format!("{}oops", "é".repeat(5000)))];
-        let shown = Errors::show(vec![Fault::at(Span { source: 0, start: 10_000, end: 10_004 }, "x")], &sources);
+        let shown =
+            Errors::show(vec![Fault::at(Span { source: 0, start: 10_000, end: 10_004 }, "x")], &sources);
         let text = shown.to_string();
         assert!(text.contains("oops\n") && text.contains("^^^^"), "{text}");
         assert!(text.chars().count() < 200, "{text}");

@@ -82,7 +82,9 @@ fn tree(sources: &mut [Source], faults: &mut Vec<Fault>) -> Result<Node, Fault> 
 
 /// The value under its keys.
 fn wrapped(keys: &[Key], value: Node) -> Node {
-    keys.iter().rev().fold(value, |node, key| Node { span: node.span, value: Value::Map(vec![(key.clone(), node)]) })
+    keys.iter()
+        .rev()
+        .fold(value, |node, key| Node { span: node.span, value: Value::Map(vec![(key.clone(), node)]) })
 }
 
 fn read(path: &Path) -> Result<Source, Errors> {

@@ -5,7 +5,10 @@ use std::ops::Range;
 use super::tree::{Node, Value};
 
 /// Keys whose values are secret, wherever they are.
-const KEYS: [&str; 5] = ["password", "bearer_token", "headers", "authorization", "token"];
+const KEYS: [&str; 4] = ["password", "bearer_token", "authorization", "token"];
+
+/// A mapping whose values are secret, and whose keys are not.
+const HEADERS: &str = "headers";
 
 /// Byte ranges of secrets in a text that was read: values of secret keys, users and passwords in URLs.
 pub fn in_tree(root: &Node, text: &str) -> Vec<Range<usize>> {
@@ -17,7 +20,12 @@ pub fn in_tree(root: &Node, text: &str) -> Vec<Range<usize>> {
             Value::Scalar { .. } => {}
             Value::List(items) => open.extend(items.iter().map(|item| (item, secret))),
             Value::Map(entries) => {
-                open.extend(entries.iter().map(|(key, value)| (value, secret || is_secret(&key.text))));
+                for (key, value) in entries {
+                    if is_secret(&key.text) {
+                        found.push(value.span.range());
+                    }
+                    open.push((value, secret || key.text.eq_ignore_ascii_case(HEADERS)));
+                }
             }
         }
     }
@@ -37,7 +45,7 @@ pub fn in_text(text: &str) -> Vec<Range<usize>> {
         } else {
             below = None;
             let lower = line.to_ascii_lowercase();
-            let places = KEYS.iter().filter_map(|key| {
+            let places = KEYS.iter().chain([&HEADERS]).filter_map(|key| {
                 let at = lower.find(key)? + key.len();
                 Some(at + lower[at..].find(':')? + 1)
             });
@@ -61,7 +69,9 @@ fn in_urls(text: &str) -> Vec<Range<usize>> {
     for (at, _) in text.match_indices("://") {
         let from = at + 3;
         let rest = &text[from..];
-        let end = rest.find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '}' | ']')).unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ',' | '}' | ']'))
+            .unwrap_or(rest.len());
         // A password may hold the characters that end a URL; what stands before the last @ of the line is hidden.
         let line = &rest[..rest.find('\n').unwrap_or(rest.len())];
         let at_sign = rest[..end].rfind('@').or_else(|| line.rfind('@'));

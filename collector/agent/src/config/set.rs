@@ -12,7 +12,9 @@ pub fn parse(argument: &str, source: u32, faults: &mut Vec<Fault>) -> Result<(Ve
         Span { source, start: place(start), end: place(end) }
     };
     let Some((path, value)) = argument.split_once('=') else {
-        return Err(Fault::at(span(0, argument.len()), "no `=` after the key").help("write --set host.interval=5s"));
+        return Err(
+            Fault::at(span(0, argument.len()), "no `=` after the key").help("write --set host.interval=5s")
+        );
     };
     let mut keys = Vec::new();
     let mut start = 0;
@@ -27,7 +29,10 @@ pub fn parse(argument: &str, source: u32, faults: &mut Vec<Fault>) -> Result<(Ve
     let mut node = tree::parse(value, source, path.len() + 1, faults)?;
     if value.trim().is_empty() {
         // `--set hostname=` is a scalar without a value, not an empty section.
-        node = Node { span: span(path.len() + 1, argument.len()), value: Value::Scalar { text: String::new(), plain: true } };
+        node = Node {
+            span: span(path.len() + 1, argument.len()),
+            value: Value::Scalar { text: String::new(), plain: true },
+        };
     }
     Ok((keys, node))
 }
@@ -63,7 +68,7 @@ pub fn apply(root: &mut Node, keys: &[Key], value: Node) -> Result<(), Fault> {
                     apply(&mut items[at], rest, value)
                 }
                 _ => Err(Fault::at(key.span, format!("`{}` is not an index of this list", key.text))
-                    .help(format!("0 to {last}; {last} adds an entry"))),
+                    .help(format!("write {last} to add an entry"))),
             }
         }
         Value::Scalar { .. } => {
@@ -86,7 +91,8 @@ mod tests {
             Value::Scalar { text, .. } => text.clone(),
             Value::List(items) => format!("[{}]", items.iter().map(shape).collect::<Vec<_>>().join(",")),
             Value::Map(entries) => {
-                let entries: Vec<_> = entries.iter().map(|(k, v)| format!("{}:{}", k.text, shape(v))).collect();
+                let entries: Vec<_> =
+                    entries.iter().map(|(k, v)| format!("{}:{}", k.text, shape(v))).collect();
                 format!("{{{}}}", entries.join(","))
             }
         }
@@ -111,7 +117,15 @@ mod tests {
 
     #[test]
     fn what_has_no_place_is_refused() {
-        for (text, argument) in [("", "a"), ("", ".=1"), ("", "a..b=1"), ("a: 1", "a.b=2"), ("a: [1]", "a.5=2"), ("a: [1]", "a.x=2"), ("", "a=[")] {
+        for (text, argument) in [
+            ("", "a"),
+            ("", ".=1"),
+            ("", "a..b=1"),
+            ("a: 1", "a.b=2"),
+            ("a: [1]", "a.5=2"),
+            ("a: [1]", "a.x=2"),
+            ("", "a=["),
+        ] {
             assert!(set(text, argument).is_err(), "{argument}");
         }
     }

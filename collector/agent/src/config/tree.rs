@@ -126,7 +126,9 @@ impl<'a> Reader<'a, '_> {
         }
         let before = self.nodes;
         let (anchor, node) = match event {
-            Event::Scalar(_, _, _, Some(_)) | Event::SequenceStart(_, _, Some(_)) | Event::MappingStart(_, _, Some(_)) => {
+            Event::Scalar(_, _, _, Some(_))
+            | Event::SequenceStart(_, _, Some(_))
+            | Event::MappingStart(_, _, Some(_)) => {
                 return Err(Fault::at(span, "tags (`!…`) are not supported").help("remove the tag"));
             }
             Event::Scalar(text, style, anchor, None) => {
@@ -177,7 +179,9 @@ impl<'a> Reader<'a, '_> {
             let (event, span) = self.next()?;
             let value = self.node(event, span, depth + 1)?;
             if key.text == "<<" {
-                self.faults.push(Fault::at(key.span, "merge keys (`<<`) are not supported").help("write the keys out"));
+                self.faults.push(
+                    Fault::at(key.span, "merge keys (`<<`) are not supported").help("write the keys out"),
+                );
             } else if entries.iter().any(|(other, _)| other.text == key.text) {
                 let what = format!("the key `{}` is given twice", key.text);
                 self.faults.push(Fault::at(key.span, what).help("keep one of the two"));

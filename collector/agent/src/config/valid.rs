@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use taffrail_host::HostConfig;
+use taffrail_host::{HostConfig, Pattern};
 
 use super::Secret;
 
@@ -65,12 +65,12 @@ pub struct LogSource {
 }
 
 /// One stage of a log source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum StageConfig {
     /// Leaves out lines that match, counted in `taffrail_log_left_out_total`.
     Drop {
-        /// A regular expression.
-        expression: String,
+        /// May match anywhere in the line.
+        expression: Pattern,
     },
 }
 

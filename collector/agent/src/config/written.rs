@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::defaults;
 use super::field::{Field, OneOf};
 use super::scalar::{
-    Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex, Size, Text,
-    Url,
+    Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex,
+    Size, Text, Url,
 };
 use super::secret::Secret;
 
@@ -152,6 +152,26 @@ pub struct LogSource {
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
     pub labels: Field<Labels>,
+    /// What its lines pass through, in order.
+    pub stages: Field<Vec<Field<Stage>>>,
+}
+
+/// One stage: an object with one key, which is its kind.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Stage {
+    /// Leaves out lines that match. Counted in `taffrail_log_left_out_total`.
+    #[schemars(required)]
+    pub drop: Field<DropStage>,
+}
+
+/// Leaves out lines that match.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct DropStage {
+    /// A regular expression; it may match anywhere in the line.
+    #[schemars(required, extend("examples" = ["GET /-/healthy"]))]
+    pub expression: Field<Regex>,
 }
 
 /// Log files by glob.
@@ -302,7 +322,9 @@ pub fn hint(path: &str) -> Option<String> {
         "outputs.remote_write" => "`prometheus`",
         "logs.include" | "logs.path" => "`files: {include: […]}`",
         "outputs.loki.tenant_id" | "outputs.prometheus.tenant_id" => "`tenant`",
-        "outputs.loki.username" | "outputs.prometheus.username" => "`basic_auth: {username: …, password_file: …}`",
+        "outputs.loki.username" | "outputs.prometheus.username" => {
+            "`basic_auth: {username: …, password_file: …}`"
+        }
         _ => return None,
     };
     let key = path.rsplit('.').next().unwrap_or(path);

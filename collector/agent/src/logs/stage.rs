@@ -1,6 +1,6 @@
 //! Stages: what a source's entries pass through before they are batched.
 
-use regex::Regex;
+use taffrail_host::Pattern;
 
 use crate::config::StageConfig;
 
@@ -11,7 +11,7 @@ pub struct Stages(Vec<Stage>);
 #[derive(Debug)]
 enum Stage {
     /// Leaves out entries whose line matches.
-    Drop(Regex),
+    Drop(Pattern),
 }
 
 /// What became of an entry.
@@ -25,18 +25,18 @@ pub enum Fate {
 
 impl Stages {
     /// The stages that a valid config describes.
-    pub fn new(configs: &[StageConfig]) -> Result<Self, regex::Error> {
+    pub fn new(configs: &[StageConfig]) -> Self {
         let stage = |config: &StageConfig| match config {
-            StageConfig::Drop { expression } => Regex::new(expression).map(Stage::Drop),
+            StageConfig::Drop { expression } => Stage::Drop(expression.clone()),
         };
-        configs.iter().map(stage).collect::<Result<_, _>>().map(Stages)
+        Stages(configs.iter().map(stage).collect())
     }
 
     /// Passes a line through.
     pub fn apply(&self, line: &str) -> Fate {
         for stage in &self.0 {
             match stage {
-                Stage::Drop(expression) if expression.is_match(line) => return Fate::Dropped("drop"),
+                Stage::Drop(expression) if expression.matches(line.as_bytes()) => return Fate::Dropped("drop"),
                 Stage::Drop(_) => {}
             }
         }
@@ -50,7 +50,7 @@ mod tests {
 
     #[test]
     fn drop_leaves_out_what_matches() {
-        let stages = Stages::new(&[StageConfig::Drop { expression: "GET /-/healthy".into() }]).unwrap();
+        let stages = Stages::new(&[StageConfig::Drop { expression: Pattern::new("GET /-/healthy").unwrap() }]);
         assert_eq!(stages.apply("10.0.0.1 GET /-/healthy 200"), Fate::Dropped("drop"));
         assert_eq!(stages.apply("10.0.0.1 GET / 200"), Fate::Kept);
     }

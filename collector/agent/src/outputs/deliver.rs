@@ -165,3 +165,7 @@ fn arrived(status: &Place<OutputStatus>) {
         info!(kind = status.kind, output = %status.name, "delivers again");
     }
 }
+
+#[cfg(test)]
+#[path = "deliver_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! The HTTP server: live page, pull pages, health, reload. Every request passes the guard first.
 
+pub mod guard;
 mod routes;
 
 use std::io;
@@ -10,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
+pub use guard::{Allowed, guard};
 pub use routes::{Control, Reload, State, router};
 
 /// Why the server cannot listen.

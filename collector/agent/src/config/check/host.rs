@@ -24,18 +24,19 @@ impl Checker<'_> {
             _ => self.interval(&written.interval, defaults::INTERVAL),
         };
         let mut config = HostConfig::default();
+        // Not every machine has udev; its folder may be missing.
         let roots = [
-            (&written.procfs, &mut config.procfs),
-            (&written.sysfs, &mut config.sysfs),
-            (&written.rootfs, &mut config.rootfs),
-            (&written.udev, &mut config.udev),
+            (&written.procfs, &mut config.procfs, true),
+            (&written.sysfs, &mut config.sysfs, true),
+            (&written.rootfs, &mut config.rootfs, true),
+            (&written.udev, &mut config.udev, false),
         ];
-        for (field, root) in roots {
+        for (field, root, needed) in roots {
             let Some((at, path)) = field.good() else { continue };
             *root = self.path(at, path);
             if !path.0.is_absolute() {
                 self.fault(at, format!("`{}` is a relative path", path.0.display()), "write the whole path");
-            } else if !root.is_dir() {
+            } else if needed && !root.is_dir() {
                 let what = format!("there is no folder {}", root.display());
                 self.fault(at, what, "in a container: mount the host's folder there, read-only");
             }
@@ -55,10 +56,11 @@ impl Checker<'_> {
         config: &mut HostConfig,
     ) {
         let at = setting.span().or(all).unwrap_or_default();
-        let Some(name) = taffrail_host::SUBJECTS.iter().find(|known| **known == name).copied() else {
-            let guess = nearest(name, taffrail_host::SUBJECTS.iter().copied());
+        let known: Vec<&'static str> = taffrail_host::SUBJECTS.iter().map(|subject| subject.name).collect();
+        let Some(name) = known.iter().find(|known| **known == name).copied() else {
+            let guess = nearest(name, known.iter().copied());
             let guess = guess.map(|meant| format!(": did you mean `{meant}`?")).unwrap_or_default();
-            let help = format!("subjects of this version: {}", taffrail_host::SUBJECTS.join(", "));
+            let help = format!("subjects of this version: {}", known.join(", "));
             self.fault(at, format!("unknown subject `{name}`{guess}"), help);
             return;
         };
@@ -107,7 +109,11 @@ impl Checker<'_> {
         if let Some(filter) = devices {
             choose(filter, &subject.include_devices, &subject.exclude_devices);
         }
-        choose(&mut config.filesystem.mount_points, &subject.include_mount_points, &subject.exclude_mount_points);
+        choose(
+            &mut config.filesystem.mount_points,
+            &subject.include_mount_points,
+            &subject.exclude_mount_points,
+        );
         choose(&mut config.filesystem.fs_types, &subject.include_fs_types, &subject.exclude_fs_types);
         choose(&mut config.vmstat, &subject.fields, &Field::Absent);
         set(&mut config.cpu.guest, &subject.guest);

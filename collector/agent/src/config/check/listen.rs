@@ -17,7 +17,8 @@ impl Checker<'_> {
             Some((at, OneOf::Short(text))) => (at, text.0.as_str(), false),
             Some((at, OneOf::Long(long))) => {
                 let insecure = long.insecure.get().copied().unwrap_or(false);
-                let (at, text) = long.address.good().map_or((at, defaults::LISTEN), |(at, text)| (at, &text.0));
+                let (at, text) =
+                    long.address.good().map_or((at, defaults::LISTEN), |(at, text)| (at, &text.0));
                 (at, text, insecure)
             }
         };
@@ -45,7 +46,9 @@ impl Checker<'_> {
         }
         let port = text.rsplit(':').next().unwrap_or_default();
         let help = match port.parse::<u16>() {
-            Ok(port) => format!("write 127.0.0.1:{port} for this machine, 0.0.0.0:{port} or [::]:{port} for all"),
+            Ok(port) => {
+                format!("write 127.0.0.1:{port} for this machine, 0.0.0.0:{port} or [::]:{port} for all")
+            }
             Err(_) => format!("write an address and a port, like {}", defaults::LISTEN),
         };
         self.fault(at, format!("`{text}` is not an address with a port"), help);

@@ -7,7 +7,7 @@ use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Glob, Size};
 use crate::config::source::Span;
-use crate::config::valid::{Files, LogSource, Start};
+use crate::config::valid::{Files, LogSource, StageConfig, Start};
 use crate::config::written;
 
 /// Labels that a log source sets itself.
@@ -25,15 +25,36 @@ impl Checker<'_> {
             self.unique("log sources", &name, source.name.span().or(Some(at)), &mut names);
             let labels = self.labels(&source.labels, &RESERVED);
             let Some(files) = self.files(at, &source.files) else { continue };
-            sources.push(LogSource { labels: with_job(labels, &name), name, files });
+            let stages = self.stages(&source.stages);
+            sources.push(LogSource { labels: with_job(labels, &name), name, files, stages });
         }
         sources
+    }
+
+    fn stages(&mut self, field: &Field<Vec<Field<written::Stage>>>) -> Vec<StageConfig> {
+        let mut stages = Vec::new();
+        for (at, stage) in field.get().into_iter().flatten().filter_map(Field::good) {
+            match &stage.drop {
+                Field::Absent => self.fault(at, "the stage does not say what to do", "add `drop: {expression: REGEX}`"),
+                Field::Bad(_) => {}
+                Field::Good(at, drop) => match &drop.expression {
+                    Field::Absent => self.fault(*at, "`drop` names no lines", "add `expression: REGEX`"),
+                    Field::Bad(_) => {}
+                    Field::Good(_, regex) => stages.push(StageConfig::Drop { expression: regex.0.clone() }),
+                },
+            }
+        }
+        stages
     }
 
     fn files(&mut self, source: Span, field: &Field<written::Files>) -> Option<Files> {
         let (at, files) = match field {
             Field::Absent => {
-                self.fault(source, "the log source does not say what to read", "add `files: {include: [/var/log/*.log]}`");
+                self.fault(
+                    source,
+                    "the log source does not say what to read",
+                    "add `files: {include: [/var/log/*.log]}`",
+                );
                 return None;
             }
             Field::Bad(_) => return None,
@@ -42,7 +63,11 @@ impl Checker<'_> {
         let include = globs(&files.include);
         let given = files.include.get().is_some_and(|list| !list.is_empty());
         if !given && !matches!(files.include, Field::Bad(_)) {
-            self.fault(files.include.span().unwrap_or(at), "`include` names no files", "write include: [/var/log/*.log]");
+            self.fault(
+                files.include.span().unwrap_or(at),
+                "`include` names no files",
+                "write include: [/var/log/*.log]",
+            );
         }
         let Size(default) = Size::parse(defaults::MAX_LINE).unwrap_or(Size(*LINE.end()));
         let max_line_bytes = files.max_line_bytes.get().map_or(default, |size| size.0);

@@ -47,7 +47,10 @@ impl<'a> Checker<'a> {
         let grace = bounds(Duration::ZERO, Duration::from_secs(3600));
         Config {
             listen: self.listen(&written.listen),
-            data_dir: written.data_dir.good().map_or_else(|| defaults::data_dir(self.env), |(at, p)| self.path(at, p)),
+            data_dir: written
+                .data_dir
+                .good()
+                .map_or_else(|| defaults::data_dir(self.env), |(at, p)| self.path(at, p)),
             hostname: written.hostname.get().map(|name| name.0.clone()),
             labels: self.labels(&written.labels, &RESERVED_EVERYWHERE),
             interval,
@@ -56,7 +59,10 @@ impl<'a> Checker<'a> {
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),
-            log: OwnLog { json, level: level.map_or_else(|| defaults::LEVEL.to_owned(), |level| level.0.clone()) },
+            log: OwnLog {
+                json,
+                level: level.map_or_else(|| defaults::LEVEL.to_owned(), |level| level.0.clone()),
+            },
             grace: self.duration(&written.grace_period, defaults::GRACE, &grace),
             watch: written.reload_on_change.get().copied().unwrap_or(defaults::WATCH),
         }
@@ -77,7 +83,12 @@ impl<'a> Checker<'a> {
         self.duration(field, default, &bounds(Duration::from_millis(100), Duration::from_secs(3600)))
     }
 
-    fn duration(&mut self, field: &Field<Interval>, default: &str, (least, most): &(Duration, Duration)) -> Duration {
+    fn duration(
+        &mut self,
+        field: &Field<Interval>,
+        default: &str,
+        (least, most): &(Duration, Duration),
+    ) -> Duration {
         let Some((at, Interval(duration))) = field.good() else {
             return Interval::parse(default).map_or(*least, |interval| interval.0);
         };
@@ -107,7 +118,7 @@ impl<'a> Checker<'a> {
         match read_secret(&path) {
             Ok(secret) => Secret::new(secret),
             Err(what) => {
-                let help = "the user that runs taffrail has to be able to read it";
+                let help = "name a file that holds the secret, and that the user who runs taffrail can read";
                 self.fault(at, format!("{}: {what}", path.display()), help);
                 Secret::new("")
             }

@@ -63,8 +63,13 @@ impl Checker<'_> {
         let headers: std::collections::BTreeMap<_, _> =
             headers.filter_map(|(name, value)| Some((name.0.clone(), value.get()?.0.clone()))).collect();
         let tenant = output.tenant.good();
-        if let Some((at, _)) = tenant.filter(|_| headers.keys().any(|name| name.eq_ignore_ascii_case(TENANT))) {
-            self.fault(at, format!("the tenant is given twice: here, and as the header {TENANT}"), "keep `tenant`");
+        if let Some((at, _)) = tenant.filter(|_| headers.keys().any(|name| name.eq_ignore_ascii_case(TENANT)))
+        {
+            self.fault(
+                at,
+                format!("the tenant is given twice: here, and as the header {TENANT}"),
+                "keep `tenant`",
+            );
         }
         let tenant = tenant.map(|(_, text)| text.0.clone());
         let url = match &output.url {
@@ -81,7 +86,11 @@ impl Checker<'_> {
     fn auth(&mut self, output: &Output) -> Option<Auth> {
         let ways = [output.basic_auth.span(), output.bearer_token.span(), output.bearer_token_file.span()];
         if let Some(second) = ways.into_iter().flatten().nth(1) {
-            self.fault(second, "more than one way to authenticate", "keep one of `basic_auth`, `bearer_token`, `bearer_token_file`");
+            self.fault(
+                second,
+                "more than one way to authenticate",
+                "keep one of `basic_auth`, `bearer_token`, `bearer_token_file`",
+            );
             return None;
         }
         if let Some((at, basic)) = output.basic_auth.good() {

@@ -24,7 +24,9 @@ impl Interval {
     /// Reads `1m30s`.
     pub fn parse(text: &str) -> Result<Self, String> {
         if !text.is_empty() && text != "0" && text.bytes().all(|b| b.is_ascii_digit()) {
-            return Err(format!("the duration `{text}` has no unit\nwrite {text}s for seconds, {text}m for minutes"));
+            return Err(format!(
+                "the duration `{text}` has no unit\nwrite {text}s for seconds, {text}m for minutes"
+            ));
         }
         milliseconds(text).map(|ms| Interval(Duration::from_millis(ms))).ok_or_else(|| {
             let squeezed: String = text.to_lowercase().split_whitespace().collect();
@@ -78,7 +80,9 @@ mod tests {
 
     #[test]
     fn durations_read_and_write() {
-        for (text, ms) in [("15s", 15_000), ("1m30s", 90_000), ("500ms", 500), ("1d", 86_400_000), ("1h1ms", 3_600_001)] {
+        for (text, ms) in
+            [("15s", 15_000), ("1m30s", 90_000), ("500ms", 500), ("1d", 86_400_000), ("1h1ms", 3_600_001)]
+        {
             let Interval(duration) = Interval::parse(text).unwrap();
             assert_eq!(duration, Duration::from_millis(ms));
             assert_eq!(show(duration), text);
@@ -91,7 +95,18 @@ mod tests {
     fn what_is_no_duration_says_what_would_be() {
         assert_eq!(Interval::parse("15 s").unwrap_err(), "`15 s` is not a duration\nwrite 15s");
         assert!(Interval::parse("15").unwrap_err().contains("write 15s for seconds"));
-        for text in ["", "s", "15sec", "-1s", "1s1m", "1s1s", "1.5s", "99999999999999999999s", "9999999999999999y", "1é"] {
+        for text in [
+            "",
+            "s",
+            "15sec",
+            "-1s",
+            "1s1m",
+            "1s1s",
+            "1.5s",
+            "99999999999999999999s",
+            "9999999999999999y",
+            "1é",
+        ] {
             assert!(Interval::parse(text).is_err(), "{text}");
         }
     }

@@ -7,7 +7,7 @@ mod size;
 mod url;
 
 pub use duration::{Interval, show as show_duration};
-pub use name::{Glob, HeaderValue, HeaderName, HostName, LabelName, LabelValue, Level, Name, PathText, Text};
+pub use name::{Glob, HeaderName, HeaderValue, HostName, LabelName, LabelValue, Level, Name, PathText, Text};
 pub use pattern::Regex;
 pub use size::Size;
 pub use url::Url;

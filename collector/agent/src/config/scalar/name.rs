@@ -14,7 +14,9 @@ impl Name {
     pub fn parse(text: &str) -> Result<Self, String> {
         let good = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.');
         if text.is_empty() || text.len() > 64 || text.starts_with('.') || !text.bytes().all(good) {
-            return Err(format!("`{text}` cannot be a name\na name has letters, digits, _, - and ., and at most 64"));
+            return Err(format!(
+                "`{text}` cannot be a name\na name has letters, digits, _, - and ., and at most 64"
+            ));
         }
         Ok(Name(text.to_owned()))
     }
@@ -32,10 +34,14 @@ impl LabelName {
         let good = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         let first = text.bytes().next().unwrap_or(b'0');
         if first.is_ascii_digit() || !text.bytes().all(good) {
-            return Err(format!("`{text}` cannot be a label's name\nit has letters, digits and _, and no digit first"));
+            return Err(format!(
+                "`{text}` cannot be a label's name\nit has letters, digits and _, and no digit first"
+            ));
         }
         if text.starts_with("__") {
-            return Err(format!("the label `{text}` begins with __, which receivers keep for themselves\nrename it"));
+            return Err(format!(
+                "the label `{text}` begins with __, which receivers keep for themselves\nrename it"
+            ));
         }
         Ok(LabelName(text.to_owned()))
     }
@@ -51,7 +57,10 @@ impl LabelValue {
     /// Any text that is not too long.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.len() > MAX_LABEL_VALUE {
-            return Err(format!("the label's value has {} bytes\nat most {MAX_LABEL_VALUE} are allowed", text.len()));
+            return Err(format!(
+                "the label's value has {} bytes\nat most {MAX_LABEL_VALUE} are allowed",
+                text.len()
+            ));
         }
         Ok(LabelValue(text.to_owned()))
     }
@@ -67,7 +76,9 @@ impl HostName {
     /// One word.
     pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() || text.len() > 253 || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err("that cannot be a host's name\nwrite one word, like web-1 or web-1.example.com".to_owned());
+            return Err(
+                "that cannot be a host's name\nwrite one word, like web-1 or web-1.example.com".to_owned()
+            );
         }
         Ok(HostName(text.to_owned()))
     }
@@ -102,11 +113,14 @@ impl Glob {
     /// `/var/log/*.log`
     pub fn parse(text: &str) -> Result<Self, String> {
         if !text.starts_with('/') {
-            return Err(format!("the glob `{text}` is relative\nwrite the whole path, like /var/log/{}", text.trim_start_matches("./")));
+            return Err(format!("the glob `{text}` is relative\nwrite the whole path, like /var/log/*.log"));
         }
         match globset::Glob::new(text) {
             Ok(_) => Ok(Glob(text.to_owned())),
-            Err(e) => Err(format!("`{text}` is not a glob: {}\n`*`, `**`, `?`, `[a-z]` and `{{a,b}}` are known", e.kind())),
+            Err(e) => Err(format!(
+                "`{text}` is not a glob: {}\n`*`, `**`, `?`, `[a-z]` and `{{a,b}}` are known",
+                e.kind()
+            )),
         }
     }
 }
@@ -167,8 +181,14 @@ impl HeaderName {
             "authorization" => Err("the header Authorization is not set here\n\
                  use `basic_auth` or `bearer_token_file`: they keep the secret out of sight"
                 .to_owned()),
-            "content-type" | "content-encoding" | "content-length" | "transfer-encoding" | "connection" | "host"
-            | "user-agent" | "x-prometheus-remote-write-version" => {
+            "content-type"
+            | "content-encoding"
+            | "content-length"
+            | "transfer-encoding"
+            | "connection"
+            | "host"
+            | "user-agent"
+            | "x-prometheus-remote-write-version" => {
                 Err(format!("the header {text} is set by the output itself\nremove it"))
             }
             _ => Ok(HeaderName(text.to_owned())),
@@ -192,8 +212,11 @@ impl Level {
                 let guess = crate::config::de::nearest(level, LEVELS)
                     .map(|meant| format!(": did you mean `{meant}`?"))
                     .unwrap_or_default();
-                return Err(format!("`{level}` is not a log level{guess}\nvalid here: {}; by module: \
-                     warn,taffrail_collector::outputs=debug", LEVELS.join(", ")));
+                return Err(format!(
+                    "`{level}` is not a log level{guess}\nvalid here: {}; by module: \
+                     warn,taffrail_collector::outputs=debug",
+                    LEVELS.join(", ")
+                ));
             }
         }
         match tracing_subscriber::EnvFilter::try_new(text) {

@@ -19,14 +19,17 @@ impl Url {
         match text.split_once("://") {
             Some(("http" | "https", _)) => {}
             Some((scheme, _)) => {
-                return Err(format!("the URL's scheme `{scheme}` is not supported\nwrite http:// or https://"));
+                return Err(format!(
+                    "the URL's scheme `{scheme}` is not supported\nwrite http:// or https://"
+                ));
             }
             None => return Err(format!("the URL `{text}` has no scheme\nwrite http://{text}")),
         }
         if text.contains('#') {
             return Err(format!("the URL `{text}` has a fragment (`#…`), which is never sent\nremove it"));
         }
-        let uri: Uri = text.parse().map_err(|e| format!("`{text}` is not a URL: {e}\nwrite http://host:port/path"))?;
+        let uri: Uri =
+            text.parse().map_err(|e| format!("`{text}` is not a URL: {e}\nwrite http://host:port/path"))?;
         if uri.host().is_none_or(str::is_empty) {
             return Err(format!("the URL `{text}` has no host\nwrite http://host:port/path"));
         }
@@ -63,12 +66,24 @@ mod tests {
         for text in ["http://prometheus:9090/api/v1/write", "https://[::1]:9090/x?y=1", "http://127.0.0.1"] {
             Url::parse(text).unwrap();
         }
-        for text in ["", "loki:3100", "ftp://x", "http://", "http:///x", "http://a b", "http://a:b/", "http://a:70000",
-            "http://a/#x", "http://a:0"]
-        {
+        for text in [
+            "",
+            "loki:3100",
+            "ftp://x",
+            "http://",
+            "http:///x",
+            "http://a b",
+            "http://a:b/",
+            "http://a:70000",
+            "http://a/#x",
+            "http://a:0",
+        ] {
             assert!(Url::parse(text).is_err(), "{text}");
         }
-        assert_eq!(Url::parse("loki:3100").unwrap_err(), "the URL `loki:3100` has no scheme\nwrite http://loki:3100");
+        assert_eq!(
+            Url::parse("loki:3100").unwrap_err(),
+            "the URL `loki:3100` has no scheme\nwrite http://loki:3100"
+        );
     }
 
     #[test]
