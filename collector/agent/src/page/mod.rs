@@ -63,7 +63,7 @@ async fn page(State(state): State<PageState>) -> Response {
     let page = Page { instance: process.instance, version: process.version };
     match page.render() {
         Ok(html) => (assets::guarded(), Html(html)).into_response(),
-        Err(e) => (axum::http::StatusCode::INTERNAL_SERVER_ERROR, e.to_string()).into_response(),
+        Err(e) => (http::StatusCode::INTERNAL_SERVER_ERROR, e.to_string()).into_response(),
     }
 }
 
