@@ -93,9 +93,8 @@ fn read_logs(page: &PageState, parameters: &HashMap<String, String>) -> Result<L
     let limit = number(parameters, "limit", LIMIT, tail::LINES)?;
     let filter = Filter::parse(text(parameters, "filter")?);
     let stream = text(parameters, "stream")?;
-    let wanted = |entry: &tail::Entry| {
-        (stream.is_empty() || *entry.stream == *stream) && filter.passes(&entry.text)
-    };
+    let wanted =
+        |entry: &tail::Entry| (stream.is_empty() || *entry.stream == *stream) && filter.passes(&entry.text);
     let kept = page.tail.read(after, limit, wanted);
     let line = |entry: tail::Entry| Line {
         seq: entry.seq,

@@ -185,7 +185,9 @@ impl Track {
     fn last_is_open(&self, ts_ms: i64) -> bool {
         let n = self.times.len();
         self.times.back() == Some(&ts_ms)
-            || n >= 2 && self.times[n - 1] - self.times[n - 2] < STEP_MS && ts_ms - self.times[n - 1] < STEP_MS
+            || n >= 2
+                && self.times[n - 1] - self.times[n - 2] < STEP_MS
+                && ts_ms - self.times[n - 1] < STEP_MS
     }
 
     fn trim(&mut self, ts_ms: i64) {
@@ -228,7 +230,8 @@ impl Track {
 
     /// The median time between rows.
     fn step(&self) -> i64 {
-        let mut steps: Vec<i64> = self.times.iter().zip(self.times.iter().skip(1)).map(|(a, b)| b - a).collect();
+        let mut steps: Vec<i64> =
+            self.times.iter().zip(self.times.iter().skip(1)).map(|(a, b)| b - a).collect();
         let middle = steps.len() / 2;
         if steps.is_empty() { 0 } else { *steps.select_nth_unstable(middle).1 }
     }
@@ -290,7 +293,8 @@ impl Line {
             self.base = self.last;
         }
         let now = (sum.count > 0).then_some(Reading { ts_ms, value: sum.value, count: sum.count });
-        let steady = |then: &Reading| now.is_some_and(|now| now.count == then.count && now.value >= then.value);
+        let steady =
+            |then: &Reading| now.is_some_and(|now| now.count == then.count && now.value >= then.value);
         if !self.last.as_ref().is_some_and(steady) {
             self.base = None;
         }

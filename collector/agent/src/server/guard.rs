@@ -43,7 +43,9 @@ impl Allowed {
             let address = address.to_canonical();
             // Nobody can point an address elsewhere: it is only a question of which ones are this machine's, and
             // whoever listens on all of them answers to all of them.
-            return address.is_loopback() || self.listen.is_unspecified() || address == self.listen.to_canonical();
+            return address.is_loopback()
+                || self.listen.is_unspecified()
+                || address == self.listen.to_canonical();
         }
         let name = plain(host);
         name == "localhost" || name.ends_with(".localhost") || self.names.contains(&name)
@@ -75,7 +77,11 @@ fn judge(allowed: &Allowed, request: &Request) -> Result<(), (StatusCode, String
             "this server does not answer to the host {:?}: use {} or localhost; if people are meant to reach it by that \
              name, add it to {} in the config",
             host.host(),
-            if allowed.listen.is_unspecified() { "its address".to_owned() } else { allowed.listen.to_string() },
+            if allowed.listen.is_unspecified() {
+                "its address".to_owned()
+            } else {
+                allowed.listen.to_string()
+            },
             allowed.setting
         );
         return Err((StatusCode::MISDIRECTED_REQUEST, why));
