@@ -8,7 +8,7 @@
 # answer their health checks, take pushes, and read the password as Grafana does.
 #
 #   compose.sh                       builds the collector (debug) when it is not there, then tests it
-#   TAFFRAIL=target/release/taffrail collector/tests/compose.sh
+#   TAFFRAIL_BIN=target/release/taffrail collector/tests/compose.sh
 #   TAFFRAIL_IMAGE=as-is collector/tests/compose.sh   tests the image taffrail:local that the engine has already
 set -euo pipefail
 
@@ -17,7 +17,7 @@ root=$(cd "$here/../.." && pwd)
 cache=${TAFFRAIL_CACHE:-$root/.cache}
 # shellcheck source=/dev/null
 . "$cache/env.sh"
-taffrail=${TAFFRAIL:-$root/target/debug/taffrail}
+taffrail=${TAFFRAIL_BIN:-$root/target/debug/taffrail}
 
 say() { printf '%s\n' "$*" >&2; }
 die() {
@@ -29,13 +29,11 @@ for tool in PROMETHEUS AMTOOL BUSYBOX DOCKER DOCKER_COMPOSE PYTHON; do
     [[ -n ${!tool:-} ]] || die "$tool is not there; run collector/tests/setup.sh and see what it says"
 done
 
-# The engine in a mount namespace of its own, whose mounts are shared as they are on a machine that systemd started:
-# without that it refuses a mount with propagation rslave.
 if [[ ${1:-} != inside ]]; then
     if [[ ! -x $taffrail && ${TAFFRAIL_IMAGE:-} != as-is ]]; then
         (cd "$root" && cargo build --package taffrail-collector --bin taffrail)
     fi
-    exec unshare --mount --propagation shared "$here/dockerd.sh" run "$here/compose.sh" inside
+    exec "$here/dockerd.sh" run "$here/compose.sh" inside
 fi
 
 work=$(mktemp -d)
@@ -261,6 +259,8 @@ main() {
     bridge=$(find /sys/class/net -mindepth 1 -maxdepth 1 -printf '%f\n' | grep -v -E '^(lo|eth|en|veth)' | head -n 1)
     expect "the network is the host's, not the container's" "$(ask "count(node_network_receive_bytes_total{device='$bridge'})")" 1
     expect "the live page answers on loopback" "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$TAFFRAIL_PORT/")" 200
+    wait_for 40 "every panel of every dashboard has data" \
+        "$PYTHON" "$here/panels.py" "http://127.0.0.1:$TAFFRAIL_PROMETHEUS_PORT" "$name" dashboards/*.json
     expect "no alert fires" "$(active HostDown)" 0
 
     password=$(compose run --rm -T init show 2>/dev/null)

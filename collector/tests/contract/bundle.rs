@@ -130,8 +130,24 @@ fn strings(value: &Value) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
+    use taffrail_collector::config::{Source, load_text};
+
     use super::check;
     use crate::files;
+
+    /// What the collector says of a configuration, or nothing.
+    fn said(text: &str) -> String {
+        let source = Source::new("taffrail.yml", text, "");
+        load_text(source, &[], &|_| None).map_or_else(|errors| errors.to_string(), |_| String::new())
+    }
+
+    #[test]
+    fn the_collector_takes_its_config() {
+        let good = files::read("compose/taffrail.yml").unwrap();
+        assert_eq!(said(&good), "");
+        assert!(said(&good.replace("procfs:", "proc:")).contains("procfs"));
+        assert!(said(&good.replace("insecure: true", "insecure: false")).contains("insecure"));
+    }
 
     #[test]
     fn the_compose_file_is_sound_and_each_fault_in_it_is_found() {

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::{Context as _, Result};
 use taffrail_core::{Kind, Metric};
 
 /// Labels that every series gets on its way out.
@@ -28,12 +27,10 @@ pub(crate) struct Catalogue {
 
 impl Catalogue {
     /// What this source tree declares, without recorded series.
-    pub(crate) fn declared() -> Result<Self> {
-        let mut declared = taffrail_core::METRICS.to_vec();
-        for line in include_str!("fixtures/catalogue.tsv").lines() {
-            declared.push(metric(line).with_context(|| format!("catalogue.tsv: {line}"))?);
-        }
-        Ok(Self { declared, recorded: BTreeMap::new() })
+    pub(crate) fn declared() -> Self {
+        let mut declared = taffrail_host::catalogue();
+        declared.extend(taffrail_core::METRICS);
+        Self { declared, recorded: BTreeMap::new() }
     }
 
     /// Adds a recording rule's series.
@@ -56,25 +53,4 @@ impl Catalogue {
         let metric = exact.or_else(|| self.declared.iter().find(|metric| metric.covers(name)))?;
         Some(Series { kind: metric.kind, labels: with_identity(metric.labels) })
     }
-}
-
-/// One line: name, type, labels with commas.
-fn metric(line: &'static str) -> Option<&'static Metric> {
-    let mut fields = line.split('\t');
-    let (name, kind, labels) = (fields.next()?, fields.next()?, fields.next()?);
-    let kind = match kind {
-        "counter" => Kind::Counter,
-        "gauge" => Kind::Gauge,
-        "untyped" => Kind::Untyped,
-        _ => return None,
-    };
-    let labels: Vec<&'static str> = labels.split(',').filter(|label| !label.is_empty()).collect();
-    Some(Box::leak(Box::new(Metric {
-        name,
-        keys: None,
-        help: "",
-        kind,
-        labels: labels.leak(),
-        irregular: true,
-    })))
 }

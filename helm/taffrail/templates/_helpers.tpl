@@ -20,7 +20,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
   "listen" "127.0.0.1:9753"
   "data_dir" "/var/lib/taffrail"
   "hostname" "${NODE_NAME}"
-  "host" (dict "procfs" "/host/proc" "sysfs" "/host/sys" "rootfs" "/host")
+  "host" (dict "procfs" "/host/proc" "sysfs" "/host/sys" "rootfs" "/host" "udev" "/host/run/udev/data")
   "logs" (list (dict
     "name" "varlog"
     "files" (dict "include" (list "/var/log/*.log" "/var/log/syslog" "/var/log/messages"))
