@@ -99,10 +99,10 @@ impl Processor {
         let paused = self.pause.send_replace(pause);
         match pressure {
             Pressure::AllLag => {
-                warn!("no output takes logs and their log is nearly full: sources that can, wait")
+                warn!("no output takes logs and their log is nearly full: sources that can, wait");
             }
             Pressure::SomeLag => {
-                warn!("an output takes no logs and their log is nearly full: its oldest will go")
+                warn!("an output takes no logs and their log is nearly full: its oldest will go");
             }
             Pressure::Low if paused => info!("log sources go on"),
             Pressure::Low => {}
