@@ -54,7 +54,8 @@ start() {
     as_root "$BUSYBOX" ip addr add 10.214.0.1/24 dev "$bridge" 2>/dev/null || true # it has it already
     as_root "$BUSYBOX" ip link set "$bridge" up
     # 8>&- : the engine must not hold the lock for as long as it lives.
-    as_root env "PATH=${DOCKERD%/*}:$PATH" setsid "$DOCKERD" \
+    # Mounts are shared, as they are where systemd started: without, the engine refuses mounts with rslave.
+    as_root env "PATH=${DOCKERD%/*}:$PATH" setsid unshare --mount --propagation shared "$DOCKERD" \
         --host "unix://$socket" --group "$(id -gn)" \
         --data-root "$data/data" --exec-root "$run/exec" --pidfile "$run/dockerd.pid" \
         --ip 127.0.0.1 --default-address-pool base=10.213.0.0/16,size=24 --bridge "$bridge" \

@@ -3,6 +3,7 @@
 //!
 //! * [`remote_write`]: Prometheus remote write 1.0, the metrics' way out.
 //! * [`loki`]: Loki's push request, which is also the form log records have inside Taffrail.
+//! * [`text`]: the Prometheus text format and OpenMetrics, the way in.
 //! * [`retry_after()`]: the header by which a receiver says when to come back.
 
 mod calendar;
@@ -11,6 +12,7 @@ pub mod proto;
 pub mod remote_write;
 mod retry_after;
 mod snappy;
+pub mod text;
 
 pub use retry_after::{LONGEST_WAIT, retry_after};
 pub use snappy::{Compressor, TooLarge, decompress, decompressed_len};

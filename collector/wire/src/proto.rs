@@ -132,7 +132,17 @@ impl<'a> Fields<'a> {
         Fields { rest: message }
     }
 
+    #[inline]
     fn varint(&mut self) -> Result<u64, ProtoError> {
+        // Tags, and most lengths, are one byte.
+        if let [byte @ 0..0x80, rest @ ..] = self.rest {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, ProtoError> {
         let mut value = 0u64;
         for (i, byte) in self.rest.iter().enumerate().take(10) {
             value |= u64::from(byte & 0x7f) << (7 * i);
@@ -144,6 +154,7 @@ impl<'a> Fields<'a> {
         Err(if self.rest.len() < 10 { ProtoError::Truncated } else { ProtoError::Varint })
     }
 
+    #[inline]
     fn take(&mut self, len: u64) -> Result<&'a [u8], ProtoError> {
         let len = usize::try_from(len).map_err(|_| ProtoError::Truncated)?;
         let (taken, rest) = self.rest.split_at_checked(len).ok_or(ProtoError::Truncated)?;
@@ -151,6 +162,7 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
+    #[inline]
     fn field(&mut self) -> Result<Field<'a>, ProtoError> {
         let tag = self.varint()?;
         let (number, wire) = (tag >> 3, (tag & 7) as u8);

@@ -84,6 +84,7 @@ mod tests {
     fn leap_years() {
         for (header, at) in [
             ("Thu, 29 Feb 2024 00:00:00 GMT", 1_709_164_800),
+            ("Thursday, 29-Feb-24 00:00:00 GMT", 1_709_164_800),
             ("Fri, 01 Mar 2024 00:00:00 GMT", 1_709_251_200),
             ("Thu, 01 Jan 1970 00:00:00 GMT", 0),
             ("Fri, 31 Dec 2100 23:59:59 GMT", 4_133_980_799),

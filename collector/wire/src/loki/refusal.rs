@@ -5,7 +5,8 @@
 //! Then each ingester stores what it can and answers for **the last stream that failed only**, with its first ten
 //! entries that failed; other streams of the same request may have been refused without a word. So where a refusal for
 //! rate or for the stream limit comes back, what it does not name is not known to be stored: sending all of it again is
-//! safe, as Loki drops equal entries. A request of one stream is answered exactly.
+//! safe, as Loki drops equal entries. A request of one stream is answered exactly, but for this: where an ingester
+//! answers, what the distributor had refused goes unsaid, and the ingester's `of` is less than what was sent.
 
 use super::labels::{label_set, same_stream};
 use crate::calendar::{days_since_1970, seconds_of_day};
