@@ -3,6 +3,7 @@
 //! Data flows left to right: exporters and sources, then stages, then the logs with cursors, then outputs. `pipeline`
 //! alone creates the parts and owns the order in which they start, reload and stop.
 
+pub mod cli;
 pub mod component;
 pub mod config;
 pub mod logs;
@@ -13,6 +14,7 @@ pub mod own;
 pub mod page;
 //pipeline
 //run
+pub mod registry;
 pub mod schedule;
 pub mod server;
 pub mod sources;

@@ -60,6 +60,10 @@ pub struct SourceStatus {
     pub unsettled_bytes: u64,
     /// Bytes known to be lost, since the start.
     pub lost_bytes: u64,
+    /// Files (or the like) that should be followed but cannot be read now.
+    pub unreadable: usize,
+    /// Lines that were too long and were cut, since the start.
+    pub cut_lines: u64,
     /// Why it does not read, when it does not.
     pub holding: Option<String>,
     /// The last error.

@@ -75,16 +75,21 @@ impl Engine {
 
 impl Effects {
     /// Calls the tickets and removes the files. No lock of the log may be held.
-    pub(crate) fn run(self) {
-        for path in self.unlink {
+    pub(crate) fn run(mut self) {
+        self.remove_files();
+        for (ticket, how) in self.settle {
+            ticket.settle(how);
+        }
+    }
+
+    /// Removes the files only.
+    pub(crate) fn remove_files(&mut self) {
+        for path in self.unlink.drain(..) {
             if let Err(error) = std::fs::remove_file(&path)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a segment that is no longer needed");
             }
-        }
-        for (ticket, how) in self.settle {
-            ticket.settle(how);
         }
     }
 }

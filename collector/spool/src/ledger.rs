@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::log::{Position, Pressure, Record, SegmentId, Start, Tally};
-use crate::segment::{Segment, Spot, framed};
+use crate::segment::{HEADER, Segment, Spot, framed};
 use crate::ticket::{Reason, Settled, Ticket};
 
 /// The limits of a log, checked against each other when it was opened.
@@ -104,6 +104,8 @@ pub(crate) struct Ledger {
     pub(crate) blocked: bool,
     /// Free space on the disk is near its floor.
     pub(crate) tight: bool,
+    /// Where the cursors were was lost, so none begins at the newest.
+    cursors_lost: bool,
     pub(crate) last_error: Option<(i64, String)>,
     pressure: Pressure,
 }
@@ -124,9 +126,27 @@ impl Ledger {
             closed: false,
             blocked: false,
             tight: false,
+            cursors_lost: false,
             last_error: None,
             pressure: Pressure::Low,
         }
+    }
+
+    /// Takes over what a restart found on disk. `lost`: where the cursors were is not known.
+    pub(crate) fn adopt(&mut self, segments: Vec<Segment>, lost: bool) {
+        self.held_bytes = segments.iter().map(|segment| segment.len - HEADER).sum();
+        // Until a cursor says otherwise, all of it is needed.
+        self.passed = segments.first().map_or(self.next, |oldest| oldest.first);
+        self.segments = segments.into();
+        self.cursors_lost = lost;
+    }
+
+    /// Lets nothing follow in the current segment.
+    pub(crate) fn end_segment(&mut self, fx: &mut Effects) {
+        if let Some(last) = self.segments.back().filter(|last| last.id == self.next_segment) {
+            self.next_segment = SegmentId(last.id.0 + 1);
+        }
+        self.reclaim(fx);
     }
 
     /// Takes a record that is not too large.
@@ -217,21 +237,17 @@ impl Ledger {
                 entry.dropped.get_or_insert(reason);
             }
             cursor.committed = end;
-            cursor.pending_ms = None;
         }
-        let follows = self.segments.get(index + 1).map(|next| next.first_ms);
-        for cursor in self.cursors.iter_mut().filter(|cursor| cursor.committed == end) {
-            cursor.pending_ms = follows;
-        }
+        self.refresh_pending();
     }
 
-    /// Commits a cursor up to `at`. With a reason, what lies between was skipped, not delivered. `last_ms` is when the
-    /// record before `at` was appended.
+    /// Commits a cursor up to `at`. With a reason, what lies between was skipped, not delivered. `next_ms`: about when the
+    /// record after `at` was appended.
     pub(crate) fn commit(
         &mut self,
         id: u64,
         at: Spot,
-        last_ms: i64,
+        next_ms: i64,
         skip: Option<&'static str>,
         fx: &mut Effects,
     ) {
@@ -252,7 +268,7 @@ impl Ledger {
                 }
             }
         }
-        let pending_ms = self.following(&at).map(|exact| exact.unwrap_or(last_ms));
+        let pending_ms = self.following(&at).map(|exact| exact.unwrap_or(next_ms));
         let cursor = &mut self.cursors[index];
         cursor.committed = at;
         cursor.pending_ms = pending_ms;
@@ -267,6 +283,16 @@ impl Ledger {
         }
         let exact = segment.remembers(at.position).then(|| &segment.kept[segment.kept_from(at.position)]);
         Some(exact.map(|entry| entry.appended_ms))
+    }
+
+    /// Finds anew how old the oldest record is that each cursor has yet to commit.
+    pub(crate) fn refresh_pending(&mut self) {
+        for index in 0..self.cursors.len() {
+            let cursor = &self.cursors[index];
+            let known = cursor.pending_ms.unwrap_or(cursor.seen_ms);
+            self.cursors[index].pending_ms =
+                self.following(&cursor.committed).map(|exact| exact.unwrap_or(known));
+        }
     }
 
     /// The place of `position` exactly, if it is in memory.
@@ -317,7 +343,7 @@ impl Ledger {
     /// Forgets segment `index`.
     pub(crate) fn remove(&mut self, index: usize, fx: &mut Effects) {
         if let Some(gone) = self.segments.remove(index) {
-            self.held_bytes -= gone.len - crate::segment::HEADER;
+            self.held_bytes -= gone.len - HEADER;
             self.memory_bytes -= gone.kept.iter().map(|entry| framed(entry.bytes.len())).sum::<u64>();
             fx.unlink.extend(gone.path);
         }
@@ -353,11 +379,12 @@ impl Ledger {
         let index = match self.cursors.iter().position(|cursor| &*cursor.name == name) {
             Some(index) => index,
             None => {
-                let position = match (start, self.segments.front()) {
-                    (Start::Oldest, Some(oldest)) => oldest.first,
+                let oldest = start == Start::Oldest || self.cursors_lost;
+                let position = match self.segments.front() {
+                    Some(first) if oldest => first.first,
                     _ => self.next,
                 };
-                self.add_cursor(name, self.place(position), now_ms);
+                self.add_cursor(name, self.place(position), now_ms, now_ms);
                 self.cursors.len() - 1
             }
         };
@@ -371,9 +398,10 @@ impl Ledger {
         Some((id, committed, self.replay_from(&committed)))
     }
 
-    /// Registers a cursor that nobody holds yet.
-    pub(crate) fn add_cursor(&mut self, name: &str, committed: Spot, seen_ms: i64) {
-        let pending_ms = self.following(&committed).map(|exact| exact.unwrap_or(seen_ms));
+    /// Registers a cursor that nobody holds yet. `pending_ms`: when the record after `committed` was appended, if
+    /// there is one and nobody knows better.
+    pub(crate) fn add_cursor(&mut self, name: &str, committed: Spot, seen_ms: i64, pending_ms: i64) {
+        let pending_ms = self.following(&committed).map(|exact| exact.unwrap_or(pending_ms));
         self.next_cursor += 1;
         self.cursors.push(CursorState {
             id: self.next_cursor,
@@ -499,11 +527,11 @@ impl Counters {
 /// What of `segment` lies at or after `committed`.
 fn lag_in(segment: &Segment, committed: &Spot) -> Tally {
     if committed.position <= segment.first {
-        return Tally { records: segment.records, bytes: segment.len - crate::segment::HEADER };
+        return Tally { records: segment.records, bytes: segment.len - HEADER };
     }
     let offset = if committed.segment == segment.id { committed.offset } else { 0 };
     Tally {
         records: segment.records.min(segment.end.saturating_sub(committed.position)),
-        bytes: segment.len - offset.clamp(crate::segment::HEADER, segment.len),
+        bytes: segment.len - offset.clamp(HEADER, segment.len),
     }
 }

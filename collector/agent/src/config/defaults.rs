@@ -1,11 +1,14 @@
 //! What holds where nothing is written.
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use super::env::Env;
 
 /// `listen`
 pub const LISTEN: &str = "127.0.0.1:9753";
+/// The same, read.
+pub const LISTEN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9753);
 /// `interval`
 pub const INTERVAL: &str = "15s";
 /// `grace_period`: less than the ten seconds that Docker gives a container.

@@ -16,20 +16,15 @@ pub const FIELD: &str = "$taffrail::Field";
 pub const ONE_OF: &str = "$taffrail::OneOf";
 
 /// The value of a key.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub enum Field<T> {
     /// The key is not there.
+    #[default]
     Absent,
     /// The key is there, its value is wrong, and that was reported.
     Bad(Span),
     /// The key is there.
     Good(Span, T),
-}
-
-impl<T> Default for Field<T> {
-    fn default() -> Self {
-        Field::Absent
-    }
 }
 
 impl<T> Field<T> {

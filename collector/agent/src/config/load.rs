@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::Read;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -34,8 +35,23 @@ pub fn load(path: Option<&Path>, sets: &[String], env: Env<'_>) -> Result<Config
     load_text(source, sets, env)
 }
 
-/// The same of a text that was read already: of an example in the documentation.
+/// Where a process with this configuration listens, as far as that can be told from a file that may be wrong.
+pub fn load_listen(path: Option<&Path>, sets: &[String], env: Env<'_>) -> SocketAddr {
+    let source = path.and_then(|path| read(path).ok()).unwrap_or_else(|| Source::new("", "", ""));
+    attempt(source, sets, env).0.map_or(defaults::LISTEN_ADDRESS, |config| config.listen)
+}
+
+/// The same as [`load`] of a text that was read already: of an example in the documentation.
 pub fn load_text(source: Source, sets: &[String], env: Env<'_>) -> Result<Config, Errors> {
+    match attempt(source, sets, env) {
+        (Some(config), None) => Ok(config),
+        (_, Some(errors)) => Err(errors),
+        (None, None) => Err(Errors { problems: Vec::new() }),
+    }
+}
+
+/// What can be made of a text, and what is wrong with it.
+fn attempt(source: Source, sets: &[String], env: Env<'_>) -> (Option<Config>, Option<Errors>) {
     let mut sources = vec![source];
     sources.extend(sets.iter().map(|argument| Source::new("--set", argument.as_str(), "")));
     let mut faults = Vec::new();
@@ -46,7 +62,7 @@ pub fn load_text(source: Source, sets: &[String], env: Env<'_>) -> Result<Config
                 source.hidden = secrets::in_text(&source.text);
             }
             faults.push(fault);
-            return Err(Errors::show(faults, &sources));
+            return (None, Some(Errors::show(faults, &sources)));
         }
     };
     let context = Context { env, hint: &hint, faults: RefCell::new(faults) };
@@ -60,10 +76,9 @@ pub fn load_text(source: Source, sets: &[String], env: Env<'_>) -> Result<Config
             None
         }
     };
-    match config {
-        Some(config) if faults.is_empty() => Ok(config),
-        _ => Err(Errors::show(faults, &sources)),
-    }
+    // Without a configuration there is a fault that says why.
+    let errors = (config.is_none() || !faults.is_empty()).then(|| Errors::show(faults, &sources));
+    (config, errors)
 }
 
 /// The file's tree with every `--set` in it; secrets are noted in the sources.

@@ -22,7 +22,7 @@ pub mod valid;
 pub mod written;
 
 pub use error::{Errors, Problem};
-pub use load::{load, load_text};
+pub use load::{load, load_listen, load_text};
 pub use secret::Secret;
 pub use source::Source;
 pub use valid::*;

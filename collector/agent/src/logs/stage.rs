@@ -36,7 +36,9 @@ impl Stages {
     pub fn apply(&self, line: &str) -> Fate {
         for stage in &self.0 {
             match stage {
-                Stage::Drop(expression) if expression.matches(line.as_bytes()) => return Fate::Dropped("drop"),
+                Stage::Drop(expression) if expression.matches(line.as_bytes()) => {
+                    return Fate::Dropped("drop");
+                }
                 Stage::Drop(_) => {}
             }
         }
@@ -50,7 +52,8 @@ mod tests {
 
     #[test]
     fn drop_leaves_out_what_matches() {
-        let stages = Stages::new(&[StageConfig::Drop { expression: Pattern::new("GET /-/healthy").unwrap() }]);
+        let stages =
+            Stages::new(&[StageConfig::Drop { expression: Pattern::new("GET /-/healthy").unwrap() }]);
         assert_eq!(stages.apply("10.0.0.1 GET /-/healthy 200"), Fate::Dropped("drop"));
         assert_eq!(stages.apply("10.0.0.1 GET / 200"), Fate::Kept);
     }

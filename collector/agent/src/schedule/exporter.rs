@@ -293,16 +293,5 @@ fn phase(exporter: &str, identity: &Identity) -> u64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn runs_keep_to_their_phase_and_apart() {
-        let interval = Duration::from_secs(15);
-        for now_ms in (0..60_000).step_by(7) {
-            let wait = until_next(now_ms, interval, 4_000).as_millis() as i64;
-            assert_eq!((now_ms + wait) % 15_000, 4_000);
-            assert!((7_500..22_500).contains(&wait), "{wait}");
-        }
-    }
-}
+#[path = "exporter_tests.rs"]
+mod tests;

@@ -11,7 +11,7 @@ use crate::config::written::Listen;
 
 impl Checker<'_> {
     pub(super) fn listen(&mut self, field: &Field<OneOf<Text, Listen>>) -> SocketAddr {
-        let default = SocketAddr::from(([127, 0, 0, 1], 9753));
+        let default = defaults::LISTEN_ADDRESS;
         let (at, text, insecure) = match field.good() {
             None => return default,
             Some((at, OneOf::Short(text))) => (at, text.0.as_str(), false),

@@ -35,7 +35,9 @@ impl Checker<'_> {
         let mut stages = Vec::new();
         for (at, stage) in field.get().into_iter().flatten().filter_map(Field::good) {
             match &stage.drop {
-                Field::Absent => self.fault(at, "the stage does not say what to do", "add `drop: {expression: REGEX}`"),
+                Field::Absent => {
+                    self.fault(at, "the stage does not say what to do", "add `drop: {expression: REGEX}`");
+                }
                 Field::Bad(_) => {}
                 Field::Good(at, drop) => match &drop.expression {
                     Field::Absent => self.fault(*at, "`drop` names no lines", "add `expression: REGEX`"),
