@@ -42,7 +42,7 @@ struct Files {
     open: Option<(SegmentId, Arc<File>)>,
     scratch: Vec<u8>,
     /// Written since they were last synced.
-    dirty: Vec<Arc<File>>,
+    dirty: Vec<(SegmentId, Arc<File>)>,
     created: bool,
     since_check: u64,
     /// Below its floor of free space.
@@ -61,6 +61,13 @@ struct Piece {
     records: Vec<(Position, i64, Bytes)>,
     /// The segment is complete with this.
     seal: Option<Summary>,
+}
+
+impl Files {
+    /// Lets go of files whose segments are gone.
+    fn forget_removed(&mut self, ledger: &Ledger) {
+        self.dirty.retain(|(id, _)| ledger.segments.binary_search_by_key(id, |segment| segment.id).is_ok());
+    }
 }
 
 impl Store {
@@ -114,7 +121,7 @@ impl Store {
                     files.open = None;
                     let full =
                         matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-                    if full && self.give_up_oldest(piece.id, fx) {
+                    if full && self.give_up_oldest(piece.id, &mut files, fx) {
                         continue;
                     }
                     self.block(&segment_path(&self.dir, piece.id), error, fx);
@@ -126,11 +133,13 @@ impl Store {
     }
 
     /// Makes room by dropping the oldest segment that is on disk; `false` if that is the one being written.
-    fn give_up_oldest(&self, writing: SegmentId, fx: &mut Effects) -> bool {
+    fn give_up_oldest(&self, writing: SegmentId, files: &mut Files, fx: &mut Effects) -> bool {
         let mut ledger = self.engine.ledger();
         let droppable =
             ledger.segments.front().is_some_and(|oldest| oldest.id != writing && oldest.written > 0);
         let dropped = droppable && ledger.drop_oldest(Reason::Disk, fx);
+        // An open file would keep its space.
+        files.forget_removed(&ledger);
         drop(ledger);
         // At once, as the next write needs the room.
         fx.remove_files();
@@ -182,8 +191,8 @@ impl Store {
             let _ = file.set_len(piece.at);
             return Err(error);
         }
-        if !files.dirty.iter().any(|dirty| Arc::ptr_eq(dirty, &file)) {
-            files.dirty.push(file.clone());
+        if files.dirty.last().is_none_or(|(id, _)| *id != piece.id) {
+            files.dirty.push((piece.id, file.clone()));
         }
         if piece.seal.is_none() {
             files.open = Some((piece.id, file));
@@ -217,6 +226,7 @@ impl Store {
             ledger.last_error = Some((self.engine.clock.now_ms(), what));
         }
         files.below_floor = free < floor;
+        files.forget_removed(&ledger);
         ledger.blocked |= files.below_floor;
         drop(ledger);
         fx.remove_files();
@@ -242,7 +252,7 @@ impl Store {
         self.engine.changed.notify_waiters();
         self.engine.change(|_, more| std::mem::swap(more, &mut fx));
         // Outside the writer's lock: this may take as long as the disk likes.
-        for file in dirty {
+        for (_, file) in dirty {
             self.complain("sync the segment files in", file.sync_data());
         }
         if created {
