@@ -462,9 +462,12 @@ impl Ledger {
         {
             let offset = if at.segment == segment.id { at.offset } else { 0 };
             let from = Spot { position: at.position, segment: segment.id, offset };
-            let until =
-                segment.kept.get(segment.kept_unwritten()).map_or(segment.end, |entry| entry.position);
-            return Step::File { path: path.clone(), from, end: segment.written, until, committed };
+            // Only up to where memory goes on.
+            let (end, until) = match segment.kept.front() {
+                Some(entry) => (entry.offset, entry.position),
+                None => (segment.written, segment.end),
+            };
+            return Step::File { path: path.clone(), from, end, until, committed };
         }
         let mut records = Vec::new();
         let mut after = *at;
