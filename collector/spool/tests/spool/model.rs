@@ -309,7 +309,9 @@ impl<S: Subject> Run<S> {
 
     fn peek(&mut self, name: usize, max_bytes: usize) {
         let Some(cursor) = self.cursors.get_mut(&name) else { return };
+        self.model.expire(self.clock.now_ms(), self.subject.log().segment());
         let reader = self.model.readers.get_mut(&name).unwrap();
+        reader.ahead.retain(|position| *position >= reader.committed);
         let from = reader.ahead.last().map_or(0, |last| last + 1).max(reader.committed);
         let mut due = self.model.kept.iter().filter(|kept| kept.position >= from).peekable();
         // With nothing due there may yet be records to replay; else the wait is cut short.
