@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+use rustix::process::{Resource, getrlimit};
 use taffrail_core::{CollectError, Family, Out, Subject, label, metrics};
 
 use crate::attribute::{Attribute, Buffer, number};
@@ -84,10 +85,16 @@ const INDEX: usize = 0;
 const TEXTS: [&str; 5] = ["address", "broadcast", "duplex", "operstate", "ifalias"];
 const SPEED_FILE: &str = "speed";
 
-/// Attributes that are kept open, all interfaces together: eight interfaces. What goes beyond is opened for each
-/// reading, which takes three times the time and no file descriptors.
-const MAX_OPEN: usize = 8 * PER_DEVICE;
+/// The most attributes that are kept open, all interfaces together, and never more than an eighth of what the process
+/// may open. What goes beyond is opened for each reading, which takes six times the time.
+const MAX_OPEN: usize = 1024;
 const PER_DEVICE: usize = NUMBERS.len() + TEXTS.len() + 1;
+
+/// How many attributes may be kept open.
+fn may_open() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit / 8).unwrap_or(usize::MAX).min(MAX_OPEN)
+}
 
 /// `IFF_UP` of the flags: the administrator wants it up.
 const IFF_UP: u64 = 1;
@@ -189,13 +196,14 @@ impl Class {
         self.trust = self.trust.renewed();
         let root = self.config.sys("class/net");
         let mut before = std::mem::take(&mut self.devices);
+        let may_open = may_open();
         let mut open = before.iter().filter(|device| device.keep).count() * PER_DEVICE;
         for (at, (name, inode)) in names.into_iter().enumerate() {
             if let Some(known) = before.iter().position(|d| d.name == name && d.inode == inode) {
                 self.devices.push(before.swap_remove(known));
                 continue;
             }
-            let keep = open + PER_DEVICE <= MAX_OPEN;
+            let keep = open + PER_DEVICE <= may_open;
             let wanted = self.wanted.keeps(at, &name);
             let device = Device::new(&root, name, inode, keep && wanted, wanted);
             open += if device.keep { PER_DEVICE } else { 0 };
