@@ -10,6 +10,8 @@ mod fuse;
 mod golden;
 #[path = "host/hostile.rs"]
 mod hostile;
+#[path = "host/machine.rs"]
+mod machine;
 #[path = "host/network.rs"]
 mod network;
 #[path = "host/settings.rs"]
