@@ -118,8 +118,8 @@ fn read_logs(page: &PageState, parameters: &HashMap<String, String>) -> Result<L
 fn known(parameters: Parameters, names: &[&str]) -> Result<HashMap<String, String>, String> {
     let Query(parameters) = parameters.map_err(|e| format!("the query does not read: {e}"))?;
     match parameters.keys().find(|name| !names.contains(&name.as_str())) {
-        Some(name) if names.is_empty() => Err(format!("unknown parameter {name:?}: there are none here")),
-        Some(name) => Err(format!("unknown parameter {name:?}: there are {}", names.join(", "))),
+        Some(name) if names.is_empty() => Err(format!("unknown parameter {name:?}: this address takes none")),
+        Some(name) => Err(format!("unknown parameter {name:?}: expected {}", names.join(", "))),
         None => Ok(parameters),
     }
 }

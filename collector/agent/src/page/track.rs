@@ -214,7 +214,9 @@ impl Track {
             rows.push((t, Some(i)));
         }
         rows.retain(|(t, _)| *t > since_ms);
-        let series = self.lines.iter().filter(|line| line.values.iter().any(|v| v.is_finite()));
+        let mut lines: Vec<_> =
+            self.lines.iter().filter(|l| l.values.iter().any(|v| v.is_finite())).collect();
+        lines.sort_by_key(|line| line.rule);
         ChartView {
             id: self.chart.id,
             title: self.chart.title,
@@ -224,7 +226,7 @@ impl Track {
             step_ms,
             hidden: self.hidden,
             t: rows.iter().map(|(t, _)| *t).collect(),
-            series: series.map(|line| line.view(self.chart, &rows)).collect(),
+            series: lines.iter().map(|line| line.view(self.chart, &rows)).collect(),
         }
     }
 
@@ -232,7 +234,8 @@ impl Track {
     fn step(&self) -> i64 {
         let mut steps: Vec<i64> =
             self.times.iter().zip(self.times.iter().skip(1)).map(|(a, b)| b - a).collect();
-        let middle = steps.len() / 2;
+        // The lower one of two: the first gap must not pass for the step.
+        let middle = steps.len().saturating_sub(1) / 2;
         if steps.is_empty() { 0 } else { *steps.select_nth_unstable(middle).1 }
     }
 

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
@@ -107,7 +107,7 @@ fn host(request: &Request) -> Result<Authority, (StatusCode, String)> {
 
 /// What changes something must come from a page of this server, or from no page at all (curl).
 fn same_origin(headers: &HeaderMap, host: &Authority) -> Result<(), (StatusCode, String)> {
-    let text = |name| headers.get(name).and_then(|v: &axum::http::HeaderValue| v.to_str().ok());
+    let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     let from = text(ORIGIN.as_str());
     let foreign = match (headers.contains_key(ORIGIN), from) {
         (true, None) => true,
