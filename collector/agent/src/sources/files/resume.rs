@@ -1,0 +1,149 @@
+//! Going on where an earlier run left off: each file is found again, under its name or the one it was rotated to.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::book::Memory;
+use super::file::{self, LogFile};
+use super::identity::{Identity, Verdict};
+use super::record::{Entry, Record};
+use super::source::Source;
+use super::tracker::{Mark, Tracker};
+
+/// How long a file that is not to be found, on a file system that is not there, keeps its position.
+const MISSING_NS: i64 = 24 * 3600 * 1_000_000_000;
+
+/// What became of a file while nobody looked.
+enum Found {
+    /// It is here.
+    Here(File, std::fs::Metadata, Arc<Path>),
+    /// Its inode is here, with other contents.
+    Anew,
+    /// Its folder is here, and it is not in it.
+    Deleted,
+    /// The file system it was on is not here.
+    Away,
+}
+
+impl Source {
+    /// Takes up what an earlier run knew.
+    pub(super) fn resume(&mut self, mut memory: Memory, now: Duration) {
+        self.next_id = self.next_id.max(memory.next_id);
+        let files = std::mem::take(&mut memory.files);
+        self.earlier = memory;
+        for (entry, marks) in files.into_values() {
+            self.resume_file(entry, marks, now);
+        }
+    }
+
+    /// Looks again for files that were not to be found.
+    pub(super) fn find_missing(&mut self, now: Duration) {
+        for (entry, marks) in std::mem::take(&mut self.earlier.files).into_values() {
+            self.resume_file(entry, marks, now);
+        }
+    }
+
+    fn resume_file(&mut self, entry: Entry, marks: Vec<Mark>, now: Duration) {
+        let name: Arc<Path> = entry.name.as_path().into();
+        if !self.listing.patterns().matches(&name) {
+            tracing::info!(source = self.name, "{}: not wanted any longer", name.display());
+            self.note(&Record::Gone { id: entry.id });
+            return;
+        }
+        let stream = self.stream(&name);
+        stream.last_ns = stream.last_ns.max(entry.last_ns);
+        let end = marks.last().map_or(entry.position, |mark| mark.end);
+        let missing = if entry.lost { end } else { end.max(entry.size) } - entry.position;
+        let why = match if entry.lost { Found::Anew } else { find(&entry) } {
+            Found::Here(handle, meta, path) => {
+                return self.go_on(
+                    &entry,
+                    marks,
+                    LogFile::new(entry.id, (handle, &meta), name, path, 0, now),
+                );
+            }
+            Found::Away if self.clock.now_ns() < self.earlier.saved_ns + MISSING_NS => {
+                self.earlier.files.insert(entry.id, (entry, marks));
+                return;
+            }
+            Found::Anew => "it was truncated or replaced while nobody read it",
+            Found::Deleted => "it was deleted while nobody read it",
+            Found::Away => "its file system has been away for a day",
+        };
+        if !entry.lost {
+            self.anew.insert((entry.identity.device, entry.identity.inode));
+        }
+        self.note(&Record::Gone { id: entry.id });
+        self.lose(missing, &name, why);
+    }
+
+    fn go_on(&mut self, entry: &Entry, marks: Vec<Mark>, mut file: LogFile) {
+        file.real = entry.real.clone();
+        file.fingerprint = entry.fingerprint;
+        file.tracker = Tracker::new(entry.position);
+        for mark in marks {
+            // Marks without lines were only noted so that the next ones fit.
+            if let Some(number) = file.tracker.push(mark)
+                && mark.lines == 0
+            {
+                file.tracker.void(number);
+            }
+        }
+        file.find_out_whether_it_continues();
+        if !self.by_inode.contains_key(&(file.identity.device, file.identity.inode)) {
+            self.follow(file);
+        }
+    }
+}
+
+/// Finds the file: under its name, where that really was, or under another name in the folder of either.
+fn find(entry: &Entry) -> Found {
+    let mut anew = false;
+    for path in [&entry.name, &entry.real] {
+        match check(entry, path) {
+            Check::Same(handle, meta) => return Found::Here(handle, meta, path.as_path().into()),
+            Check::OtherContents => anew = true,
+            Check::Other => {}
+        }
+    }
+    let folders: BTreeSet<&Path> =
+        [&entry.real, &entry.name].into_iter().filter_map(|path| path.parent()).collect();
+    let mut listed = false;
+    for folder in folders {
+        let Ok(names) = std::fs::read_dir(folder) else { continue };
+        listed |= std::fs::metadata(folder).is_ok_and(|meta| meta.dev() == entry.identity.device);
+        for name in names.flatten() {
+            use std::os::unix::fs::DirEntryExt;
+            if name.ino() == entry.identity.inode
+                && let Check::Same(handle, meta) = check(entry, &name.path())
+            {
+                return Found::Here(handle, meta, name.path().into());
+            }
+        }
+    }
+    match (anew, listed) {
+        (true, _) => Found::Anew,
+        (_, true) => Found::Deleted,
+        (_, false) => Found::Away,
+    }
+}
+
+enum Check {
+    Same(File, std::fs::Metadata),
+    /// The same inode, but not what was read of it.
+    OtherContents,
+    Other,
+}
+
+fn check(entry: &Entry, path: &Path) -> Check {
+    let Ok((handle, meta)) = file::open(path) else { return Check::Other };
+    if !Identity::of(&meta).agrees(&entry.identity) {
+        return Check::Other;
+    }
+    let begins_so = matches!(entry.fingerprint.check(&handle), Ok(Verdict::Same | Verdict::Extended(_)));
+    if begins_so && meta.size() >= entry.position { Check::Same(handle, meta) } else { Check::OtherContents }
+}

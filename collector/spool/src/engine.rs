@@ -1,0 +1,199 @@
+//! What both logs share: the ledger behind its lock, and who is woken when it changes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use taffrail_core::Clock;
+use tokio::sync::{Notify, watch};
+
+use crate::cursor::Cursor;
+use crate::ledger::{Effects, Ledger};
+use crate::log::{
+    AppendError, CursorError, CursorStats, Log, LogStats, Position, Pressure, SegmentId, Start, Tally,
+};
+use crate::segment::{HEADER, framed};
+use crate::ticket::{Reason, Settled, Ticket};
+
+/// A log without its storage.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) clock: Clock,
+    ledger: Mutex<Ledger>,
+    /// Held for the whole of an append: positions are given and files written in one order.
+    writer: Mutex<()>,
+    pub(crate) changed: Notify,
+    pressure: watch::Sender<Pressure>,
+}
+
+/// A log that keeps its records in an [`Engine`].
+pub(crate) trait Backed: Send + Sync {
+    fn engine(&self) -> &Arc<Engine>;
+
+    /// Called after each append, with the writer's lock held.
+    fn store(&self, _fx: &mut Effects) {}
+}
+
+impl Engine {
+    pub(crate) fn new(clock: Clock, ledger: Ledger) -> Arc<Self> {
+        Arc::new(Engine {
+            clock,
+            ledger: Mutex::new(ledger),
+            writer: Mutex::new(()),
+            changed: Notify::new(),
+            pressure: watch::Sender::new(Pressure::Low),
+        })
+    }
+
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        // The ledger's methods do not panic half way on any input; serving on beats falling over.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn writer(&self) -> MutexGuard<'_, ()> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `work` on the ledger, then does outside the lock what it left to do.
+    pub(crate) fn change<T>(&self, work: impl FnOnce(&mut Ledger, &mut Effects) -> T) -> T {
+        let mut fx = Effects::default();
+        let result = {
+            let mut ledger = self.ledger();
+            let result = work(&mut ledger, &mut fx);
+            self.publish(&mut ledger);
+            result
+        };
+        fx.run();
+        result
+    }
+
+    fn publish(&self, ledger: &mut Ledger) {
+        let now = ledger.pressure();
+        self.pressure.send_if_modified(|was| std::mem::replace(was, now) != now);
+    }
+}
+
+impl Effects {
+    /// Calls the tickets and removes the files. No lock of the log may be held.
+    pub(crate) fn run(mut self) {
+        self.remove_files();
+        for (ticket, how) in self.settle {
+            ticket.settle(how);
+        }
+    }
+
+    /// Removes the files only.
+    pub(crate) fn remove_files(&mut self) {
+        for path in self.unlink.drain(..) {
+            if let Err(error) = std::fs::remove_file(&path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(path = %path.display(), %error, "cannot remove a segment that is no longer needed");
+            }
+        }
+    }
+}
+
+impl<T: Backed> Log for T {
+    fn segment(&self) -> SegmentId {
+        self.engine().ledger().next_segment
+    }
+
+    fn append(&self, record: Bytes, ticket: Ticket) -> Result<Position, AppendError> {
+        let engine = self.engine();
+        let mut fx = Effects::default();
+        let writer = engine.writer();
+        let now_ms = engine.clock.now_ms();
+        let size = record.len();
+        let admitted = {
+            let mut ledger = engine.ledger();
+            let max = ledger.bounds.max_record;
+            if ledger.closed {
+                Err(AppendError::Closed)
+            } else if size > max {
+                ledger.counters.too_large.add(1, framed(size));
+                fx.settle.push((ticket, Settled::Dropped(Reason::TooLarge)));
+                Err(AppendError::TooLarge { bytes: size, max })
+            } else {
+                Ok(ledger.admit(now_ms, record, ticket, &mut fx))
+            }
+        };
+        if admitted.is_ok() {
+            self.store(&mut fx);
+            let mut ledger = engine.ledger();
+            ledger.decide_segment(now_ms);
+            engine.publish(&mut ledger);
+        }
+        drop(writer);
+        engine.changed.notify_waiters();
+        fx.run();
+        admitted
+    }
+
+    fn cursor(&self, name: &str, start: Start) -> Result<Cursor, CursorError> {
+        let engine = self.engine();
+        let now_ms = engine.clock.now_ms();
+        let opened = engine.ledger().open_cursor(name, start, now_ms);
+        let (id, committed, read) = opened.ok_or_else(|| CursorError::InUse { name: name.to_owned() })?;
+        Ok(Cursor::new(engine.clone(), name, id, committed, read))
+    }
+
+    fn remove_cursor(&self, name: &str) {
+        self.engine().change(|ledger, fx| ledger.remove_cursor(name, fx));
+        self.engine().changed.notify_waiters();
+    }
+
+    fn stats(&self) -> LogStats {
+        let engine = self.engine();
+        let now_ms = engine.clock.now_ms();
+        engine.ledger().stats(now_ms)
+    }
+
+    fn pressure(&self) -> watch::Receiver<Pressure> {
+        self.engine().pressure.subscribe()
+    }
+
+    fn close(&self) {
+        self.engine().ledger().closed = true;
+        self.engine().changed.notify_waiters();
+    }
+}
+
+impl Ledger {
+    fn stats(&self, now_ms: i64) -> LogStats {
+        let age = |ms: Option<i64>| {
+            Duration::from_millis(ms.map_or(0, |ms| now_ms.saturating_sub(ms).max(0)) as u64)
+        };
+        let cursors = self.cursors.iter().map(|cursor| CursorStats {
+            name: cursor.name.to_string(),
+            open: cursor.open,
+            seen_ms: if cursor.open { now_ms } else { cursor.seen_ms },
+            committed: cursor.committed.position,
+            lag: self.lag(&cursor.committed),
+            lag_age: age(cursor.pending_ms),
+            lost: cursor.lost,
+        });
+        LogStats {
+            held: Tally {
+                records: self.segments.iter().map(|segment| segment.records).sum(),
+                bytes: self.segments.iter().map(|segment| segment.len - HEADER).sum(),
+            },
+            memory_bytes: self.memory_bytes,
+            disk_bytes: self.segments.iter().map(|segment| segment.written).sum(),
+            capacity_bytes: self.bounds.max_bytes,
+            segments: self.segments.len(),
+            oldest_age: age(self.cursors.iter().filter_map(|cursor| cursor.pending_ms).min()),
+            appended: self.counters.appended,
+            dropped_full: self.counters.full,
+            dropped_age: self.counters.age,
+            dropped_disk: self.counters.disk,
+            dropped_too_large: self.counters.too_large,
+            skipped: self.counters.skipped.clone(),
+            torn: self.counters.torn,
+            corrupt: self.counters.corrupt,
+            disk_blocked: self.blocked,
+            last_error: self.last_error.clone(),
+            cursors: cursors.collect(),
+        }
+    }
+}

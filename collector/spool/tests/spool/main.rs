@@ -1,0 +1,6 @@
+//! The log, the state file and the lock, seen from outside.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
+
+mod basics;
+mod model;
+mod state;
