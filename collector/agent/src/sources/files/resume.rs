@@ -33,6 +33,7 @@ impl Source {
     /// Takes up what an earlier run knew.
     pub(super) fn resume(&mut self, mut memory: Memory, now: Duration) {
         self.next_id = self.next_id.max(memory.next_id);
+        self.since_ns = if memory.saved_ns == 0 { self.clock.now_ns() } else { memory.saved_ns };
         let files = std::mem::take(&mut memory.files);
         self.earlier = memory;
         for (entry, marks) in files.into_values() {
@@ -56,6 +57,7 @@ impl Source {
         }
         let stream = self.stream(&name);
         stream.last_ns = stream.last_ns.max(entry.last_ns);
+        stream.born_ns = stream.born_ns.max(entry.identity.born_ns);
         let end = marks.last().map_or(entry.position, |mark| mark.end);
         let missing = if entry.lost { end } else { end.max(entry.size) } - entry.position;
         let why = match if entry.lost { Found::Anew } else { find(&entry) } {
