@@ -137,7 +137,7 @@ impl Source {
     /// Where to begin in a file that was never seen before.
     fn first_position(&self, handle: &std::fs::File, meta: &Metadata) -> io::Result<u64> {
         let changed_ns = meta.mtime() * 1_000_000_000 + meta.mtime_nsec();
-        if self.is_later(meta) || self.anew.contains(&(meta.dev(), meta.ino())) {
+        if self.is_later(meta) {
             return Ok(0);
         }
         match self.start {

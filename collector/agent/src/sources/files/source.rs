@@ -1,6 +1,6 @@
 //! The source as one thread sees it: what it follows, and one round of its work.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -85,8 +85,6 @@ pub struct Source {
     pub(super) streams: BTreeMap<Arc<Path>, Stream>,
     /// Files born before were there when this began, or were followed and let go.
     pub(super) since_ns: i64,
-    /// Inodes that an earlier run read, with other contents: what they hold now is new.
-    pub(super) anew: HashSet<(u64, u64)>,
     pub(super) troubles: HashMap<PathBuf, Trouble>,
     /// What an earlier run knew.
     pub(super) earlier: Memory,
@@ -143,7 +141,6 @@ impl Source {
             by_inode: HashMap::new(),
             streams: BTreeMap::new(),
             since_ns: 0,
-            anew: HashSet::new(),
             troubles: HashMap::new(),
             earlier: Memory::default(),
             receipts: Arc::default(),
