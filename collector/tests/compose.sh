@@ -194,6 +194,7 @@ finish() {
     if ((status != 0)) && [[ -e $work/bundle ]]; then
         compose ps --all >&2 || true
         compose logs --tail 25 >&2 || true
+        cat "$work/panels" >&2 2>/dev/null || true
     fi
     if [[ -e $work/bundle ]]; then compose down --volumes --timeout 5 >"$work/down" 2>&1 || cat "$work/down" >&2; fi
     rm -rf "$work"
@@ -224,6 +225,9 @@ wait_for() { # SECONDS WHAT COMMAND...
 
 asked() { [[ -n $(ask "$1") ]]; }
 alerts_active() { [[ $(active "$1") == "$2" ]]; }
+panels_filled() {
+    "$PYTHON" "$here/panels.py" "http://127.0.0.1:$TAFFRAIL_PROMETHEUS_PORT" "$1" dashboards/*.json >"$work/panels" 2>&1
+}
 pushed() { [[ -n $(compose exec -T loki cat /loki/pushes 2>/dev/null) ]]; }
 expect() { # WHAT GOT WANTED
     [[ $2 == "$3" ]] || die "$1: got '$2', wanted '$3'"
@@ -260,7 +264,8 @@ main() {
     expect "the network is the host's, not the container's" "$(ask "count(node_network_receive_bytes_total{device='$bridge'})")" 1
     expect "the live page answers on loopback" "$(curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$TAFFRAIL_PORT/")" 200
     wait_for 40 "every panel of every dashboard has data" \
-        "$PYTHON" "$here/panels.py" "http://127.0.0.1:$TAFFRAIL_PROMETHEUS_PORT" "$name" dashboards/*.json
+        panels_filled "$name"
+    cat "$work/panels" >&2
     expect "no alert fires" "$(active HostDown)" 0
 
     password=$(compose run --rm -T init show 2>/dev/null)
