@@ -172,7 +172,7 @@ mod tests {
             ("    healthcheck:", "    health:", "no health check"),
             ("image: taffrail:local", "restart: \"no\"", "it runs once"),
             ("read_only: true, bind", "read_only: false, bind", "is mounted writable"),
-            ("./loki/loki.yml:", "./loki/loki.yaml:", "does not exist"),
+            ("./loki:", "./locki:", "does not exist"),
             ("./alerts:/etc/prometheus/alerts:ro", "./alerts:/etc/prometheus/alerts", "mounted writable"),
             ("      - loki:/loki", "      - logs:/loki", "volume logs is not declared"),
             ("services:", "parts:", "not a compose file"),
