@@ -152,13 +152,13 @@ export class Plot {
     event.preventDefault();
     const first = this.chart.t.findIndex((t) => t / 1000 >= this.plot.scales.x.min);
     const idx = Math.min(last, Math.max(first, next));
-    this.plot.setCursor({ left: this.plot.valToPos(this.chart.t[idx] / 1000, 'x'), top: 10 });
+    this.plot.setCursor({ left: this.plot.valToPos(this.chart.t[idx] / 1000, 'x'), top: 10 }, true, true);
     this.canvas.setAttribute('aria-valuenow', String(idx));
     const values = this.lines.slice(0, SHOWN).map((l) => `${l.name} ${value(l.values[idx] ?? NaN, this.chart.unit)}`);
     this.canvas.setAttribute('aria-valuetext', `${clock(this.chart.t[idx])}: ${values.join(', ')}`);
   }
 
-  #leave() { this.plot?.setCursor({ left: -10, top: -10 }); }
+  #leave() { this.plot?.setCursor({ left: -10, top: -10 }, true, true); }
 
   // The table under the chart: values at the cursor, else now.
   #legend(idx) {

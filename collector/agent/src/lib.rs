@@ -12,9 +12,9 @@ pub mod metrics;
 pub mod outputs;
 pub mod own;
 pub mod page;
-//pipeline
-//run
+pub mod pipeline;
 pub mod registry;
+pub mod run;
 pub mod schedule;
 pub mod server;
 pub mod sources;

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use taffrail_collector::cli::{self, Cli, Command, RunOptions, print};
+use taffrail_collector::run;
 
 /// It returns memory to the system, and keeps small what is small.
 #[global_allocator]
@@ -25,5 +26,12 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &RunOptions) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("`run` is wired by the pipeline (leaving: {})", options.leaving)
+    let source = options.config.clone();
+    let config = match source.load() {
+        Ok(config) => config,
+        Err(errors) => return Ok(cli::refuse(&errors)),
+    };
+    let path = source.file();
+    run::run(config, run::Options { path, load: Box::new(move || source.load()), leaving: options.leaving })?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use taffrail_core::{Clock, Exporter};
 use taffrail_spool::{Cursor, Log, Start};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -87,6 +87,7 @@ pub struct Pipeline {
     writer: Arc<Writer>,
     notes: Notes,
     chunks: mpsc::Sender<Chunk>,
+    pause: watch::Receiver<bool>,
     running: BTreeMap<Key, Running>,
     processor: (CancellationToken, JoinHandle<()>),
     housekeeping: JoinHandle<()>,
@@ -99,12 +100,22 @@ impl Pipeline {
         let (notes, notes_source) = Notes::new(instance, shared.clock.clone());
         let (chunks, queue) = mpsc::channel(CHUNKS_WAITING);
         let stop = CancellationToken::new();
-        let processor = Processor::new(shared.logs.clone(), shared.tail.clone(), shared.measures.clone());
+        let (pauses, pause) = watch::channel(false);
+        let Shared { logs, tail, measures, .. } = shared.clone();
+        let processor = Processor::new(logs, tail, measures, pauses);
         let processor = tokio::spawn(processor.run(queue, notes_source, stop.clone()));
         let housekeeping = tokio::spawn(housekeeping(shared.clone()));
         let processor = (stop, processor);
-        let mut pipeline =
-            Pipeline { shared, writer, notes, chunks, running: BTreeMap::new(), processor, housekeeping };
+        let mut pipeline = Pipeline {
+            shared,
+            writer,
+            notes,
+            chunks,
+            pause,
+            running: BTreeMap::new(),
+            processor,
+            housekeeping,
+        };
         pipeline.apply(config, instance).await?;
         Ok(pipeline)
     }
@@ -112,7 +123,8 @@ impl Pipeline {
     /// Makes what runs equal to what `config` wants; what is equal already is not touched.
     pub async fn apply(&mut self, config: &Config, instance: &str) -> anyhow::Result<()> {
         let wanted = wanted(config, instance);
-        let present: BTreeMap<Key, Make> = self.running.iter().map(|(k, r)| (k.clone(), r.make.clone())).collect();
+        let present: BTreeMap<Key, Make> =
+            self.running.iter().map(|(k, r)| (k.clone(), r.make.clone())).collect();
         let plan = plan(&present, &wanted);
         // Whatever can be refused is refused before anything is touched.
         for (_, make) in plan.change.iter().chain(&plan.start) {
@@ -179,6 +191,7 @@ impl Pipeline {
                     instance: instance.clone(),
                     stages: Arc::new(Stages::new(&source.stages)),
                     chunks: self.chunks.clone(),
+                    pause: self.pause.clone(),
                     state: self.shared.state.join("sources").join(&source.name),
                     status: board.source(key.clone(), status),
                 };
@@ -229,7 +242,12 @@ impl Pipeline {
         log: &Arc<dyn Log>,
         output: impl Fn() -> Result<D, E>,
     ) -> anyhow::Result<Part> {
-        let url = format!("{}://{}{}", url.scheme_str().unwrap_or("http"), url.authority().map_or("", |a| a.as_str()), url.path());
+        let url = format!(
+            "{}://{}{}",
+            url.scheme_str().unwrap_or("http"),
+            url.authority().map_or("", |a| a.as_str()),
+            url.path()
+        );
         let status = OutputStatus { kind: key.kind, name: key.name.clone(), url, ..Default::default() };
         let status = self.shared.board.output(key.clone(), status);
         let cursor: Cursor = log.cursor(&key.to_string(), Start::Newest)?;
@@ -328,7 +346,8 @@ async fn housekeeping(shared: Shared) {
                 ("torn", stats.torn),
                 ("corrupt", stats.corrupt),
             ];
-            status.dropped = dropped.into_iter().map(|(reason, tally)| (reason.to_owned(), tally.records)).collect();
+            status.dropped =
+                dropped.into_iter().map(|(reason, tally)| (reason.to_owned(), tally.records)).collect();
             for cursor in &stats.cursors {
                 shared.board.lag(&cursor.name, cursor.lag.records, cursor.lag_age.as_secs_f64());
             }
@@ -342,7 +361,10 @@ fn remaining(shared: &Shared) -> Vec<String> {
     let mut left = Vec::new();
     for (name, log) in [("metrics", &shared.metrics), ("logs", &shared.logs)] {
         for cursor in log.stats().cursors.iter().filter(|cursor| cursor.lag.records > 0) {
-            left.push(format!("{name} for {}: {} records, {} bytes", cursor.name, cursor.lag.records, cursor.lag.bytes));
+            left.push(format!(
+                "{name} for {}: {} records, {} bytes",
+                cursor.name, cursor.lag.records, cursor.lag.bytes
+            ));
         }
     }
     if !left.is_empty() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use taffrail_core::Clock;
-use taffrail_spool::{Log, MemoryLog, MemoryOptions};
+use taffrail_spool::{DirLock, DiskLog, DiskOptions, WriteMode};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -30,17 +30,16 @@ pub type Load = Box<dyn Fn() -> Result<Config, Errors> + Send + Sync>;
 pub struct Options {
     /// The config file, if one was named.
     pub path: Option<PathBuf>,
-    /// Reads it.
+    /// Reads it again, for a reload.
     pub load: Load,
     /// Mark all series as ended when stopping: this machine leaves for good.
     pub leaving: bool,
 }
 
-/// Runs until SIGTERM or SIGINT.
-pub fn run(options: Options) -> anyhow::Result<()> {
-    let config = (options.load)()?;
+/// Runs `config` until SIGTERM or SIGINT.
+pub fn run(config: Config, options: Options) -> anyhow::Result<()> {
     let levels = telemetry::start(&config.log)?;
-    let _lock = taffrail_spool::DirLock::acquire(&config.data_dir)?;
+    let _lock = DirLock::acquire(&config.data_dir)?;
     // Two threads are enough: what is heavy runs on threads of its own, and each more costs memory.
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -80,7 +79,7 @@ impl Process {
         let listener = server::listen(config.listen).await?;
         let clock = Clock::system();
         let instance = instance(&config)?;
-        let shared = shared(&config, clock.clone());
+        let shared = shared(&config, clock.clone())?;
         show(&shared, &options, &instance, clock.now_ms());
         let pipeline = Pipeline::start(&config, &instance, shared.clone()).await?;
         let (requests, reloads) = mpsc::channel(1);
@@ -131,7 +130,9 @@ impl Process {
     async fn try_reload(&mut self) -> anyhow::Result<()> {
         let config = (self.options.load)()?;
         if config.data_dir != self.config.data_dir {
-            anyhow::bail!("data_dir cannot be changed while running: restart, and move what is in it if it is to stay");
+            anyhow::bail!(
+                "data_dir cannot be changed while running: restart, and move what is in it if it is to stay"
+            );
         }
         let instance = instance(&config)?;
         // The new socket is opened before the old one is closed, and before anything else is changed.
@@ -170,10 +171,17 @@ impl Process {
 }
 
 impl Server {
-    fn start(listener: TcpListener, config: &Config, shared: &Shared, pipeline: &Pipeline, control: &Control) -> Self {
+    fn start(
+        listener: TcpListener,
+        config: &Config,
+        shared: &Shared,
+        pipeline: &Pipeline,
+        control: &Control,
+    ) -> Self {
         let Shared { live, tail, board, clock, pages, .. } = shared.clone();
         let own = Arc::new(OwnPage::new(pipeline.own()));
-        let state = State { pages, own, board: board.clone(), clock: clock.clone(), control: control.clone() };
+        let state =
+            State { pages, own, board: board.clone(), clock: clock.clone(), control: control.clone() };
         let page = crate::page::routes(PageState { live, tail, board, clock });
         // The host's own name is how people on the same network reach it.
         let instance = lock(&shared.board.process).instance.clone();
@@ -226,22 +234,26 @@ fn instance(config: &Config) -> anyhow::Result<String> {
     }
 }
 
-fn shared(config: &Config, clock: Clock) -> Shared {
-    let log = |max_bytes| -> Arc<dyn Log> {
-        let options = MemoryOptions { max_bytes, ..MemoryOptions::default() };
-        Arc::new(MemoryLog::new(options, clock.clone()))
-    };
-    Shared {
+/// Opens the logs and makes what is shared.
+fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
+    let folder = config.data_dir.join("spool");
+    let options = DiskOptions { memory_bytes: 1 << 20, ..DiskOptions::default() };
+    // Samples cannot be read again, so they are written at once. Lines are still in their files, so only what an output
+    // is late for is written.
+    let late = WriteMode::OnLag { bytes: 1 << 20, age: Duration::from_secs(2) };
+    let metrics = DiskLog::open(&folder.join("metrics"), options, clock.clone())?;
+    let logs = DiskLog::open(&folder.join("logs"), DiskOptions { write: late, ..options }, clock.clone())?;
+    Ok(Shared {
         board: Arc::new(Board::default()),
         live: Arc::new(Live::default()),
         tail: Arc::new(Tail::default()),
         pages: Arc::new(Pages::default()),
         measures: Arc::new(Measures::default()),
-        metrics: log(8 << 20),
-        logs: log(8 << 20),
+        metrics: Arc::new(metrics),
+        logs: Arc::new(logs),
         state: config.data_dir.clone(),
         clock,
-    }
+    })
 }
 
 fn show(shared: &Shared, options: &Options, instance: &str, now_ms: i64) {
@@ -256,7 +268,9 @@ fn show(shared: &Shared, options: &Options, instance: &str, now_ms: i64) {
 /// Asks for a reload whenever the file has been another one for a moment. Looks rather than listens: a mounted
 /// ConfigMap changes by a swap of links that file events tell of in many ways, and once in two seconds costs nothing.
 async fn watch(path: PathBuf, control: Control) {
-    let read = |path: PathBuf| async move { tokio::task::spawn_blocking(move || std::fs::read(path).ok()).await.ok() };
+    let read = |path: PathBuf| async move {
+        tokio::task::spawn_blocking(move || std::fs::read(path).ok()).await.ok()
+    };
     let mut known = read(path.clone()).await;
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;

@@ -1,5 +1,7 @@
 //! The host exporter on fixtures, on a file system that hangs, and in the frame of its settings.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 #[path = "host/filesystem.rs"]
 mod filesystem;
 #[path = "host/fuse.rs"]

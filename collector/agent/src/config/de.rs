@@ -30,6 +30,8 @@ pub struct Context<'a> {
     pub env: Env<'a>,
     /// For a path without indices, why a key is not there: this version does not have it yet, or it has another name.
     pub hint: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether a path, without indices, begins a part in which `$` has a meaning of its own.
+    pub literal: &'a dyn Fn(&str) -> bool,
     /// Everything wrong so far.
     pub faults: RefCell<Vec<Fault>>,
 }
@@ -39,6 +41,8 @@ pub struct Context<'a> {
 pub struct Reader<'de, 'p> {
     node: &'de Node,
     path: Path<'p>,
+    /// Variables are not replaced.
+    literal: bool,
     context: &'p Context<'p>,
 }
 
@@ -102,7 +106,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 impl<'de, 'p> Reader<'de, 'p> {
     /// Reads the root of a tree.
     pub fn root(node: &'de Node, context: &'p Context<'p>) -> Self {
-        Reader { node, path: Path { parent: None, key: "" }, context }
+        Reader { node, path: Path { parent: None, key: "" }, literal: false, context }
     }
 
     fn fault(&self, what: impl Into<String>) -> Fault {
@@ -132,6 +136,9 @@ impl<'de, 'p> Reader<'de, 'p> {
             return Err(self
                 .fault(format!("{} has no value", self.name()))
                 .help("give it one, or remove the key; an empty text is written \"\""));
+        }
+        if self.literal {
+            return Ok((Cow::Borrowed(text), *plain));
         }
         match env::replace(text, self.context.env) {
             Ok(None) => Ok((Cow::Borrowed(text), *plain)),
@@ -325,7 +332,9 @@ impl<'de> MapAccess<'de> for Entries<'de, '_> {
             return Err(Fault::custom("a value without its key"));
         };
         let path = Path { parent: Some(&self.reader.path), key: &key.text };
-        seed.deserialize(Reader { node, path, context: self.reader.context })
+        let Reader { context, literal, .. } = self.reader;
+        let literal = literal || (context.literal)(&path.to_string());
+        seed.deserialize(Reader { node, path, literal, context })
     }
 }
 

@@ -30,6 +30,7 @@ pub struct Processor {
     log: Arc<dyn Log>,
     tail: Arc<Tail>,
     measures: Arc<Measures>,
+    pause: watch::Sender<bool>,
     batch: Batch,
     tickets: Vec<Ticket>,
     /// The label set of the chunk before, which is most often the next one's too.
@@ -37,14 +38,19 @@ pub struct Processor {
 }
 
 impl Processor {
-    /// A processor that appends to `log` and shows lines to `tail`.
-    pub fn new(log: Arc<dyn Log>, tail: Arc<Tail>, measures: Arc<Measures>) -> Self {
+    /// A processor that appends to `log`, shows lines to `tail`, and tells sources by `pause` when to wait.
+    pub fn new(
+        log: Arc<dyn Log>,
+        tail: Arc<Tail>,
+        measures: Arc<Measures>,
+        pause: watch::Sender<bool>,
+    ) -> Self {
         let labels = (Arc::from([]), String::new());
-        Processor { log, tail, measures, batch: Batch::new(), tickets: Vec::new(), labels }
+        Processor { log, tail, measures, pause, batch: Batch::new(), tickets: Vec::new(), labels }
     }
 
     /// Runs until `stop`, then takes what is already in the queue, and ends. While every cursor lags and the log is
-    /// nearly full, chunks stay in their queue: their sources wait, and what they read is safe where it is.
+    /// nearly full, sources are told to pause: what they would read is safe where it is.
     pub async fn run(
         mut self,
         mut chunks: mpsc::Receiver<Chunk>,
@@ -54,16 +60,14 @@ impl Processor {
         let mut pressure = self.log.pressure();
         let mut linger = pin!(tokio::time::sleep(LINGER));
         loop {
-            let paused = *pressure.borrow_and_update() == Pressure::AllLag;
             let filling = !self.batch.is_empty();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 Some(chunk) = notes.next() => self.add(chunk),
-                Some(chunk) = chunks.recv(), if !paused => self.add(chunk),
-                changed = pressure.changed() => {
-                    said(&pressure, paused);
-                    if changed.is_err() { break }
+                Some(chunk) = chunks.recv() => self.add(chunk),
+                Ok(()) = pressure.changed() => {
+                    self.obey(*pressure.borrow_and_update());
                     continue;
                 }
                 () = &mut linger, if filling => { self.flush(); continue }
@@ -72,7 +76,7 @@ impl Processor {
                 linger.set(tokio::time::sleep(LINGER));
             }
             // What waits already is taken without asking the clock each time.
-            while self.batch.raw_len() < MAX_BATCH && !paused {
+            while self.batch.raw_len() < MAX_BATCH {
                 let Ok(chunk) = chunks.try_recv() else { break };
                 self.add(chunk);
             }
@@ -88,6 +92,21 @@ impl Processor {
             }
         }
         self.flush();
+    }
+
+    fn obey(&mut self, pressure: Pressure) {
+        let pause = pressure == Pressure::AllLag;
+        let paused = self.pause.send_replace(pause);
+        match pressure {
+            Pressure::AllLag => {
+                warn!("no output takes logs and their log is nearly full: sources that can, wait");
+            }
+            Pressure::SomeLag => {
+                warn!("an output takes no logs and their log is nearly full: its oldest will go");
+            }
+            Pressure::Low if paused => info!("log sources go on"),
+            Pressure::Low => {}
+        }
     }
 
     fn add(&mut self, chunk: Chunk) {
@@ -132,18 +151,6 @@ impl Processor {
         if let Err(error) = self.log.append(record, all) {
             error!(%error, "log entries were not kept");
         }
-    }
-}
-
-fn said(pressure: &watch::Receiver<Pressure>, paused: bool) {
-    let now = *pressure.borrow();
-    match now {
-        Pressure::AllLag if !paused => warn!("no output takes logs and the log is nearly full: sources wait"),
-        Pressure::SomeLag => {
-            warn!("an output takes no logs and the log is nearly full: its oldest entries will go");
-        }
-        Pressure::Low if paused => info!("log sources go on"),
-        _ => {}
     }
 }
 

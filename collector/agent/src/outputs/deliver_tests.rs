@@ -34,7 +34,8 @@ impl Delivery for Script {
     const LINGER: Duration = Duration::ZERO;
 
     fn read(&mut self, records: &[Record]) -> (Vec<Vec<String>>, Vec<String>) {
-        let text = |record: &Record| String::from_utf8_lossy(&record.bytes).split(' ').map(str::to_owned).collect();
+        let text =
+            |record: &Record| String::from_utf8_lossy(&record.bytes).split(' ').map(str::to_owned).collect();
         (records.iter().filter(|r| !r.replay).map(text).collect(), vec![])
     }
 
@@ -79,7 +80,11 @@ impl Bed {
     }
 
     /// Starts delivering to `script` with the cursor `name`.
-    fn start(&self, name: &str, script: &Script) -> (Place<OutputStatus>, CancellationToken, tokio::task::JoinHandle<()>) {
+    fn start(
+        &self,
+        name: &str,
+        script: &Script,
+    ) -> (Place<OutputStatus>, CancellationToken, tokio::task::JoinHandle<()>) {
         let cursor = self.log.cursor(name, Start::Oldest).unwrap();
         let (status, leave) = (Place::<OutputStatus>::default(), CancellationToken::new());
         let task = deliver(script.clone(), cursor, status.clone(), self.clock.clone(), leave.clone());
@@ -188,7 +193,9 @@ async fn a_receiver_says_when_to_come_back() {
     bed.append("a");
     bed.log.close();
     // Time is paused: it moves only when everything waits, and then to the next timer.
-    assert!(tokio::time::timeout(wait - Duration::from_millis(10), async { task.await.unwrap() }).await.is_err());
+    assert!(
+        tokio::time::timeout(wait - Duration::from_millis(10), async { task.await.unwrap() }).await.is_err()
+    );
     tokio::time::sleep(Duration::from_millis(20)).await;
     assert_eq!(script.stored(), ["a"]);
 }

@@ -93,9 +93,8 @@ fn read_logs(page: &PageState, parameters: &HashMap<String, String>) -> Result<L
     let limit = number(parameters, "limit", LIMIT, tail::LINES)?;
     let filter = Filter::parse(text(parameters, "filter")?);
     let stream = text(parameters, "stream")?;
-    let wanted = |entry: &tail::Entry| {
-        (stream.is_empty() || *entry.stream == *stream) && filter.passes(&entry.text)
-    };
+    let wanted =
+        |entry: &tail::Entry| (stream.is_empty() || *entry.stream == *stream) && filter.passes(&entry.text);
     let kept = page.tail.read(after, limit, wanted);
     let line = |entry: tail::Entry| Line {
         seq: entry.seq,
@@ -119,8 +118,8 @@ fn read_logs(page: &PageState, parameters: &HashMap<String, String>) -> Result<L
 fn known(parameters: Parameters, names: &[&str]) -> Result<HashMap<String, String>, String> {
     let Query(parameters) = parameters.map_err(|e| format!("the query does not read: {e}"))?;
     match parameters.keys().find(|name| !names.contains(&name.as_str())) {
-        Some(name) if names.is_empty() => Err(format!("unknown parameter {name:?}: there are none here")),
-        Some(name) => Err(format!("unknown parameter {name:?}: there are {}", names.join(", "))),
+        Some(name) if names.is_empty() => Err(format!("unknown parameter {name:?}: this address takes none")),
+        Some(name) => Err(format!("unknown parameter {name:?}: expected {}", names.join(", "))),
         None => Ok(parameters),
     }
 }

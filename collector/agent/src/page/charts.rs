@@ -172,14 +172,22 @@ pub static CHARTS: &[Chart] = &[
         exporter: "host",
         rules: &[
             Rule { name: "cpu", terms: &[("node_pressure_cpu_waiting_seconds_total", 1.0)], ..PRESSURE },
-            Rule { name: "memory", terms: &[("node_pressure_memory_waiting_seconds_total", 1.0)], ..PRESSURE },
+            Rule {
+                name: "memory",
+                terms: &[("node_pressure_memory_waiting_seconds_total", 1.0)],
+                ..PRESSURE
+            },
             Rule { name: "io", terms: &[("node_pressure_io_waiting_seconds_total", 1.0)], ..PRESSURE },
             Rule {
                 name: "memory stalled",
                 terms: &[("node_pressure_memory_stalled_seconds_total", 1.0)],
                 ..PRESSURE
             },
-            Rule { name: "io stalled", terms: &[("node_pressure_io_stalled_seconds_total", 1.0)], ..PRESSURE },
+            Rule {
+                name: "io stalled",
+                terms: &[("node_pressure_io_stalled_seconds_total", 1.0)],
+                ..PRESSURE
+            },
         ],
     },
     Chart {
@@ -273,7 +281,11 @@ mod tests {
                 assert!(rule.by.is_some() || !rule.name.is_empty(), "{}: a line without a name", chart.id);
                 let rate = matches!(rule.reduce, Reduce::Rate | Reduce::MeanRate);
                 for (family, _) in rule.terms {
-                    assert_eq!(rate, family.ends_with("_total"), "{family}: rates are taken of counters only");
+                    assert_eq!(
+                        rate,
+                        family.ends_with("_total"),
+                        "{family}: rates are taken of counters only"
+                    );
                 }
             }
         }

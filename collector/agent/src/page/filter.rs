@@ -36,7 +36,8 @@ impl Filter {
             return true;
         }
         let line = line.to_lowercase();
-        self.with.iter().all(|term| line.contains(term)) && !self.without.iter().any(|term| line.contains(term))
+        self.with.iter().all(|term| line.contains(term))
+            && !self.without.iter().any(|term| line.contains(term))
     }
 }
 

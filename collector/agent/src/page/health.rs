@@ -68,7 +68,11 @@ fn of_subject(subject: &SubjectStatus, now_ms: i64) -> Vec<String> {
     }
     // One interval may be under way, and a run may take its time.
     if subject.interval_s > 0.0 && silent_s > 2.0 * subject.interval_s + 5.0 {
-        return vec![format!("has not run for {}, and should every {}", span(silent_s), span(subject.interval_s))];
+        return vec![format!(
+            "has not run for {}, and should every {}",
+            span(silent_s),
+            span(subject.interval_s)
+        )];
     }
     vec![]
 }
@@ -102,7 +106,10 @@ fn of_output(output: &OutputStatus) -> Vec<String> {
         let wait = if output.lag_s >= 1.0 { format!(" for {}", span(output.lag_s)) } else { String::new() };
         found.push(format!("delivers nothing{wait}, and is tried again; nothing is lost so far: {why}"));
     } else if output.lag_s > LAG_S {
-        found.push(format!("is {} behind, and catches up as fast as the receiver takes it", span(output.lag_s)));
+        found.push(format!(
+            "is {} behind, and catches up as fast as the receiver takes it",
+            span(output.lag_s)
+        ));
     }
     found
 }
@@ -145,8 +152,13 @@ mod tests {
     const NOW: i64 = 1_000_000;
 
     fn subject(change: impl FnOnce(&mut SubjectStatus)) -> Snapshot {
-        let mut subject =
-            SubjectStatus { name: "cpu", interval_s: 15.0, last_run_ms: NOW - 10_000, ok: true, ..Default::default() };
+        let mut subject = SubjectStatus {
+            name: "cpu",
+            interval_s: 15.0,
+            last_run_ms: NOW - 10_000,
+            ok: true,
+            ..Default::default()
+        };
         change(&mut subject);
         let exporter = ExporterStatus { name: "host".into(), subjects: vec![subject], ..Default::default() };
         Snapshot { now_ms: NOW, exporters: vec![exporter], ..Default::default() }
@@ -187,8 +199,17 @@ mod tests {
             lag_s: 200.0,
             ..Default::default()
         }];
-        at.sources = vec![SourceStatus { name: "files".into(), kind: "files", lost_bytes: 1536, ..Default::default() }];
-        at.logs = vec![LogStatus { name: "metrics", dropped: BTreeMap::from([("full".into(), 2)]), ..Default::default() }];
+        at.sources = vec![SourceStatus {
+            name: "files".into(),
+            kind: "files",
+            lost_bytes: 1536,
+            ..Default::default()
+        }];
+        at.logs = vec![LogStatus {
+            name: "metrics",
+            dropped: BTreeMap::from([("full".into(), 2)]),
+            ..Default::default()
+        }];
         at.process.config = Some("taffrail.yml".into());
         at.process.config_error = Some(Failure { at_ms: NOW, text: "line 3".into() });
         assert_eq!(

@@ -70,12 +70,7 @@ fn rules() -> impl Iterator<Item = (usize, usize, &'static Rule)> {
 
 impl Live {
     /// Takes what one run of a subject of `exporter` gave at `ts_ms`. The samples of one family come in one call.
-    pub fn record(
-        &self,
-        exporter: &str,
-        ts_ms: i64,
-        samples: &mut dyn Iterator<Item = (&SeriesDef, f64)>,
-    ) {
+    pub fn record(&self, exporter: &str, ts_ms: i64, samples: &mut dyn Iterator<Item = (&SeriesDef, f64)>) {
         let mut state = lock(&self.state);
         let State { tracks, facts } = &mut *state;
         let mut begun = [false; CHARTS.len()];

@@ -185,7 +185,9 @@ impl Track {
     fn last_is_open(&self, ts_ms: i64) -> bool {
         let n = self.times.len();
         self.times.back() == Some(&ts_ms)
-            || n >= 2 && self.times[n - 1] - self.times[n - 2] < STEP_MS && ts_ms - self.times[n - 1] < STEP_MS
+            || n >= 2
+                && self.times[n - 1] - self.times[n - 2] < STEP_MS
+                && ts_ms - self.times[n - 1] < STEP_MS
     }
 
     fn trim(&mut self, ts_ms: i64) {
@@ -212,7 +214,9 @@ impl Track {
             rows.push((t, Some(i)));
         }
         rows.retain(|(t, _)| *t > since_ms);
-        let series = self.lines.iter().filter(|line| line.values.iter().any(|v| v.is_finite()));
+        let mut lines: Vec<_> =
+            self.lines.iter().filter(|l| l.values.iter().any(|v| v.is_finite())).collect();
+        lines.sort_by_key(|line| line.rule);
         ChartView {
             id: self.chart.id,
             title: self.chart.title,
@@ -222,14 +226,16 @@ impl Track {
             step_ms,
             hidden: self.hidden,
             t: rows.iter().map(|(t, _)| *t).collect(),
-            series: series.map(|line| line.view(self.chart, &rows)).collect(),
+            series: lines.iter().map(|line| line.view(self.chart, &rows)).collect(),
         }
     }
 
     /// The median time between rows.
     fn step(&self) -> i64 {
-        let mut steps: Vec<i64> = self.times.iter().zip(self.times.iter().skip(1)).map(|(a, b)| b - a).collect();
-        let middle = steps.len() / 2;
+        let mut steps: Vec<i64> =
+            self.times.iter().zip(self.times.iter().skip(1)).map(|(a, b)| b - a).collect();
+        // The lower one of two: the first gap must not pass for the step.
+        let middle = steps.len().saturating_sub(1) / 2;
         if steps.is_empty() { 0 } else { *steps.select_nth_unstable(middle).1 }
     }
 
@@ -290,7 +296,8 @@ impl Line {
             self.base = self.last;
         }
         let now = (sum.count > 0).then_some(Reading { ts_ms, value: sum.value, count: sum.count });
-        let steady = |then: &Reading| now.is_some_and(|now| now.count == then.count && now.value >= then.value);
+        let steady =
+            |then: &Reading| now.is_some_and(|now| now.count == then.count && now.value >= then.value);
         if !self.last.as_ref().is_some_and(steady) {
             self.base = None;
         }

@@ -52,7 +52,8 @@ impl Bed {
             notes: Notes::new("here", clock.clone()).0,
         };
         let pages = settings.pages.clone();
-        let exporter = Exporter { name: "test", job: "test".into(), subjects, duration: &TOOK, success: &WORKED };
+        let exporter =
+            Exporter { name: "test", job: "test".into(), subjects, duration: &TOOK, success: &WORKED };
         let stop = CancellationToken::new();
         let task = tokio::spawn(ExporterTask::new(exporter, settings).run(stop.clone(), move || end));
         Bed { pages, clock, cursor, decoder: Decoder::default(), points: VecDeque::new(), stop, task }
@@ -73,7 +74,9 @@ impl Bed {
                 let peeked = self.cursor.peek(1 << 20).await.unwrap();
                 for record in &peeked.records {
                     let points = &mut self.points;
-                    self.decoder.read(record.segment, &record.bytes, |point| points.push_back(point)).unwrap();
+                    self.decoder
+                        .read(record.segment, &record.bytes, |point| points.push_back(point))
+                        .unwrap();
                 }
             }
         };
@@ -126,8 +129,11 @@ async fn a_subject_that_hangs_costs_its_own_series_only() {
     let (ended, before) = bed.until(|name, value| name.contains("test_stuck") && is_stale(value)).await;
     assert!(ended - last >= 2 * INTERVAL.as_millis() as i64, "{}", ended - last);
     assert!(before.iter().any(|(name, _)| name.contains("test_good")), "{before:?}");
-    assert!(before.iter().any(|(name, value)| name.contains("test_success{collector=\"stuck\"") && *value == 0.0));
-    let (_, later) = bed.until(|name, value| name.contains("test_success{collector=\"good\"") && value == 1.0).await;
+    assert!(
+        before.iter().any(|(name, value)| name.contains("test_success{collector=\"stuck\"") && *value == 0.0)
+    );
+    let (_, later) =
+        bed.until(|name, value| name.contains("test_success{collector=\"good\"") && value == 1.0).await;
     assert!(!later.iter().any(|(name, _)| name.contains("test_stuck")));
     assert!(!bed.page().contains("test_stuck ") && bed.page().contains("test_good 1"));
     // The answer of the hung run is too old to be shown; the next run's is not.
@@ -164,7 +170,8 @@ impl taffrail_core::Collect for Never {
 #[tokio::test]
 async fn an_asynchronous_subject_has_a_deadline_too() {
     let budget = Duration::from_millis(30);
-    let never = Subject { name: "never", metrics: METRICS, interval: None, budget, run: Run::Async(Box::new(Never)) };
+    let never =
+        Subject { name: "never", metrics: METRICS, interval: None, budget, run: Run::Async(Box::new(Never)) };
     let mut bed = Bed::start(vec![never, good()], false);
     bed.until(|name, value| name.contains("test_success{collector=\"never\"") && value == 0.0).await;
     bed.until(|name, value| name.contains("test_success{collector=\"good\"") && value == 1.0).await;

@@ -12,7 +12,7 @@ use axum::Router;
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
@@ -43,7 +43,9 @@ impl Allowed {
             let address = address.to_canonical();
             // Nobody can point an address elsewhere: it is only a question of which ones are this machine's, and
             // whoever listens on all of them answers to all of them.
-            return address.is_loopback() || self.listen.is_unspecified() || address == self.listen.to_canonical();
+            return address.is_loopback()
+                || self.listen.is_unspecified()
+                || address == self.listen.to_canonical();
         }
         let name = plain(host);
         name == "localhost" || name.ends_with(".localhost") || self.names.contains(&name)
@@ -75,7 +77,11 @@ fn judge(allowed: &Allowed, request: &Request) -> Result<(), (StatusCode, String
             "this server does not answer to the host {:?}: use {} or localhost; if people are meant to reach it by that \
              name, add it to {} in the config",
             host.host(),
-            if allowed.listen.is_unspecified() { "its address".to_owned() } else { allowed.listen.to_string() },
+            if allowed.listen.is_unspecified() {
+                "its address".to_owned()
+            } else {
+                allowed.listen.to_string()
+            },
             allowed.setting
         );
         return Err((StatusCode::MISDIRECTED_REQUEST, why));
@@ -101,7 +107,7 @@ fn host(request: &Request) -> Result<Authority, (StatusCode, String)> {
 
 /// What changes something must come from a page of this server, or from no page at all (curl).
 fn same_origin(headers: &HeaderMap, host: &Authority) -> Result<(), (StatusCode, String)> {
-    let text = |name| headers.get(name).and_then(|v: &axum::http::HeaderValue| v.to_str().ok());
+    let text = |name| headers.get(name).and_then(|v: &HeaderValue| v.to_str().ok());
     let from = text(ORIGIN.as_str());
     let foreign = match (headers.contains_key(ORIGIN), from) {
         (true, None) => true,

@@ -47,7 +47,7 @@ fn subjects(case: &Path) -> Vec<Subject> {
                 *subject = Subject::blocking("uname", uname::METRICS, |out| {
                     uname::write(&names(), out);
                     Ok(())
-                })
+                });
             }
             // Seen from `/`: the mounts of a fixture are those of a host, not of a container with another root.
             "filesystem" => {

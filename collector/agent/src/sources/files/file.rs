@@ -431,7 +431,7 @@ mod tests {
     fn nuls_before_a_line_are_left_out_and_holes_are_not_read() {
         let (mut temp, mut file) = follow(b"one\n");
         temp.as_file().set_len(50 << 30).unwrap();
-        std::io::Seek::seek(&mut temp, io::SeekFrom::Start(50 << 30)).unwrap();
+        io::Seek::seek(&mut temp, io::SeekFrom::Start(50 << 30)).unwrap();
         temp.write_all(b"\0\0two\n").unwrap();
         file.size = (50 << 30) + 6;
         let texts: Vec<_> = read(&mut file, false).into_iter().map(|(_, text)| text).collect();
