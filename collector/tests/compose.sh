@@ -87,6 +87,7 @@ image_taffrail() {
     if [[ ${TAFFRAIL_IMAGE:-} == as-is ]]; then return 0; fi
     program "$1" "$taffrail" /usr/bin/taffrail
     mkdir -p "$1/image/var/lib/taffrail"
+    chmod 1777 "$1/image/var/lib/taffrail"
     # As compose/Dockerfile ends.
     image "$1" "$(tag_of taffrail)" <<<$'USER 65534:65534\nENTRYPOINT ["/usr/bin/taffrail"]\nCMD ["run"]'
 }
