@@ -284,6 +284,13 @@ main() {
     compose run --rm -T taffrail check >"$work/check" 2>&1 || die "taffrail check: $(cat "$work/check")"
     say "  ok: the collector finds nothing wrong with its config"
 
+    # sed puts a new file in the old one's place, as editors do.
+    sed -i '$a labels: {env: reloaded}' compose/taffrail.yml
+    compose kill --signal HUP taffrail >/dev/null 2>&1
+    wait_for 20 "a changed config is live after SIGHUP" asked "up{job=\"node\", env=\"reloaded\"}"
+    sleep 8 # longer than HostDown takes here
+    expect "a new label is not a dead host" "$(active HostDown)" 0
+
     # SIGTERM is the harder case: an upgrade must not mark the series stale, or every alert would start anew.
     say "stopping the collector"
     compose stop taffrail >/dev/null 2>&1
