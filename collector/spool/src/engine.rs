@@ -1,7 +1,6 @@
 //! What both logs share: the ledger behind its lock, and who is woken when it changes.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use taffrail_core::Clock;
@@ -9,10 +8,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::cursor::Cursor;
 use crate::ledger::{Effects, Ledger};
-use crate::log::{
-    AppendError, CursorError, CursorStats, Log, LogStats, Position, Pressure, SegmentId, Start, Tally,
-};
-use crate::segment::{HEADER, framed};
+use crate::log::{AppendError, CursorError, Log, LogStats, Position, Pressure, SegmentId, Start};
+use crate::segment::framed;
 use crate::ticket::{Reason, Settled, Ticket};
 
 /// A log without its storage.
@@ -156,44 +153,5 @@ impl<T: Backed> Log for T {
     fn close(&self) {
         self.engine().ledger().closed = true;
         self.engine().changed.notify_waiters();
-    }
-}
-
-impl Ledger {
-    fn stats(&self, now_ms: i64) -> LogStats {
-        let age = |ms: Option<i64>| {
-            Duration::from_millis(ms.map_or(0, |ms| now_ms.saturating_sub(ms).max(0)) as u64)
-        };
-        let cursors = self.cursors.iter().map(|cursor| CursorStats {
-            name: cursor.name.to_string(),
-            open: cursor.open,
-            seen_ms: if cursor.open { now_ms } else { cursor.seen_ms },
-            committed: cursor.committed.position,
-            lag: self.lag(&cursor.committed),
-            lag_age: age(cursor.pending_ms),
-            lost: cursor.lost,
-        });
-        LogStats {
-            held: Tally {
-                records: self.segments.iter().map(|segment| segment.records).sum(),
-                bytes: self.segments.iter().map(|segment| segment.len - HEADER).sum(),
-            },
-            memory_bytes: self.memory_bytes,
-            disk_bytes: self.segments.iter().map(|segment| segment.written).sum(),
-            capacity_bytes: self.bounds.max_bytes,
-            segments: self.segments.len(),
-            oldest_age: age(self.cursors.iter().filter_map(|cursor| cursor.pending_ms).min()),
-            appended: self.counters.appended,
-            dropped_full: self.counters.full,
-            dropped_age: self.counters.age,
-            dropped_disk: self.counters.disk,
-            dropped_too_large: self.counters.too_large,
-            skipped: self.counters.skipped.clone(),
-            torn: self.counters.torn,
-            corrupt: self.counters.corrupt,
-            disk_blocked: self.blocked,
-            last_error: self.last_error.clone(),
-            cursors: cursors.collect(),
-        }
     }
 }

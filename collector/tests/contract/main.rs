@@ -9,3 +9,4 @@ mod docs;
 mod files;
 mod promql;
 mod registry;
+mod tidy;

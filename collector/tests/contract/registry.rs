@@ -16,7 +16,7 @@ const NOT_IN_GOLDEN: [(&str, &str); 4] = [
     ("taffrail_", "the collector's own; the integration tests read them from the running process"),
     ("up", "of every job, made by the frame"),
     ("node_scrape_collector_", "made by the frame around the subjects"),
-    ("node_time_zone_offset_seconds", "its name and value are the machine's time zone"),
+    ("process_", "of the collector's own process, as every program names them"),
 ];
 
 /// What is wrong with a golden page: samples that are not declared so. Adds the declared names that it shows.

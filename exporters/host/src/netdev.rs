@@ -137,6 +137,8 @@ struct Unhandled {
     /// The interfaces of the run before, and how many of them this run has met in the same order.
     known: Vec<Vec<u8>>,
     met: usize,
+    /// Whether this run has looked at the two.
+    asked: bool,
     /// Whether sysfs shows the host's interfaces; unknown until asked.
     hosts: Option<bool>,
     buffer: Box<Buffer>,
@@ -149,6 +151,7 @@ impl Unhandled {
             config: config.clone(),
             known: Vec::new(),
             met: 0,
+            asked: false,
             hosts: None,
             buffer: Box::new([0; 4096]),
         }
@@ -156,14 +159,17 @@ impl Unhandled {
 
     fn begin(&mut self) {
         self.met = 0;
+        self.asked = false;
         // An interface may just have come or gone between the two readings: what was no match is looked at again.
         self.hosts = self.hosts.filter(|hosts| *hosts);
     }
 
     fn read(&mut self, name: &[u8]) -> Option<f64> {
         if self.known.get(self.met).is_none_or(|known| known != name) {
-            // Another interface: the two may have parted.
-            self.hosts = None;
+            // Another interface: the two may have parted. Once a run is enough to see it.
+            if !std::mem::replace(&mut self.asked, true) {
+                self.hosts = None;
+            }
             self.known.truncate(self.met);
             self.known.push(name.into());
         }

@@ -8,6 +8,10 @@ mod filesystem;
 mod fuse;
 #[path = "host/golden.rs"]
 mod golden;
+#[path = "host/hostile.rs"]
+mod hostile;
+#[path = "host/machine.rs"]
+mod machine;
 #[path = "host/network.rs"]
 mod network;
 #[path = "host/settings.rs"]

@@ -3,12 +3,19 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::written::Written;
 
 /// The JSON schema of `taffrail.yml`.
 pub fn schema() -> Value {
+    let mut schema = written();
+    loosen(&mut schema);
+    schema
+}
+
+/// The schema as the types say it.
+fn written() -> Value {
     let mut schema = schemars::schema_for!(Written).to_value();
     if let Some(root) = schema.as_object_mut() {
         root.insert("title".to_owned(), "taffrail.yml".into());
@@ -16,6 +23,35 @@ pub fn schema() -> Value {
     }
     schema
 }
+
+/// Allows what YAML and variables add: `${VAR}` for what is no text, and a section with nothing in it (`host:`).
+fn loosen(schema: &mut Value) {
+    match schema {
+        Value::Object(entries) => {
+            match entries.get("type").and_then(Value::as_str) {
+                Some("boolean") => {
+                    entries.insert("type".to_owned(), json!(["boolean", "string"]));
+                    entries.insert("pattern".to_owned(), VARIABLE.into());
+                }
+                Some(kind @ ("object" | "array")) => {
+                    let kinds = json!([kind, "null"]);
+                    entries.insert("type".to_owned(), kinds);
+                }
+                _ => {}
+            }
+            let words = entries.get("oneOf").is_some_and(|all| all[0].get("const").is_some());
+            if let Some(choices) = entries.get_mut("oneOf").filter(|_| words).and_then(Value::as_array_mut) {
+                choices.push(json!({ "type": "string", "pattern": VARIABLE }));
+            }
+            entries.values_mut().for_each(loosen);
+        }
+        Value::Array(items) => items.iter_mut().for_each(loosen),
+        _ => {}
+    }
+}
+
+/// A text that holds a variable.
+const VARIABLE: &str = r"\$\{";
 
 /// What stands above the tables.
 const HEAD: &str = "\
@@ -66,11 +102,11 @@ outputs:
 
 /// The page `docs/reference/config.md`.
 pub fn page() -> String {
-    let schema = schema();
+    let schema = written();
     let mut page = Page { definitions: definitions(&schema), text: HEAD.to_owned(), waiting: Vec::new() };
     page.section("Top level", &schema);
-    while !page.waiting.is_empty() {
-        let (title, name) = page.waiting.remove(0);
+    // The last one first, and each section's own in reverse: a section is followed by those that are in it.
+    while let Some((title, name)) = page.waiting.pop() {
         let section = page.definitions.get(&name).cloned().unwrap_or_default();
         page.section(&format!("`{title}`"), &section);
     }
@@ -103,6 +139,7 @@ impl Page {
             let _ = writeln!(self.text, "{}\n", one_line(text));
         }
         self.text.push_str("| key | type | default | meaning |\n|---|---|---|---|\n");
+        let before = self.waiting.len();
         for (key, property) in schema["properties"].as_object().into_iter().flatten() {
             let kind = self.kind(property, &format!("{prefix}{key}"));
             let default = match property.get("default") {
@@ -112,6 +149,7 @@ impl Page {
             };
             let _ = writeln!(self.text, "| `{key}` | {kind} | {default} | {} |", self.meaning(property));
         }
+        self.waiting[before..].reverse();
         self.text.push('\n');
     }
 
@@ -130,13 +168,13 @@ impl Page {
             return kinds.join(" or ");
         }
         if let Some(format) = property["format"].as_str() {
-            return match format.split([',', ':']).next() {
-                Some("duration") => "duration",
-                Some("bytes") => "size",
-                Some("uri") => "URL",
-                Some("password") => "secret",
-                Some(other) => other,
-                None => "text",
+            return match format {
+                "bytes" => "size",
+                "prometheus-duration" => "duration",
+                "password" => "secret",
+                "re2" => "regular expression",
+                "url" => "URL",
+                other => other,
             }
             .to_owned();
         }
@@ -198,7 +236,7 @@ fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Array(items) => {
-            let items: Vec<String> = items.iter().map(|item| quoted(item)).collect();
+            let items: Vec<String> = items.iter().map(quoted).collect();
             format!("[{}]", items.join(", "))
         }
         Value::Object(entries) => object(entries),

@@ -177,14 +177,5 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_lose_their_ends_and_nothing_else() {
-        let all = |bytes| lines(bytes).map(Cow::into_owned).collect::<Vec<_>>();
-        assert_eq!(all(b"a\r\n\nb"), ["a", "", "b"]);
-        assert_eq!(all(b"a\n\xffb\n"), ["a", "\u{fffd}b"]);
-        assert_eq!(all("é\nü\n".as_bytes()), ["é", "ü"]);
-    }
-}
+#[path = "processor_tests.rs"]
+mod tests;

@@ -107,6 +107,13 @@ impl Rig {
         self.source.as_mut().unwrap().step()
     }
 
+    /// So many rounds.
+    pub fn steps(&mut self, rounds: std::ops::Range<u32>) {
+        for _ in rounds {
+            self.step();
+        }
+    }
+
     /// Rounds until there is nothing more to do; the chunks are not settled.
     pub fn take(&mut self) -> Vec<Chunk> {
         let mut chunks = Vec::new();

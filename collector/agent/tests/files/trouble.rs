@@ -23,7 +23,7 @@ fn a_folder_in_place_of_a_log_is_said() {
     assert_eq!(rig.status().unreadable, 1);
     fs::remove_dir(&app).unwrap();
     rig.append("app.log", "2\n");
-    (0..10).for_each(|_| drop(rig.step()));
+    rig.steps(0..10);
     assert_eq!((rig.status().unreadable, rig.texts()), (0, vec!["2".to_owned()]));
 }
 
@@ -36,11 +36,11 @@ fn a_file_that_cannot_be_opened_is_tried_again() {
     assert!(rig.last_error().starts_with(&format!("cannot read {}: ", rig.path("loop.log").display())));
     assert_eq!((rig.status().unreadable, rig.status().inputs), (1, 1));
     let said = rig.status().last_error.unwrap().at_ms;
-    (0..10).for_each(|_| drop(rig.step()));
+    rig.steps(0..10);
     assert_eq!(rig.status().last_error.unwrap().at_ms, said, "it is said once");
     fs::remove_file(rig.path("loop.log")).unwrap();
     rig.append("loop.log", "2\n");
-    (0..60).for_each(|_| drop(rig.step()));
+    rig.steps(0..60);
     let texts: Vec<String> = rig.texts();
     assert_eq!((rig.status().unreadable, texts), (0, vec!["2".to_owned()]));
 }

@@ -6,6 +6,7 @@ mod positions;
 pub(crate) mod read;
 mod recover;
 mod store;
+mod unwritten;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -38,7 +38,7 @@ fn statfs(path: &Path) -> std::io::Result<Usage> {
 }
 
 /// The subjects of a case; what comes from system calls and not from files is replaced by something that stands still.
-fn subjects(case: &Path) -> Vec<Subject> {
+pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
     let config = config(case);
     let mut subjects = subjects_at(&config, &Clock::manual(NOW_NS));
     for subject in &mut subjects {

@@ -50,6 +50,8 @@ pub(crate) struct LogFile {
     pub(crate) continues: bool,
     /// After an error, or when a chunk came back, nothing is tried until then, monotonic.
     pub(crate) retry_at: Duration,
+    /// The last try to read it failed.
+    pub(crate) failing: bool,
     /// More is known of it than was noted on disk.
     pub(crate) unnoted: bool,
     /// The round of polling in which it was last seen.
@@ -114,6 +116,7 @@ impl LogFile {
             unread: true,
             continues: false,
             retry_at: Duration::ZERO,
+            failing: false,
             unnoted: false,
             seen: 0,
         }
