@@ -1,1 +1,4 @@
+//! The whole path, with the real programs that `setup.sh` unpacked. One module a subject.
 
+mod browser;
+mod prometheus;

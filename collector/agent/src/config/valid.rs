@@ -1,0 +1,155 @@
+//! The valid configuration: every default filled in, every reference resolved, nothing left to check.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use taffrail_host::{HostConfig, Pattern};
+
+use super::Secret;
+
+/// What the process is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Where the live page, the pull pages and the API are served.
+    pub listen: SocketAddr,
+    /// State: positions, logs on disk, the lock.
+    pub data_dir: PathBuf,
+    /// The `instance` of this host's metrics and logs, when it is not the host's own name.
+    pub hostname: Option<String>,
+    /// Added to all that is pushed.
+    pub labels: BTreeMap<String, String>,
+    /// How often is collected when nothing else is said.
+    pub interval: Duration,
+    /// Host metrics, when on.
+    pub host: Option<Host>,
+    /// Whether the collector's own metrics are pushed too.
+    pub own_metrics: bool,
+    /// Log sources.
+    pub logs: Vec<LogSource>,
+    /// Prometheus remote-write receivers.
+    pub prometheus: Vec<PrometheusOutput>,
+    /// Loki push receivers.
+    pub loki: Vec<LokiOutput>,
+    /// The collector's own log.
+    pub log: OwnLog,
+    /// How long outputs may drain after SIGTERM.
+    pub grace: Duration,
+    /// Whether a change of the config file reloads it.
+    pub watch: bool,
+}
+
+/// Host metrics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Host {
+    /// The `job` label.
+    pub job: String,
+    /// How often is collected.
+    pub interval: Duration,
+    /// Roots, subjects and filters.
+    pub config: HostConfig,
+}
+
+/// One log source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogSource {
+    /// Unique among log sources.
+    pub name: String,
+    /// Labels for its streams; `job` among them.
+    pub labels: BTreeMap<String, String>,
+    /// Where the lines come from.
+    pub files: Files,
+    /// What the lines pass through, in order.
+    pub stages: Vec<StageConfig>,
+}
+
+/// One stage of a log source.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StageConfig {
+    /// Leaves out lines that match, counted in `taffrail_log_left_out_total`.
+    Drop {
+        /// May match anywhere in the line.
+        expression: Pattern,
+    },
+}
+
+/// Log files, by glob.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Files {
+    /// Absolute globs.
+    pub include: Vec<String>,
+    /// Absolute globs; what matches is left out.
+    pub exclude: Vec<String>,
+    /// Where to start in files never seen before.
+    pub start: Start,
+    /// A longer line is cut here, with a mark.
+    pub max_line_bytes: usize,
+}
+
+/// Where reading starts in a file without a position.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// Files there at the start: the last hour, or the last 10 MB; later files: from their beginning.
+    Backfill,
+    /// From the beginning.
+    Beginning,
+    /// What is written from now on; later files: from their beginning.
+    End,
+}
+
+/// How to reach a receiver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Receiver {
+    /// Unique among outputs of its kind.
+    pub name: String,
+    /// The whole URL that is posted to.
+    pub url: http::Uri,
+    /// Sent with every request, beside what the protocol needs.
+    pub headers: BTreeMap<String, String>,
+    /// How to authenticate.
+    pub auth: Option<Auth>,
+    /// How long to wait for an answer.
+    pub timeout: Duration,
+    /// PEM file of the authorities to trust instead of the machine's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// How to authenticate.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Auth {
+    /// `Authorization: Basic`
+    Basic {
+        /// The user's name.
+        username: String,
+        /// The user's password.
+        password: Secret,
+    },
+    /// `Authorization: Bearer`
+    Bearer(Secret),
+}
+
+/// A Prometheus remote-write receiver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PrometheusOutput {
+    /// Where it is.
+    pub receiver: Receiver,
+}
+
+/// A Loki push receiver.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LokiOutput {
+    /// Where it is; the URL has Loki's push path.
+    pub receiver: Receiver,
+    /// `X-Scope-OrgID`
+    pub tenant: Option<String>,
+}
+
+/// The collector's own log, to standard error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OwnLog {
+    /// One JSON object a line, instead of text.
+    pub json: bool,
+    /// `info`, or levels by module: `warn,taffrail_collector::outputs=debug`.
+    pub level: String,
+}

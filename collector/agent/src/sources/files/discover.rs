@@ -1,0 +1,286 @@
+//! Polling: what the names that match stand for now, and what became of files that lost theirs.
+
+use std::fs::Metadata;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::file::{self, LogFile};
+use super::identity::Identity;
+use super::record::Record;
+use super::source::{Source, Trouble};
+use crate::config::valid::Start;
+
+/// `start: backfill`: files that did not change for so long are not read back.
+const BACKFILL: Duration = Duration::from_secs(3600);
+/// `start: backfill`: so much of the others is.
+const BACKFILL_BYTES: u64 = 10 << 20;
+/// How long a deleted file has to be quiet, when all of it is settled, until its space is given back.
+const DELETED: Duration = Duration::from_secs(10);
+/// How long a file that was rotated away has to be quiet until it is let go: some programs write to it for long.
+const ROTATED: Duration = Duration::from_secs(3600);
+/// The most disk space of deleted files that is kept from being freed.
+const DELETED_BYTES: u64 = 1 << 30;
+/// A path that cannot be read is tried again after a second, then after twice as long, up to this.
+const TROUBLE: Duration = Duration::from_secs(60);
+/// Clocks of file systems tick apart from ours.
+const SLACK_NS: i64 = 10_000_000_000;
+
+impl Source {
+    /// Looks at everything once.
+    pub(super) fn poll(&mut self, now: Duration) {
+        if self.listing.refresh(now) {
+            self.find_missing(now);
+            self.complain_about_folders(now);
+        }
+        self.round += 1;
+        let paths = self.listing.paths();
+        for (path, literal) in paths.iter() {
+            if let Err(e) = self.look(path, *literal, now) {
+                self.trouble(path, &e, now);
+            }
+        }
+        if self.troubles.len() > self.listing.errors().len() {
+            let folders: Vec<_> = self.listing.errors().iter().map(|(path, _)| path.clone()).collect();
+            self.troubles.retain(|path, _| paths.contains_key(path) || folders.contains(path));
+        }
+        self.look_at_nameless(now);
+    }
+
+    fn look(&mut self, path: &Path, literal: bool, now: Duration) -> io::Result<()> {
+        if self.troubles.get(path).is_some_and(|trouble| now < trouble.retry_at) {
+            return Ok(());
+        }
+        let meta = match std::fs::metadata(path) {
+            Ok(meta) => meta,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                self.troubles.remove(path);
+                return Ok(());
+            }
+            Err(e) => return Err(e),
+        };
+        if let Some(id) = self.by_inode.get(&(meta.dev(), meta.ino())).copied() {
+            self.seen(id, path, &meta, now);
+        } else if meta.is_file() {
+            self.adopt(path, now)?;
+        } else if literal {
+            let what = if meta.is_dir() {
+                "it is a folder: write /*.log behind it"
+            } else {
+                "it is not a plain file"
+            };
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
+        }
+        self.troubles.remove(path);
+        Ok(())
+    }
+
+    /// A file that is followed has a name that matches.
+    fn seen(&mut self, id: u64, path: &Path, meta: &Metadata, now: Duration) {
+        let Some(file) = self.files.get_mut(&id) else { return };
+        // Of several names (links) the one it had stays, as long as it has it.
+        let first = file.seen != self.round;
+        file.seen = self.round;
+        if first && file.path.as_deref() != Some(path) || !first && path == &*file.name {
+            file.path = Some(path.into());
+        }
+        if first && !file.observe(meta, now) {
+            self.begin_anew(id, now);
+        }
+    }
+
+    /// A file that is not followed yet.
+    fn adopt(&mut self, path: &Path, now: Duration) -> io::Result<()> {
+        let (handle, meta) = file::open(path)?;
+        let inode = (meta.dev(), meta.ino());
+        if self.by_inode.contains_key(&inode) {
+            return Ok(());
+        }
+        let position = self.first_position(&handle, &meta)?;
+        self.adopt_between(path, Identity::of(&meta).born_ns, now);
+        let id = self.new_id();
+        let path: Arc<Path> = path.into();
+        let mut file = LogFile::new(id, (handle, &meta), path.clone(), path.clone(), position, now);
+        file.seen = self.round;
+        file.verify()?;
+        self.follow(file);
+        Ok(())
+    }
+
+    /// Adds a file to those that are followed.
+    pub(super) fn follow(&mut self, file: LogFile) {
+        let id = file.id;
+        self.by_inode.insert((file.identity.device, file.identity.inode), id);
+        let stream = self.stream(&file.name.clone());
+        stream.files.insert(id);
+        stream.born_ns = stream.born_ns.max(file.identity.born_ns);
+        self.files.insert(id, file);
+        self.note_file(id);
+    }
+
+    /// Notes for the journal what is known of a file now.
+    pub(super) fn note_file(&mut self, id: u64) {
+        if let Some(file) = self.files.get(&id) {
+            let last_ns = self.streams.get(&file.name).map_or(0, |stream| stream.last_ns);
+            let record = Record::File(file.entry(last_ns));
+            self.note(&record);
+        }
+    }
+
+    pub(super) fn new_id(&mut self) -> u64 {
+        self.next_id += 1;
+        self.next_id - 1
+    }
+
+    /// Where to begin in a file that was never seen before.
+    fn first_position(&self, handle: &std::fs::File, meta: &Metadata) -> io::Result<u64> {
+        let changed_ns = meta.mtime() * 1_000_000_000 + meta.mtime_nsec();
+        if self.is_later(meta) {
+            return Ok(0);
+        }
+        match self.start {
+            Start::Beginning => Ok(0),
+            Start::Backfill if self.clock.now_ns() - changed_ns <= BACKFILL.as_nanos() as i64 => {
+                file::line_start(handle, meta.size(), BACKFILL_BYTES)
+            }
+            Start::Backfill | Start::End => file::line_start(handle, meta.size(), 0),
+        }
+    }
+
+    /// Whether a file came into being after the source was first started: such are read from their beginning.
+    fn is_later(&self, meta: &Metadata) -> bool {
+        if self.round > 1 {
+            return true;
+        }
+        let born_ns = Identity::of(meta).born_ns;
+        match self.earlier.saved_ns {
+            0 => false,
+            // Without a time of birth it is later, unless the globs may have made it match only now.
+            _ if born_ns == 0 => self.same_globs(),
+            saved_ns => born_ns > saved_ns - SLACK_NS,
+        }
+    }
+
+    /// Files that are held and were not met under any name that matches.
+    fn look_at_nameless(&mut self, now: Duration) {
+        let (mut anew, mut done, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
+        for (id, file) in self.files.iter_mut().filter(|(_, file)| file.seen != self.round) {
+            let settled = file.tracker.len() == 0;
+            let Some(handle) = &file.handle else {
+                if settled {
+                    done.push(*id);
+                }
+                continue;
+            };
+            file.path = None;
+            // A handle that cannot be asked says so when it is read.
+            let Ok(meta) = handle.metadata() else { continue };
+            if !file.observe(&meta, now) {
+                anew.push(*id);
+                continue;
+            }
+            let patience = if file.linked { ROTATED } else { DELETED };
+            if settled && file.behind() == 0 && now >= file.changed_at + patience {
+                done.push(*id);
+            } else if !file.linked {
+                deleted.push((*id, file.size));
+            }
+        }
+        anew.into_iter().for_each(|id| self.begin_anew(id, now));
+        done.into_iter().for_each(|id| self.let_go(id));
+        self.bound_deleted(&deleted);
+    }
+
+    /// Deleted files may not fill the disk: beyond the bound the oldest are let go, settled or not.
+    fn bound_deleted(&mut self, deleted: &[(u64, u64)]) {
+        let mut sum: u64 = deleted.iter().map(|(_, size)| size).sum();
+        for (id, size) in deleted {
+            if sum <= DELETED_BYTES {
+                return;
+            }
+            sum -= size;
+            if let Some(file) = self.files.get_mut(id) {
+                let (name, unread) = (file.name.clone(), file.behind());
+                file.handle = None;
+                let lost = unread + file.tracker.give_up_due();
+                self.by_inode.retain(|_, held| held != id);
+                self.note_file(*id);
+                self.lose(lost, &name, "it was deleted, and deleted files that are held reached 1 GiB");
+            }
+        }
+    }
+
+    /// Nothing more can come of the file.
+    pub(super) fn let_go(&mut self, id: u64) {
+        let Some(file) = self.files.remove(&id) else { return };
+        self.by_inode.retain(|_, held| *held != id);
+        self.since_ns = self.since_ns.max(file.identity.born_ns);
+        if let Some(stream) = self.streams.get_mut(&file.name) {
+            stream.files.remove(&id);
+            // The time of the last line is worth keeping only as long as the clock might not have passed it.
+            if stream.files.is_empty() && stream.last_ns < self.clock.now_ns() {
+                self.streams.remove(&file.name);
+            }
+        }
+        self.note(&Record::Gone { id });
+    }
+
+    /// The bytes that were known are gone, others stand in their place: the file begins anew, under a new number.
+    pub(super) fn begin_anew(&mut self, id: u64, now: Duration) {
+        let new_id = self.new_id();
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let Some(handle) = file.handle.take() else { return };
+        let meta = handle.metadata();
+        let name = file.name.clone();
+        let lost = file.size.saturating_sub(file.tracker.end()) + file.tracker.give_up_due();
+        let path = file.path.take();
+        let seen = file.seen;
+        self.note_file(id);
+        match meta {
+            Ok(meta) => {
+                let at = path.clone().unwrap_or_else(|| name.clone());
+                let mut anew = LogFile::new(new_id, (handle, &meta), name.clone(), at, 0, now);
+                anew.linked = meta.nlink() > 0;
+                anew.path = path;
+                anew.seen = seen;
+                // If it cannot be read now, the next reading says so.
+                let _ = anew.verify();
+                self.follow(anew);
+            }
+            Err(e) => self.complain(format!("cannot look at {}: {e}", name.display())),
+        }
+        self.lose(lost, &name, "the file was truncated before they were read and settled");
+    }
+
+    fn complain_about_folders(&mut self, now: Duration) {
+        let errors: Vec<_> = self
+            .listing
+            .errors()
+            .iter()
+            .map(|(path, e)| (path.clone(), io::Error::new(e.kind(), e.to_string())))
+            .collect();
+        for (path, e) in errors {
+            self.trouble(&path, &e, now);
+        }
+    }
+
+    /// Says that a path cannot be read, once until it can, and puts off the next try.
+    fn trouble(&mut self, path: &Path, error: &io::Error, now: Duration) {
+        let trouble = self.troubles.get(path).map(|trouble| trouble.wait);
+        let wait = trouble.map_or(Duration::from_secs(1), |wait| (wait * 2).min(TROUBLE));
+        self.troubles.insert(path.to_owned(), Trouble { wait, retry_at: now + wait });
+        if trouble.is_some() {
+            return;
+        }
+        let fix = match (error.kind(), error.raw_os_error()) {
+            (io::ErrorKind::PermissionDenied, _) => {
+                "; let the collector's user read it (often: add it to the group adm), or exclude it"
+            }
+            (_, Some(23 | 24)) => "; raise the limit of open files (LimitNOFILE= in the service, ulimit -n)",
+            _ => "",
+        };
+        self.complain(format!("cannot read {}: {error}{fix}", path.display()));
+    }
+}

@@ -1,0 +1,166 @@
+//! Going on where an earlier run left off: each file is found again, under its name or the one it was rotated to.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::book::Memory;
+use super::file::{self, LogFile};
+use super::identity::{Identity, Verdict};
+use super::record::{Entry, Record};
+use super::source::Source;
+use super::tracker::{Mark, Tracker};
+
+/// How long a file that is not to be found, on a file system that is not there, keeps its position.
+const MISSING_NS: i64 = 24 * 3600 * 1_000_000_000;
+
+/// What became of a file while nobody looked.
+enum Found {
+    /// It is here.
+    Here(File, std::fs::Metadata, Arc<Path>),
+    /// Its inode is here, with other contents.
+    Anew(File, std::fs::Metadata, Arc<Path>),
+    /// It was known already that its bytes are gone.
+    Lost,
+    /// Its folder is here, and it is not in it.
+    Deleted,
+    /// The file system it was on is not here.
+    Away,
+}
+
+impl Source {
+    /// Takes up what an earlier run knew.
+    pub(super) fn resume(&mut self, mut memory: Memory, now: Duration) {
+        self.next_id = self.next_id.max(memory.next_id);
+        self.since_ns = if memory.saved_ns == 0 { self.clock.now_ns() } else { memory.saved_ns };
+        let files = std::mem::take(&mut memory.files);
+        self.earlier = memory;
+        for (entry, marks) in files.into_values() {
+            self.resume_file(entry, marks, now);
+        }
+    }
+
+    /// Looks again for files that were not to be found.
+    pub(super) fn find_missing(&mut self, now: Duration) {
+        for (entry, marks) in std::mem::take(&mut self.earlier.files).into_values() {
+            self.resume_file(entry, marks, now);
+        }
+    }
+
+    fn resume_file(&mut self, entry: Entry, marks: Vec<Mark>, now: Duration) {
+        let name: Arc<Path> = entry.name.as_path().into();
+        if !self.listing.patterns().matches(&name) {
+            tracing::info!(source = self.name, "{}: not wanted any longer", name.display());
+            self.note(&Record::Gone { id: entry.id });
+            return;
+        }
+        let stream = self.stream(&name);
+        stream.last_ns = stream.last_ns.max(entry.last_ns);
+        stream.born_ns = stream.born_ns.max(entry.identity.born_ns);
+        let end = marks.last().map_or(entry.position, |mark| mark.end);
+        let missing = if entry.lost { end } else { end.max(entry.size) } - entry.position;
+        let found = if entry.lost { Found::Lost } else { find(&entry) };
+        let why = match found {
+            Found::Here(handle, meta, path) => {
+                let file = LogFile::new(entry.id, (handle, &meta), name, path, 0, now);
+                return self.go_on(&entry, marks, file);
+            }
+            Found::Anew(handle, meta, path) => {
+                let mut file = LogFile::new(self.new_id(), (handle, &meta), name.clone(), path, 0, now);
+                // If it cannot be read now, the next reading says so.
+                let _ = file.verify();
+                if !self.by_inode.contains_key(&(file.identity.device, file.identity.inode)) {
+                    self.follow(file);
+                }
+                "it was truncated or replaced while nobody read it"
+            }
+            Found::Away if self.clock.now_ns() < self.earlier.saved_ns + MISSING_NS => {
+                self.earlier.files.insert(entry.id, (entry, marks));
+                return;
+            }
+            Found::Lost => "it was truncated or deleted before any output had them",
+            Found::Deleted => "it was deleted while nobody read it",
+            Found::Away => "its file system has been away for a day",
+        };
+        self.note(&Record::Gone { id: entry.id });
+        self.lose(missing, &name, why);
+    }
+
+    fn go_on(&mut self, entry: &Entry, marks: Vec<Mark>, mut file: LogFile) {
+        file.real = entry.real.clone();
+        file.fingerprint = entry.fingerprint;
+        file.tracker = Tracker::new(entry.position);
+        for mark in marks {
+            // Marks without lines were only noted so that the next ones fit.
+            if let Some(number) = file.tracker.push(mark)
+                && mark.lines == 0
+            {
+                file.tracker.void(number);
+            }
+        }
+        file.find_out_whether_it_continues();
+        if !self.by_inode.contains_key(&(file.identity.device, file.identity.inode)) {
+            self.follow(file);
+        }
+    }
+}
+
+/// Finds the file: under its name, where that really was, or under another name in the folder of either.
+fn find(entry: &Entry) -> Found {
+    let mut anew = None;
+    for path in [&entry.name, &entry.real] {
+        match check(entry, path) {
+            Check::Same(handle, meta) => return Found::Here(handle, meta, path.as_path().into()),
+            Check::OtherContents(handle, meta) => anew = Some((handle, meta, path.as_path().into())),
+            Check::Other => {}
+        }
+    }
+    let folders: BTreeSet<&Path> =
+        [&entry.real, &entry.name].into_iter().filter_map(|path| path.parent()).collect();
+    let mut listed = false;
+    for folder in folders {
+        let Ok(names) = std::fs::read_dir(folder) else { continue };
+        listed |= std::fs::metadata(folder).is_ok_and(|meta| meta.dev() == entry.identity.device);
+        for name in names.flatten() {
+            if name.ino() != entry.identity.inode {
+                continue;
+            }
+            match check(entry, &name.path()) {
+                Check::Same(handle, meta) => return Found::Here(handle, meta, name.path().into()),
+                // Truncated, then rotated; without its time of birth it may be anybody's.
+                Check::OtherContents(handle, meta) if entry.identity.born_ns != 0 => {
+                    anew = Some((handle, meta, name.path().into()));
+                }
+                _ => {}
+            }
+        }
+    }
+    match (anew, listed) {
+        (Some((handle, meta, path)), _) => Found::Anew(handle, meta, path),
+        (None, true) => Found::Deleted,
+        (None, false) => Found::Away,
+    }
+}
+
+enum Check {
+    Same(File, std::fs::Metadata),
+    /// The same inode, but not what was read of it.
+    OtherContents(File, std::fs::Metadata),
+    Other,
+}
+
+fn check(entry: &Entry, path: &Path) -> Check {
+    let Ok((handle, meta)) = file::open(path) else { return Check::Other };
+    if !Identity::of(&meta).agrees(&entry.identity) {
+        return Check::Other;
+    }
+    let begins_so = matches!(entry.fingerprint.check(&handle), Ok(Verdict::Same | Verdict::Extended(_)));
+    if begins_so && meta.size() >= entry.position {
+        Check::Same(handle, meta)
+    } else {
+        Check::OtherContents(handle, meta)
+    }
+}

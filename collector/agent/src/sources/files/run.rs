@@ -1,0 +1,196 @@
+//! A source on a thread of its own: waiting between rounds, and stopping.
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::thread::Thread;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::source::{Source, Step};
+use crate::config::valid::LogSource;
+use crate::logs::Chunk;
+use crate::sources::Context;
+use crate::status::{Failure, lock};
+
+/// Between rounds while lines come, so that they are seen soon.
+const SOON: Duration = Duration::from_millis(250);
+/// Between rounds when there were none for a while.
+const LATER: Duration = Duration::from_secs(1);
+/// How long lines are expected to go on coming.
+const LIVELY: Duration = Duration::from_secs(10);
+/// How long after a panic the source is started again.
+const AFTER_PANIC: Duration = Duration::from_secs(5);
+
+/// What a source left when it stopped. All of it is read, or read again, by the next run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Left {
+    /// Bytes that were read, and that no output has had the last word on.
+    pub unsettled_bytes: u64,
+    /// Bytes that were there and not read.
+    pub unread_bytes: u64,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Left { unsettled_bytes, unread_bytes } = self;
+        write!(
+            f,
+            "{unsettled_bytes} bytes read but not settled, {unread_bytes} bytes not read; they stay in their files"
+        )
+    }
+}
+
+/// A source that runs. When this is dropped the source stops at once, with its positions saved.
+#[derive(Debug)]
+pub struct Running {
+    orders: Arc<Orders>,
+    thread: Thread,
+    left: Option<oneshot::Receiver<Left>>,
+}
+
+#[derive(Debug, Default)]
+struct Orders {
+    stop: AtomicBool,
+    /// How long to wait for what is not settled.
+    by: Mutex<Duration>,
+}
+
+/// Starts reading on a thread of its own.
+///
+/// # Errors
+/// When a glob cannot be used, or no thread can be had.
+pub fn start(source: &LogSource, context: Context) -> io::Result<Running> {
+    let opened = Source::open(source, context.clone())?;
+    let orders = Arc::new(Orders::default());
+    let (say, left) = oneshot::channel();
+    let (source, its_orders) = (source.clone(), orders.clone());
+    let thread = std::thread::Builder::new()
+        .name(format!("files {}", source.name).chars().take(15).collect())
+        .spawn(move || {
+            // If nobody waits for the answer any longer, nobody misses it.
+            let _ = say.send(run_through_panics(opened, &source, context, &its_orders));
+        })?;
+    Ok(Running { orders, thread: thread.thread().clone(), left: Some(left) })
+}
+
+impl Running {
+    /// Stops reading at once, waits until everything that was read is settled, at most for `by`, and saves positions.
+    /// Says what is left.
+    pub async fn stop(mut self, by: Duration) -> Left {
+        *lock(&self.orders.by) = by;
+        self.order_stop();
+        match self.left.take() {
+            // The thread answers unless it cannot even end; its positions are in the journal then.
+            Some(left) => left.await.unwrap_or_default(),
+            None => Left::default(),
+        }
+    }
+
+    fn order_stop(&self) {
+        self.orders.stop.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.order_stop();
+    }
+}
+
+impl Orders {
+    fn stopping(&self) -> bool {
+        self.stop.load(Ordering::Acquire)
+    }
+
+    /// Waits, or until there is an order.
+    fn wait(&self, time: Duration) {
+        if !self.stopping() {
+            std::thread::park_timeout(time);
+        }
+    }
+}
+
+/// Runs the source; after a panic, which is a defect, it is opened again from its positions.
+fn run_through_panics(opened: Source, config: &LogSource, context: Context, orders: &Orders) -> Left {
+    let (status, clock) = (context.status.clone(), context.clock.clone());
+    let mut context = Some(context);
+    let mut source = Some(opened);
+    loop {
+        let taken = match (source.take(), &context) {
+            (Some(source), _) => Ok(source),
+            (None, Some(context)) => Source::open(config, context.clone()),
+            (None, None) => return Left::default(),
+        };
+        let running = AssertUnwindSafe(|| taken.map(|source| run(source, orders, &mut context)));
+        let text = match std::panic::catch_unwind(running) {
+            Ok(Ok(left)) => return left,
+            Ok(Err(e)) => e.to_string(),
+            Err(_) => {
+                "a defect in the collector stopped reading (see its log); it goes on from its positions"
+                    .to_owned()
+            }
+        };
+        tracing::error!(source = config.name, "{text}");
+        lock(&status).last_error = Some(Failure { at_ms: clock.now_ms(), text });
+        orders.wait(AFTER_PANIC);
+        if orders.stopping() {
+            return Left::default();
+        }
+    }
+}
+
+fn run(mut source: Source, orders: &Orders, context: &mut Option<Context>) -> Left {
+    let mut lively_until = Duration::ZERO;
+    while !orders.stopping() {
+        let step = source.step();
+        let now = source.clock.monotonic();
+        if matches!(step, Step::Busy | Step::Full | Step::Idle(true)) {
+            lively_until = now + LIVELY;
+        }
+        match step {
+            Step::Busy => {}
+            Step::Full => wait_for_room(source.chunks.as_ref(), orders, SOON),
+            Step::Idle(_) => orders.wait(if now < lively_until { SOON } else { LATER }),
+            Step::Closed => orders.wait(LATER),
+        }
+    }
+    // Both hold an end of the queue, which those behind it see close.
+    source.halt();
+    *context = None;
+    source.receipts().wake_for_each();
+    let deadline = source.clock.monotonic() + *lock(&orders.by);
+    loop {
+        let (unsettled_bytes, unread_bytes) = source.settle_and_save();
+        let wait = deadline.saturating_sub(source.clock.monotonic());
+        if unsettled_bytes == 0 || wait.is_zero() {
+            return Left { unsettled_bytes, unread_bytes };
+        }
+        std::thread::park_timeout(wait.min(LATER));
+    }
+}
+
+/// Waits until the queue has room, there is an order, or `time` is over: rotations are followed meanwhile.
+fn wait_for_room(chunks: Option<&mpsc::Sender<Chunk>>, orders: &Orders, time: Duration) {
+    let Some(chunks) = chunks else { return };
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut room = pin!(chunks.reserve());
+    if let Poll::Pending = room.as_mut().poll(&mut TaskContext::from_waker(&waker)) {
+        orders.wait(time);
+    }
+}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}

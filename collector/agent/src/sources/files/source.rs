@@ -1,0 +1,363 @@
+//! The source as one thread sees it: what it follows, and one round of its work.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use taffrail_core::Clock;
+use tokio::sync::{mpsc, watch};
+
+use super::book::{Book, Memory};
+use super::file::LogFile;
+use super::glob::Patterns;
+use super::identity::hash64;
+use super::lines;
+use super::listing::Listing;
+use super::receipts::{Receipt, Receipts};
+use super::record::Record;
+use crate::config::valid::{LogSource, Start};
+use crate::logs::Chunk;
+use crate::logs::Stages;
+use crate::sources::Context;
+use crate::status::{Failure, SourceStatus, lock};
+
+/// The file system is asked at most so often, however busy the source is.
+const POLL_EVERY: Duration = Duration::from_millis(100);
+/// Positions are saved at most so often.
+const SAVE_EVERY: Duration = Duration::from_secs(1);
+/// How long until positions that could not be read are tried again.
+const HOLD: Duration = Duration::from_secs(5);
+
+/// What a round of work came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// There is more to read at once.
+    Busy,
+    /// There is more to read, but the queue of chunks is full.
+    Full,
+    /// Nothing more for now; true when something was released in this round.
+    Idle(bool),
+    /// Nobody takes chunks any longer.
+    Closed,
+}
+
+/// Lines of one name: the files that have it, or had it before they were rotated.
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// The labels, sorted.
+    pub(super) labels: Arc<[(String, String)]>,
+    /// The time of the last line.
+    pub(super) last_ns: i64,
+    /// The numbers of its files, oldest first.
+    pub(super) files: BTreeSet<u64>,
+    /// When the newest of them was born, in Unix nanoseconds; 0 when that is not known.
+    pub(super) born_ns: i64,
+}
+
+/// A path that cannot be read, and when to try again.
+#[derive(Debug)]
+pub(super) struct Trouble {
+    pub(super) wait: Duration,
+    pub(super) retry_at: Duration,
+}
+
+/// A source of log files, worked by calling [`Source::step`] again and again on one thread; see [`super::start`].
+#[derive(Debug)]
+pub struct Source {
+    pub(super) name: String,
+    labels: BTreeMap<String, String>,
+    instance: String,
+    pub(super) start: Start,
+    pub(super) max_line: usize,
+    pub(super) clock: Clock,
+    pub(super) chunks: Option<mpsc::Sender<Chunk>>,
+    pause: watch::Receiver<bool>,
+    pub(super) stages: Arc<Stages>,
+    state: PathBuf,
+    status: Arc<Mutex<SourceStatus>>,
+    pub(super) listing: Listing,
+    globs: u64,
+    /// `None` while positions cannot be read.
+    pub(super) book: Option<Book>,
+    pub(super) files: BTreeMap<u64, LogFile>,
+    /// Files by device and inode, as long as they are held open.
+    pub(super) by_inode: HashMap<(u64, u64), u64>,
+    pub(super) streams: BTreeMap<Arc<Path>, Stream>,
+    /// Files born before were there when this began, or were followed and let go.
+    pub(super) since_ns: i64,
+    pub(super) troubles: HashMap<PathBuf, Trouble>,
+    /// What an earlier run knew.
+    pub(super) earlier: Memory,
+    pub(super) receipts: Arc<Receipts>,
+    fetched: Vec<Receipt>,
+    pub(super) next_id: u64,
+    /// How many rounds of polling there were.
+    pub(super) round: u64,
+    poll_at: Duration,
+    save_at: Duration,
+    hold_until: Duration,
+    /// The stream that is read first in the next round.
+    pub(super) turn: Option<Arc<Path>>,
+    pub(super) buffer: Vec<u8>,
+    pub(super) tally: Tally,
+}
+
+/// What is counted since the start.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    pub(super) lines: u64,
+    pub(super) bytes: u64,
+    pub(super) lost: u64,
+    pub(super) cuts: u64,
+    pub(super) failure: Option<Failure>,
+}
+
+impl Source {
+    /// A source that goes on where an earlier one left off. If its positions cannot be read it holds: it reads nothing
+    /// and says why in its status.
+    ///
+    /// # Errors
+    /// When a glob cannot be used.
+    pub fn open(source: &LogSource, context: Context) -> io::Result<Source> {
+        let files = &source.files;
+        let patterns = Patterns::new(&files.include, &files.exclude)
+            .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
+        let globs = format!("{:?}", (&files.include, &files.exclude));
+        let mut opened = Source {
+            name: source.name.clone(),
+            labels: source.labels.clone(),
+            instance: context.instance,
+            start: files.start,
+            max_line: lines::longest(files.max_line_bytes),
+            clock: context.clock,
+            chunks: Some(context.chunks),
+            pause: context.pause,
+            stages: context.stages,
+            state: context.state,
+            status: context.status,
+            listing: Listing::new(patterns),
+            globs: hash64(globs.as_bytes()),
+            book: None,
+            files: BTreeMap::new(),
+            by_inode: HashMap::new(),
+            streams: BTreeMap::new(),
+            since_ns: 0,
+            troubles: HashMap::new(),
+            earlier: Memory::default(),
+            receipts: Arc::default(),
+            fetched: Vec::new(),
+            next_id: 1,
+            round: 0,
+            poll_at: Duration::ZERO,
+            save_at: Duration::ZERO,
+            hold_until: Duration::ZERO,
+            turn: None,
+            buffer: Vec::new(),
+            tally: Tally::default(),
+        };
+        opened.take_up();
+        opened.show();
+        Ok(opened)
+    }
+
+    /// One round: looks at files when it is time to, then releases a bounded number of chunks. Waits for nothing but
+    /// the disk.
+    pub fn step(&mut self) -> Step {
+        let now = self.clock.monotonic();
+        if self.book.is_none() && now >= self.hold_until {
+            self.take_up();
+        }
+        if self.book.is_none() {
+            self.show();
+            return Step::Idle(false);
+        }
+        self.settle();
+        let polled = now >= self.poll_at;
+        if polled {
+            self.poll(now);
+            self.poll_at = now + POLL_EVERY;
+        }
+        let paused = *self.pause.borrow();
+        let step = if paused { Step::Idle(false) } else { self.read(now) };
+        self.keep(now);
+        if polled || matches!(step, Step::Idle(_)) {
+            self.show();
+        }
+        step
+    }
+
+    /// Stops reading for good: no chunk is released any longer, and the queue's end is given up.
+    pub fn halt(&mut self) {
+        self.chunks = None;
+    }
+
+    /// Takes note of what was settled meanwhile. Says how many bytes are not, and how many were not read.
+    pub fn settle_and_save(&mut self) -> (u64, u64) {
+        self.settle();
+        if self.book.as_ref().is_some_and(Book::wants_save) {
+            self.save();
+        }
+        self.show();
+        let sum = |of: fn(&LogFile) -> u64| self.files.values().map(of).sum::<u64>();
+        (sum(|file| file.tracker.unsettled()), sum(LogFile::behind))
+    }
+
+    /// Where tickets of this source report.
+    pub(super) fn receipts(&self) -> Arc<Receipts> {
+        self.receipts.clone()
+    }
+
+    /// Says what went wrong, in the log and in the status.
+    pub(super) fn complain(&mut self, text: String) {
+        tracing::warn!(source = self.name, "{text}");
+        self.tally.failure = Some(Failure { at_ms: self.clock.now_ms(), text });
+    }
+
+    /// Counts bytes that nobody can read any longer.
+    pub(super) fn lose(&mut self, bytes: u64, path: &Path, why: &str) {
+        if bytes > 0 {
+            self.tally.lost += bytes;
+            self.complain(format!("{}: at least {bytes} bytes are lost: {why}", path.display()));
+        }
+    }
+
+    /// The stream of `name`, made if it is new.
+    pub(super) fn stream(&mut self, name: &Arc<Path>) -> &mut Stream {
+        let labels = match self.streams.get(name) {
+            Some(stream) => stream.labels.clone(),
+            None => self.labels_of(name),
+        };
+        let new = || Stream { labels, last_ns: 0, files: BTreeSet::new(), born_ns: 0 };
+        self.streams.entry(name.clone()).or_insert_with(new)
+    }
+
+    fn labels_of(&self, name: &Path) -> Arc<[(String, String)]> {
+        let mut labels = self.labels.clone();
+        let job = labels.entry("job".to_owned()).or_insert_with(|| self.name.clone()).clone();
+        labels.entry("instance".to_owned()).or_insert_with(|| self.instance.clone());
+        labels.entry("service_name".to_owned()).or_insert(job);
+        // One stream a file, whatever else is asked for: times may not go back within a stream.
+        labels.insert("filename".to_owned(), name.to_string_lossy().into_owned());
+        labels.into_iter().collect()
+    }
+
+    /// Notes a record for the journal.
+    pub(super) fn note(&mut self, record: &Record) {
+        if let Some(book) = &mut self.book {
+            book.note(record);
+        }
+    }
+
+    /// Writes what was noted. An error is said, and does not stop the source: what a crash would cost then is that
+    /// lines are sent twice, and never that they are lost.
+    pub(super) fn write(&mut self) {
+        if let Some(Err(e)) = self.book.as_mut().map(Book::write) {
+            self.complain(format!("cannot note what was read, so a crash would send it again: {e}"));
+        }
+    }
+
+    fn take_up(&mut self) {
+        let now = self.clock.monotonic();
+        match Book::open(&self.state) {
+            Ok((book, memory)) => {
+                self.book = Some(book);
+                lock(&self.status).holding = None;
+                self.resume(memory, now);
+                self.save();
+            }
+            Err(why) => {
+                self.hold_until = now + HOLD;
+                let mut status = lock(&self.status);
+                if status.holding.is_none() {
+                    tracing::error!(source = self.name, "{why}");
+                }
+                status.holding = Some(why);
+            }
+        }
+    }
+
+    fn settle(&mut self) {
+        let mut fetched = std::mem::take(&mut self.fetched);
+        self.receipts.fetch(&mut fetched);
+        let mut moved = BTreeSet::new();
+        for Receipt { id, number, settled } in fetched.drain(..) {
+            let Some(file) = self.files.get_mut(&id) else { continue };
+            if settled {
+                if file.tracker.settled(number) {
+                    moved.insert(id);
+                }
+                continue;
+            }
+            file.tracker.returned(number);
+            file.retry_at = self.clock.monotonic() + Duration::from_secs(1);
+            if file.handle.is_none() {
+                let (lost, name) = (file.tracker.give_up_due(), file.name.clone());
+                moved.insert(id);
+                self.lose(lost, &name, "they were truncated or deleted before any output had them");
+            }
+        }
+        self.fetched = fetched;
+        for id in moved {
+            let upto = self.files[&id].tracker.position();
+            self.note(&Record::Settled { id, upto });
+        }
+        self.write();
+    }
+
+    fn keep(&mut self, now: Duration) {
+        let due = now >= self.save_at || self.book.as_ref().is_some_and(Book::is_long);
+        if due && self.book.as_ref().is_some_and(Book::wants_save) {
+            self.save();
+            // A slow disk, or very many files, may not keep the source from reading.
+            let took = self.clock.monotonic().saturating_sub(now);
+            self.save_at = now + SAVE_EVERY.max(took * 20);
+        }
+    }
+
+    fn save(&mut self) {
+        let head = Record::Head { saved_ns: self.clock.now_ns(), globs: self.globs, next_id: self.next_id };
+        let Some(book) = &mut self.book else { return };
+        let streams = &self.streams;
+        let files = self.files.values().flat_map(|file| {
+            let last_ns = streams.get(&file.name).map_or(0, |stream| stream.last_ns);
+            let marks = file.tracker.marks().map(|mark| Record::Mark { id: file.id, mark: *mark });
+            [Record::File(file.entry(last_ns))].into_iter().chain(marks)
+        });
+        let missing = self.earlier.files.values().flat_map(|(entry, marks)| {
+            let marks = marks.iter().map(|mark| Record::Mark { id: entry.id, mark: *mark });
+            [Record::File(entry.clone())].into_iter().chain(marks)
+        });
+        if let Err(e) = book.save([head].into_iter().chain(files).chain(missing)) {
+            self.complain(format!("cannot save positions, so a crash would send lines again: {e}"));
+        }
+    }
+
+    /// Whether the globs are those of the run before.
+    pub(super) fn same_globs(&self) -> bool {
+        self.earlier.globs == self.globs
+    }
+
+    fn show(&mut self) {
+        let files = self.files.values();
+        let (mut behind, mut unsettled, mut inputs) = (0, 0, 0);
+        for file in files {
+            behind += file.behind();
+            unsettled += file.tracker.unsettled();
+            inputs += usize::from(file.handle.is_some());
+        }
+        let mut status = lock(&self.status);
+        status.inputs = inputs;
+        status.lines = self.tally.lines;
+        status.bytes = self.tally.bytes;
+        status.behind_bytes = behind;
+        status.unsettled_bytes = unsettled;
+        status.lost_bytes = self.tally.lost;
+        status.unreadable = self.troubles.len();
+        status.cut_lines = self.tally.cuts;
+        if let Some(failure) = self.tally.failure.take() {
+            status.last_error = Some(failure);
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! What the page and the API show of the pipeline: every subject, source, log and output, with rate, lag and last error.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+
+use crate::component::Key;
+
+/// One subject of an exporter.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SubjectStatus {
+    /// Its name.
+    pub name: &'static str,
+    /// How often it runs, in seconds.
+    pub interval_s: f64,
+    /// When its last finished run began, in Unix milliseconds; 0 before the first.
+    pub last_run_ms: i64,
+    /// How long that run took, in seconds.
+    pub duration_s: f64,
+    /// How many samples it gave.
+    pub samples: usize,
+    /// Whether it succeeded.
+    pub ok: bool,
+    /// Whether a run has been going on for longer than its budget.
+    pub late: bool,
+    /// The last error, with its time; kept after success returns.
+    pub last_error: Option<Failure>,
+}
+
+/// One exporter with its subjects.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ExporterStatus {
+    /// Its name; `/metrics/<name>` is its pull page.
+    pub name: String,
+    /// The `job` label.
+    pub job: String,
+    /// Series alive now.
+    pub series: usize,
+    /// Its subjects.
+    pub subjects: Vec<SubjectStatus>,
+}
+
+/// One log source.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct SourceStatus {
+    /// Its name.
+    pub name: String,
+    /// `files`, `notes`.
+    pub kind: &'static str,
+    /// Files (or the like) that it follows.
+    pub inputs: usize,
+    /// Lines read since the start.
+    pub lines: u64,
+    /// Bytes read since the start.
+    pub bytes: u64,
+    /// Bytes that are there and not read yet.
+    pub behind_bytes: u64,
+    /// Bytes read that not every output has settled yet.
+    pub unsettled_bytes: u64,
+    /// Bytes known to be lost, since the start.
+    pub lost_bytes: u64,
+    /// Files (or the like) that should be followed but cannot be read now.
+    pub unreadable: usize,
+    /// Lines that were too long and were cut, since the start.
+    pub cut_lines: u64,
+    /// Why it does not read, when it does not.
+    pub holding: Option<String>,
+    /// The last error.
+    pub last_error: Option<Failure>,
+}
+
+/// One log with cursors.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LogStatus {
+    /// `metrics` or `logs`.
+    pub name: &'static str,
+    /// Bytes held.
+    pub bytes: u64,
+    /// The most it may hold.
+    pub max_bytes: u64,
+    /// Records appended since the start.
+    pub records: u64,
+    /// Records given up, by reason.
+    pub dropped: BTreeMap<String, u64>,
+}
+
+/// One output.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct OutputStatus {
+    /// `prometheus`, `loki`.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Host and path, never with credentials.
+    pub url: String,
+    /// Samples or entries delivered since the start.
+    pub delivered: u64,
+    /// Bytes sent since the start, as they travel.
+    pub sent_bytes: u64,
+    /// Samples or entries given up since the start, by reason.
+    pub lost: BTreeMap<String, u64>,
+    /// Samples or entries that were sent twice and stored once.
+    pub resent: u64,
+    /// Attempts that failed and were, or will be, repeated.
+    pub retries: u64,
+    /// Records that wait.
+    pub waiting: u64,
+    /// Age of the oldest record that waits, in seconds.
+    pub lag_s: f64,
+    /// When the receiver last took something, in Unix milliseconds.
+    pub last_delivery_ms: i64,
+    /// Why it is being tried again, when it is.
+    pub retrying: Option<String>,
+    /// The last error.
+    pub last_error: Option<Failure>,
+}
+
+/// What went wrong, and when.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Failure {
+    /// Unix milliseconds.
+    pub at_ms: i64,
+    /// In words.
+    pub text: String,
+}
+
+/// The process itself.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ProcessStatus {
+    /// The host's name, as in `instance`.
+    pub instance: String,
+    /// The collector's version.
+    pub version: &'static str,
+    /// When it started, in Unix milliseconds.
+    pub started_ms: i64,
+    /// The config file, if there is one.
+    pub config: Option<String>,
+    /// When the present config was taken, in Unix milliseconds.
+    pub config_loaded_ms: i64,
+    /// Why the last reload was refused, if it was; the config before it goes on.
+    pub config_error: Option<Failure>,
+    /// Resident memory of the process in bytes.
+    pub resident_bytes: u64,
+    /// CPU seconds used since the start.
+    pub cpu_s: f64,
+}
+
+/// All of it at one moment.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Snapshot {
+    /// Now, in Unix milliseconds.
+    pub now_ms: i64,
+    /// The process.
+    pub process: ProcessStatus,
+    /// Exporters.
+    pub exporters: Vec<ExporterStatus>,
+    /// Log sources.
+    pub sources: Vec<SourceStatus>,
+    /// Logs with cursors.
+    pub logs: Vec<LogStatus>,
+    /// Outputs.
+    pub outputs: Vec<OutputStatus>,
+}
+
+/// A part's own place on the board; the part writes it, the page reads it.
+pub type Place<T> = Arc<Mutex<T>>;
+
+/// Where every part shows its state.
+#[derive(Debug, Default)]
+pub struct Board {
+    /// The process.
+    pub process: Place<ProcessStatus>,
+    exporters: Mutex<BTreeMap<Key, Place<ExporterStatus>>>,
+    sources: Mutex<BTreeMap<Key, Place<SourceStatus>>>,
+    logs: Mutex<BTreeMap<Key, Place<LogStatus>>>,
+    outputs: Mutex<BTreeMap<Key, Place<OutputStatus>>>,
+}
+
+impl Board {
+    /// A place for the exporter `key`; `status` is what it shows first.
+    pub fn exporter(&self, key: Key, status: ExporterStatus) -> Place<ExporterStatus> {
+        place(&self.exporters, key, status)
+    }
+
+    /// A place for the source `key`.
+    pub fn source(&self, key: Key, status: SourceStatus) -> Place<SourceStatus> {
+        place(&self.sources, key, status)
+    }
+
+    /// A place for the log `key`.
+    pub fn log(&self, key: Key, status: LogStatus) -> Place<LogStatus> {
+        place(&self.logs, key, status)
+    }
+
+    /// A place for the output `key`.
+    pub fn output(&self, key: Key, status: OutputStatus) -> Place<OutputStatus> {
+        place(&self.outputs, key, status)
+    }
+
+    /// Shows how far the output behind the cursor `name` lags.
+    pub fn lag(&self, name: &str, records: u64, seconds: f64) {
+        for (key, place) in lock(&self.outputs).iter().filter(|(key, _)| key.to_string() == name) {
+            debug_assert!(!key.name.is_empty());
+            let mut status = lock(place);
+            (status.waiting, status.lag_s) = (records, seconds);
+        }
+    }
+
+    /// Takes the component off the board.
+    pub fn remove(&self, key: &Key) {
+        lock(&self.exporters).remove(key);
+        lock(&self.sources).remove(key);
+        lock(&self.logs).remove(key);
+        lock(&self.outputs).remove(key);
+    }
+
+    /// Everything, now.
+    pub fn snapshot(&self, now_ms: i64) -> Snapshot {
+        Snapshot {
+            now_ms,
+            process: lock(&self.process).clone(),
+            exporters: all(&self.exporters),
+            sources: all(&self.sources),
+            logs: all(&self.logs),
+            outputs: all(&self.outputs),
+        }
+    }
+}
+
+fn place<T>(places: &Mutex<BTreeMap<Key, Place<T>>>, key: Key, status: T) -> Place<T> {
+    let place = Arc::new(Mutex::new(status));
+    lock(places).insert(key, place.clone());
+    place
+}
+
+fn all<T: Clone>(places: &Mutex<BTreeMap<Key, Place<T>>>) -> Vec<T> {
+    lock(places).values().map(|place| lock(place).clone()).collect()
+}
+
+/// Locks, also after another thread panicked while it held the lock: the state shown is plain data, never half made.
+pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
