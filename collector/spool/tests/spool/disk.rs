@@ -79,6 +79,7 @@ async fn a_reader_that_lags_costs_no_memory() {
         assert_eq!(numbers, (next..next + numbers.len() as u32).collect::<Vec<_>>());
         next += numbers.len() as u32;
     }
+    log.sync();
     assert_eq!(files(dir.path()), 1, "what all have read is removed");
     assert_eq!(log.stats().cursors[0].lag.records, 0);
 }
@@ -156,4 +157,21 @@ async fn on_lag_a_record_that_waits_is_written() {
     let mut cursor = log.cursor("out", Start::Oldest).unwrap();
     let peeked = cursor.peek(1 << 20).await.unwrap();
     assert_eq!(peeked.records.iter().map(|record| record.replay).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn positions_that_only_memory_knew_are_not_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = DiskLog::open(dir.path(), on_lag(), Clock::manual(0)).unwrap();
+    let _cursor = log.cursor("out", Start::Oldest).unwrap();
+    log.sync();
+    let last = (0..10).map(|_| log.append(Bytes::from_static(b"x"), Ticket::none()).unwrap()).max().unwrap();
+    // What a kill would leave now.
+    let left = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, left.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let log = DiskLog::open(left.path(), on_lag(), Clock::manual(0)).unwrap();
+    assert!(log.append(Bytes::from_static(b"x"), Ticket::none()).unwrap() > last);
 }
