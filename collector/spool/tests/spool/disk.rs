@@ -72,6 +72,7 @@ async fn a_reader_that_lags_costs_no_memory() {
     assert!(log.stats().memory_bytes <= 1 << 20);
     assert_eq!(words.lock().unwrap().len(), 3000);
     assert_eq!(files(dir.path()), 4);
+    assert!(cursor.try_peek(1 << 20).is_none(), "what is in files is not read without waiting");
     let mut next = 0;
     while next < 3000 {
         let numbers = read(&mut cursor).await;
@@ -81,6 +82,12 @@ async fn a_reader_that_lags_costs_no_memory() {
     }
     log.sync();
     assert_eq!(files(dir.path()), 1, "what all have read is removed");
+    assert!(cursor.try_peek(1 << 20).is_none());
+    append(&log, &words, 3000, 10);
+    assert_eq!(cursor.try_peek(1 << 20).unwrap().records.len(), 1);
+    assert!(cursor.try_peek(1 << 20).is_none());
+    cursor.rewind();
+    assert_eq!(read(&mut cursor).await, [3000]);
     assert_eq!(log.stats().cursors[0].lag.records, 0);
 }
 
