@@ -34,9 +34,9 @@ async function tick() {
   try {
     if (Date.now() >= due) {
       const [status, live] = await Promise.all([ask('/api/v1/status'), ask(`/api/v1/charts?since=${charts.since()}`)]);
+      interval = pace(status);
       pipeline.take(status);
       charts.take(live);
-      interval = pace(status);
       due = Date.now() + interval - 100;
     }
     await logs.poll();
@@ -49,11 +49,11 @@ async function tick() {
   }
 }
 
-// As often as there is something new; more often until the first picture is there.
+// As often as there is something new; more often until the first picture and the first rates are there.
 function pace(status) {
   const every = status.exporters.flatMap((e) => e.subjects.map((s) => s.interval_s * 1000)).filter((ms) => ms > 0);
   const drawn = [...charts.kept.values()].some((c) => c.id === 'cpu');
-  return drawn && every.length ? Math.min(MOST_MS, Math.max(LEAST_MS, Math.min(...every))) : LEAST_MS;
+  return drawn && pipeline.before && every.length ? Math.min(MOST_MS, Math.max(LEAST_MS, Math.min(...every))) : LEAST_MS;
 }
 
 function alive() {
