@@ -22,9 +22,9 @@ export class Charts {
     }
   }
 
-  // The newest row may still be written anew, so it is asked for again.
+  // The newest row may still be written anew, so it is asked for again. A chart that has ended does not hold it back.
   since() {
-    const ends = [...this.kept.values()].map((c) => c.t.at(-2) ?? 0);
+    const ends = [...this.kept.values()].filter((c) => current(c, this.now)).map((c) => c.t.at(-2) ?? 0);
     return ends.length ? Math.min(...ends) : 0;
   }
 
@@ -109,8 +109,8 @@ function tile({ id, label, text, note, level, spark }) {
   const word = state === 'bad' ? ' (very high)' : state ? ' (high)' : '';
   return el('div', { class: `tile ${state}`, 'data-tile': id },
     el('dt', {}, label, el('span', { class: 'unseen' }, word)),
-    el('dd', {}, el('strong', {}, amount, el('small', {}, unit.length ? ` ${unit.join(' ')}` : '')), el('span', { class: 'note', title: note }, note)),
-    sparkline((spark ?? []).slice(-120)));
+    el('dd', {}, el('strong', {}, amount, el('small', {}, unit.length ? ` ${unit.join(' ')}` : '')), el('span', { class: 'note', title: note }, note),
+      sparkline((spark ?? []).slice(-120))));
 }
 
 function sparkline(values) {

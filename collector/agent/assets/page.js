@@ -67,6 +67,7 @@ function silent(error) {
   const why = error instanceof TypeError || error.name === 'TimeoutError' ? 'it does not answer' : error.message;
   lost.textContent = `Connection lost: the collector has not been heard${since} (${why}). What you see is old. Trying again every ${LEAST_MS / 1000} s.`;
   lost.hidden = false;
+  pipeline.unheard();
   document.body.dataset.lost = '';
 }
 

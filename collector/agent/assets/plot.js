@@ -69,6 +69,7 @@ export class Plot {
     this.figure.dataset.points = String(this.lines.reduce((n, l) => n + l.values.filter(Number.isFinite).length, 0));
     this.canvas.setAttribute('aria-valuemin', '0');
     this.canvas.setAttribute('aria-valuemax', String(Math.max(0, chart.t.length - 1)));
+    if (document.activeElement !== this.canvas) this.#say(chart.t.length - 1);
     this.headline.textContent = headline(chart, this.lines);
     this.#legend();
   }
@@ -158,8 +159,13 @@ export class Plot {
     const first = this.chart.t.findIndex((t) => t / 1000 >= this.plot.scales.x.min);
     const idx = Math.min(last, Math.max(first, next));
     this.plot.setCursor({ left: this.plot.valToPos(this.chart.t[idx] / 1000, 'x'), top: 10 }, true, true);
-    this.canvas.setAttribute('aria-valuenow', String(idx));
+    this.#say(idx);
+  }
+
+  // What a screen reader says of one row.
+  #say(idx) {
     const values = this.lines.slice(0, SHOWN).map((l) => `${l.name} ${value(l.values[idx] ?? NaN, this.chart.unit)}`);
+    this.canvas.setAttribute('aria-valuenow', String(Math.max(0, idx)));
     this.canvas.setAttribute('aria-valuetext', `${clock(this.chart.t[idx])}: ${values.join(', ')}`);
   }
 
@@ -219,7 +225,8 @@ function headline(chart, lines) {
   if (lines.some((l) => l.below)) {
     const sum = (below) => lines.filter((l) => l.below === below && Number.isFinite(l.now)).reduce((a, l) => a + l.now, 0);
     const word = (below) => lines.find((l) => l.below === below)?.name.split(' ').at(-1) ?? '';
-    return [false, true].filter(word).map((b) => `${word(b)} ${value(sum(b), chart.unit)}`).join(' · ');
+    // Broken between the two directions only.
+    return [false, true].filter(word).map((b) => `${word(b)} ${value(sum(b), chart.unit)}`.replaceAll(' ', '\u00a0')).join(' · ');
   }
   return value(Math.max(...now), chart.unit);
 }

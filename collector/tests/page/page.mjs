@@ -156,6 +156,7 @@ async function silence() {
   await charts(page);
   await page.route('**/api/**', (route) => route.abort());
   await sees(page, 'the words "Connection lost"', () => /Connection lost/.test(document.getElementById('lost').innerText), null, 15_000);
+  must((await page.locator('#state').innerText()) === 'Not heard', 'the page says that all is well while nobody answers');
   await page.screenshot({ path: join(folder, 'lost.png') });
   await page.unroute('**/api/**');
   await sees(page, 'the page recover', () => document.getElementById('lost').hidden, null, 15_000);
