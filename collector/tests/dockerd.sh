@@ -60,12 +60,14 @@ start() {
         --data-root "$data/data" --exec-root "$run/exec" --pidfile "$run/dockerd.pid" \
         --ip 127.0.0.1 --default-address-pool base=10.213.0.0/16,size=24 --bridge "$bridge" \
         </dev/null >"$log" 2>&1 8>&- &
-    local tries
+    local tries engine=$!
     for ((tries = 0; tries < 120; tries++)); do
         if running; then return 0; fi
+        # Told apart from a slow start: it has ended, or never began.
+        as_root kill -0 "$engine" 2>/dev/null || break
         sleep 0.5
     done
-    say "dockerd.sh: the engine did not answer within 60 s; the last lines of $log:"
+    say "dockerd.sh: the engine does not answer; the last lines of $log:"
     tail -n 30 "$log" >&2
     stop
     exit 1

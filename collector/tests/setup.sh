@@ -305,6 +305,7 @@ step_node() {
         mkdir -p "$dir"
         cp "$here/package.json" "$dir/package.json"
         (cd "$dir" && npm install --no-audit --no-fund --no-update-notifier --loglevel=error) >&2
+        NODE_PATH=$dir/node_modules node -e "require('playwright-core')" >&2 # says when Node is too old
         cp "$here/package.json" "$dir/wanted.json"
     fi
     echo "NODE_MODULES=$dir/node_modules"

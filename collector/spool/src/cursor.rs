@@ -6,8 +6,8 @@ use std::sync::Arc;
 use crate::disk::frames::Frames;
 use crate::disk::read::{Batch, Job};
 use crate::engine::Engine;
-use crate::ledger::Step;
 use crate::log::{Peeked, Position, Record};
+use crate::places::Step;
 use crate::segment::Spot;
 
 /// A named place in a log, held by one reader.
@@ -63,7 +63,12 @@ impl Cursor {
             tokio::pin!(changed);
             // Before looking, so that what changes between the look and the wait is not missed.
             changed.as_mut().enable();
-            let step = engine.ledger().step(self.id, &self.read, max_bytes);
+            let now_ms = engine.clock.now_ms();
+            let step = engine.change(|ledger, fx| {
+                // A log that nobody appends to ages too.
+                ledger.expire(now_ms, fx);
+                ledger.step(self.id, &self.read, max_bytes)
+            });
             match step {
                 Step::Records { records, after } => {
                     self.frames = None;

@@ -6,6 +6,7 @@
 //!
 //! [`StateFile`] keeps a small state through a crash at any moment; [`DirLock`] keeps a second process out.
 
+mod count;
 mod cursor;
 mod dir_lock;
 mod disk;
@@ -14,6 +15,7 @@ mod error;
 mod ledger;
 mod log;
 mod memory;
+mod places;
 mod segment;
 mod state_file;
 mod ticket;

@@ -1,10 +1,10 @@
-// Opens a page in Chromium and tells what is on it: node open.cjs URL SCREENSHOT WIDTHxHEIGHT [SELECTOR]
-// Waits for SELECTOR to be visible (default: body) and prints one JSON object: title, text of the
+// Opens a page in Chromium and tells what is on it: node open.cjs URL SCREENSHOT WIDTHxHEIGHT SELECTOR MILLISECONDS
+// Waits up to MILLISECONDS for SELECTOR to be visible and prints one JSON object: title, text of the
 // selected element, and the errors the page threw or logged. Exits 1, with what was there instead,
-// when the selector does not come within 15 s.
+// when the selector does not come in time.
 const { chromium } = require('playwright-core');
 
-async function main([url, screenshot, size, selector = 'body']) {
+async function main([url, screenshot, size, selector, patience]) {
   const [width, height] = size.split('x').map(Number);
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM,
@@ -19,7 +19,7 @@ async function main([url, screenshot, size, selector = 'body']) {
     await page.goto(url, { waitUntil: 'domcontentloaded', timeout: 15000 });
     const element = page.locator(selector).first();
     try {
-      await element.waitFor({ state: 'visible', timeout: 15000 });
+      await element.waitFor({ state: 'visible', timeout: Number(patience) });
     } catch (error) {
       const body = await page.locator('body').innerText();
       throw new Error(`nothing visible for ${selector} at ${url}; errors: ${JSON.stringify(errors)}; the page: ${body}`);

@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn rules_are_sound() {
-        let catalogue = with_recorded(Catalogue::declared()).unwrap();
+        let catalogue = with_recorded(Catalogue::declared().unwrap()).unwrap();
         let mut problems = Vec::new();
         for name in files::list("alerts", ".yml").unwrap() {
             let rules = files::read(&format!("alerts/{name}")).unwrap();
@@ -234,7 +234,7 @@ mod tests {
 
     /// Checks the fixture with the given rules, cases and page.
     fn checked(rules: &str, cases: &str, page: Option<&str>) -> Vec<String> {
-        let mut catalogue = Catalogue::declared();
+        let mut catalogue = Catalogue::declared().unwrap();
         if let Err(error) = record(rules, &mut catalogue) {
             return vec![format!("not a file of rules: {error}")];
         }

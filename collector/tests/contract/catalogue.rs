@@ -2,7 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use taffrail_core::{Kind, Metric};
+use anyhow::Result;
+use taffrail_collector::registry::{self, Entry};
+use taffrail_core::Kind;
+
+use crate::files;
 
 /// Labels that every series gets on its way out.
 pub(crate) const IDENTITY: [&str; 2] = ["job", "instance"];
@@ -21,16 +25,27 @@ pub(crate) struct Series {
 
 /// All names that may be asked for.
 pub(crate) struct Catalogue {
-    declared: Vec<&'static Metric>,
+    declared: Vec<Entry>,
+    /// Members of keyed families that a golden file shows. The declaration covers any key, so it would cover a typing
+    /// mistake too.
+    keyed: BTreeSet<String>,
     recorded: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Catalogue {
     /// What this source tree declares, without recorded series.
-    pub(crate) fn declared() -> Self {
-        let mut declared = taffrail_host::catalogue();
-        declared.extend(taffrail_core::METRICS);
-        Self { declared, recorded: BTreeMap::new() }
+    pub(crate) fn declared() -> Result<Self> {
+        let declared = registry::catalogue();
+        let mut keyed = BTreeSet::new();
+        for page in files::golden()? {
+            let text = files::read(&page)?;
+            let names = text
+                .lines()
+                .filter(|line| !line.starts_with('#'))
+                .filter_map(|line| line.split(['{', ' ']).next());
+            keyed.extend(names.map(str::to_owned));
+        }
+        Ok(Self { declared, keyed, recorded: BTreeMap::new() })
     }
 
     /// Adds a recording rule's series.
@@ -48,9 +63,10 @@ impl Catalogue {
         if let Some((_, labels)) = FOREIGN.iter().find(|(foreign, _)| *foreign == name) {
             return Some(Series { kind: Kind::Gauge, labels: with_identity(labels) });
         }
-        // An exact declaration says more than a keyed family that covers the name as well.
-        let exact = self.declared.iter().find(|metric| metric.keys.is_none() && metric.name == name);
-        let metric = exact.or_else(|| self.declared.iter().find(|metric| metric.covers(name)))?;
+        let metric = registry::find(&self.declared, name)?.metric;
+        if metric.keys.is_some() && !self.keyed.contains(name) {
+            return None;
+        }
         Some(Series { kind: metric.kind, labels: with_identity(metric.labels) })
     }
 }

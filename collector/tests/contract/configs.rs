@@ -35,9 +35,9 @@ fn check_page(name: &str, text: &str) -> Vec<String> {
         let file = first.strip_prefix("# ").and_then(|comment| comment.split([':', ',', ' ']).next());
         match file {
             Some("taffrail.yml") => {
-                // Folders and secrets of the machine that an example is about.
+                // Secrets of the machine that an example is about.
                 let secrets = files::root().join("collector/tests/configs/secrets");
-                let block = block.replace("/run/secrets", &secrets.to_string_lossy()).replace(": /host/", ": /");
+                let block = block.replace("/run/secrets", &secrets.to_string_lossy());
                 if let Err(errors) = load(&block) {
                     problems.push(format!("{name}: an example does not load:\n{errors}"));
                 }

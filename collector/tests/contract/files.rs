@@ -30,24 +30,59 @@ pub(crate) fn list(folder: &str, ending: &str) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// The pages that people read: those in the root, and all under docs.
-pub(crate) fn pages() -> Result<Vec<String>> {
-    let mut found = list(".", ".md")?;
-    let mut open = vec!["docs".to_owned()];
+/// The names of a folder's folders, sorted.
+pub(crate) fn folders(folder: &str) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(root().join(folder)).with_context(|| format!("cannot list {folder}"))? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    ensure!(!names.is_empty(), "{folder} has no folders");
+    names.sort();
+    Ok(names)
+}
+
+/// All files of the source tree, by their paths from the root, sorted: without what is built, fetched or hidden, but
+/// with `.ci` and `.gitignore`.
+pub(crate) fn all() -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut open = vec![String::new()];
     while let Some(folder) = open.pop() {
         for entry in
             std::fs::read_dir(root().join(&folder)).with_context(|| format!("cannot list {folder}"))?
         {
             let entry = entry?;
-            let path = format!("{folder}/{}", entry.file_name().to_string_lossy());
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let hidden = name.starts_with('.') && name != ".ci" && name != ".gitignore";
+            if hidden || matches!(name.as_str(), "target" | "node_modules" | "__pycache__") {
+                continue;
+            }
+            let path = if folder.is_empty() { name } else { format!("{folder}/{name}") };
             if entry.file_type()?.is_dir() {
                 open.push(path);
-            } else if path.ends_with(".md") {
+            } else {
                 found.push(path);
             }
         }
     }
     found.sort();
+    Ok(found)
+}
+
+/// The pages that people read: those in the root, and all under docs.
+pub(crate) fn pages() -> Result<Vec<String>> {
+    let mut found = all()?;
+    found.retain(|path| path.ends_with(".md") && (!path.contains('/') || path.starts_with("docs/")));
+    Ok(found)
+}
+
+/// The golden pages of all exporters.
+pub(crate) fn golden() -> Result<Vec<String>> {
+    let mut found = all()?;
+    found.retain(|path| path.starts_with("exporters/") && path.contains("/golden/"));
+    ensure!(!found.is_empty(), "no golden files");
     Ok(found)
 }
 

@@ -5,5 +5,8 @@ mod bundle;
 mod catalogue;
 mod configs;
 mod dashboards;
+mod docs;
 mod files;
 mod promql;
+mod registry;
+mod tidy;

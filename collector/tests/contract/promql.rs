@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn fine_expressions_are_passed() {
-        let catalogue = Catalogue::declared();
+        let catalogue = Catalogue::declared().unwrap();
         for text in [
             "node_load1{job='node'} / on (instance) group_left () count by (instance) (node_cpu_seconds_total{mode='idle'})",
             "rate(node_vmstat_pgmajfault[5m])",
@@ -218,10 +218,11 @@ mod tests {
 
     #[test]
     fn each_fault_is_named() {
-        let catalogue = Catalogue::declared();
+        let catalogue = Catalogue::declared().unwrap();
         for (text, wanted) in [
             ("sum(rate(node_load1[5m])", "does not parse"),
             ("node_laod1", "node_laod1 is not declared"),
+            ("node_memory_MemAvaliable_bytes", "node_memory_MemAvaliable_bytes is not declared"),
             ("{job='node'}", "without a metric's name"),
             ("node_load1{mode='idle'}", "node_load1 has no label mode"),
             ("rate(node_load1[5m])", "rate of node_load1, which is not a counter"),
@@ -242,7 +243,7 @@ mod tests {
 
     #[test]
     fn labels_of_the_result_are_known() {
-        let catalogue = Catalogue::declared();
+        let catalogue = Catalogue::declared().unwrap();
         for (text, wanted) in [
             ("sum by (mode) (node_cpu_seconds_total)", "mode"),
             ("count without (cpu, mode) (node_cpu_seconds_total)", "instance job"),

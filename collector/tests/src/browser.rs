@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -22,20 +23,18 @@ pub struct Seen {
     pub screenshot: PathBuf,
 }
 
-/// Opens a page at a size in pixels, waits up to 15 s until `selector` is visible and keeps a
+/// Opens a page at a size in pixels, waits up to `timeout` until `selector` is visible and keeps a
 /// screenshot as `target/screenshots/<name>.png`.
 ///
 /// # Errors
 /// When Chromium or the Node tools are missing, or the selector stays away; with what was there.
-pub fn open_page(url: &str, name: &str, size: (u32, u32), selector: &str) -> Result<Seen> {
+pub fn open_page(url: &str, name: &str, size: (u32, u32), selector: &str, timeout: Duration) -> Result<Seen> {
     let folder = repo_root().join("target/screenshots");
     std::fs::create_dir_all(&folder)?;
     let screenshot = folder.join(format!("{name}.png"));
     let script = repo_root().join("collector/tests/browser/open.cjs");
-    let out = run_node(
-        &script,
-        &[url, &screenshot.display().to_string(), &format!("{}x{}", size.0, size.1), selector],
-    )?;
+    let (size, patience) = (format!("{}x{}", size.0, size.1), timeout.as_millis().to_string());
+    let out = run_node(&script, &[url, &screenshot.display().to_string(), &size, selector, &patience])?;
     let mut seen: Seen = serde_json::from_str(&out).with_context(|| format!("not JSON: {out}"))?;
     seen.screenshot = screenshot;
     Ok(seen)

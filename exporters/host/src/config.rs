@@ -149,6 +149,7 @@ impl HostConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pattern::Pattern;
 
     #[test]
     fn the_default_filters_compile_and_decide() {
@@ -158,7 +159,7 @@ mod tests {
         assert_eq!(excludes(&config.filesystem.mount_points).as_deref(), Some(MOUNT_POINTS));
         assert_eq!(excludes(&config.filesystem.fs_types).as_deref(), Some(FS_TYPES));
         assert_eq!(excludes(&config.netdev).as_deref(), Some(VIRTUAL_INTERFACES));
-        assert_eq!(config.vmstat.include.as_ref().map(|p| p.as_str()), Some(VMSTAT_FIELDS));
+        assert_eq!(config.vmstat.include.as_ref().map(Pattern::as_str), Some(VMSTAT_FIELDS));
 
         for (name, kept) in
             [("sda", true), ("sda1", false), ("nvme0n1", true), ("nvme0n1p2", false), ("dm-0", true)]

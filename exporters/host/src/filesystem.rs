@@ -51,6 +51,11 @@ pub fn asking(config: &HostConfig, ask: Ask) -> Subject {
     })
 }
 
+/// Whether the host's mounts can be reached; the error says what to mount or set.
+pub(crate) fn check(config: &HostConfig) -> Result<(), CollectError> {
+    Mounted::new(config).refresh()
+}
+
 fn write(mounted: &Mounted, asker: &mut Asker, limit: Duration, out: &mut Out) -> Result<(), CollectError> {
     let answers = asker.run(&mounted.targets, limit);
     let answers = answers.map_err(|e| CollectError::Other(format!("no thread for statfs: {e}")))?;

@@ -22,6 +22,7 @@ mod network;
 pub mod os;
 pub mod pattern;
 pub mod pressure;
+mod problems;
 pub mod proc_stat;
 mod rootfs;
 mod scan;
@@ -38,6 +39,7 @@ use taffrail_core::{Clock, Exporter, Metric, Subject, metrics};
 pub use config::{HostConfig, Schedule};
 pub use host_name::{HostNameError, host_name};
 pub use pattern::{Filter, Pattern, PatternError};
+pub use problems::{Problem, problems};
 pub use scan::Malformed;
 
 metrics! {

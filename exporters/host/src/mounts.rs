@@ -106,13 +106,16 @@ pub fn visible(mounts: Vec<Mount>) -> Vec<Mount> {
         }
         false
     };
-    let covers = |later: &Mount, earlier: &Mount| {
-        contains(&later.point, &earlier.point) && !is_below(earlier.id, later.id)
+    // Later in the file is mounted later, but for a mount that was put beneath another: that one stays on top.
+    let covers = |(by_at, by): (usize, &Mount), (at, mount): (usize, &Mount)| {
+        contains(&by.point, &mount.point)
+            && !is_below(mount.id, by.id)
+            && (by_at > at || is_below(by.id, mount.id))
     };
     let hidden: Vec<bool> = mounts
         .iter()
         .enumerate()
-        .map(|(at, mount)| mounts[at + 1..].iter().any(|later| covers(later, mount)))
+        .map(|mount| mounts.iter().enumerate().any(|by| by.0 != mount.0 && covers(by, mount)))
         .collect();
     mounts.into_iter().zip(hidden).filter(|(_, hidden)| !hidden).map(|(mount, _)| mount).collect()
 }
@@ -191,6 +194,12 @@ mod tests {
     fn a_root_mounted_over_takes_all_below_with_it() {
         let text = "1 1 0:1 / / rw - rootfs a rw\n2 1 0:2 / /x rw - ext4 b rw\n3 1 8:1 / / rw - ext4 c rw\n";
         assert_eq!(points(text), ["3 /"]);
+    }
+
+    #[test]
+    fn a_mount_put_beneath_another_is_not_seen() {
+        let text = "1 0 8:1 / / rw - ext4 a rw\n2 3 8:2 / /x rw - ext4 b rw\n3 1 8:3 / /x rw - ext4 c rw\n";
+        assert_eq!(points(text), ["1 /", "2 /x"]);
     }
 
     #[test]

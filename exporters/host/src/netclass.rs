@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
+use rustix::process::{Resource, getrlimit};
 use taffrail_core::{CollectError, Family, Out, Subject, label, metrics};
 
 use crate::attribute::{Attribute, Buffer, number};
@@ -78,15 +79,22 @@ static NUMBERS: [(&str, &Family<1>); 13] = [
 ];
 /// Numbers that an interface keeps as long as it has its name.
 static CONSTANTS: [(&str, &Family<1>); 3] =
-    [("dev_id", &DEVICE_ID), ("ifindex", &IFACE_ID), ("name_assign_type", &NAME_ASSIGN_TYPE)];
+    [("ifindex", &IFACE_ID), ("dev_id", &DEVICE_ID), ("name_assign_type", &NAME_ASSIGN_TYPE)];
+const INDEX: usize = 0;
 /// Texts, the labels of `node_network_info` but for `device` and `adminstate`.
 const TEXTS: [&str; 5] = ["address", "broadcast", "duplex", "operstate", "ifalias"];
 const SPEED_FILE: &str = "speed";
 
-/// Attributes that are kept open, all interfaces together: eight interfaces. What goes beyond is opened for each
-/// reading, which takes three times the time and no file descriptors.
-const MAX_OPEN: usize = 8 * PER_DEVICE;
+/// The most attributes that are kept open, all interfaces together, and never more than an eighth of what the process
+/// may open. What goes beyond is opened for each reading, which takes six times the time.
+const MAX_OPEN: usize = 1024;
 const PER_DEVICE: usize = NUMBERS.len() + TEXTS.len() + 1;
+
+/// How many attributes may be kept open.
+fn may_open() -> usize {
+    let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    usize::try_from(limit / 8).unwrap_or(usize::MAX).min(MAX_OPEN)
+}
 
 /// `IFF_UP` of the flags: the administrator wants it up.
 const IFF_UP: u64 = 1;
@@ -98,7 +106,7 @@ pub fn subject(config: &HostConfig) -> Subject {
         config: config.clone(),
         dir: None,
         devices: Vec::new(),
-        checked: false,
+        trust: Trust::None,
         buffer: Box::new([0; 4096]),
     };
     Subject::blocking("netclass", METRICS, move |out| class.write(out))
@@ -106,13 +114,17 @@ pub fn subject(config: &HostConfig) -> Subject {
 
 /// Whether `<sysfs>/class/net` shows the host's interfaces; the error says what to mount.
 pub(crate) fn shows_host(config: &HostConfig) -> Result<(), CollectError> {
-    let hosts = network::interfaces(config)?;
+    /// An interface may come or go between the two readings.
+    const TRIES: u32 = 3;
     let path = config.sys("class/net");
-    let shown = Listing::open(&path)?.names()?.into_iter().map(|(name, _)| name);
-    // Files such as bonding_masters stand among the interfaces.
-    let shown: BTreeSet<_> = shown.filter(|name| path.join(OsStr::from_bytes(name)).is_dir()).collect();
-    if shown == hosts {
-        return Ok(());
+    for _ in 0..TRIES {
+        let hosts = network::interfaces(config)?;
+        let shown = Listing::open(&path)?.names()?.into_iter().map(|(name, _)| name);
+        // Files such as bonding_masters stand among the interfaces.
+        let shown: BTreeSet<_> = shown.filter(|name| path.join(OsStr::from_bytes(name)).is_dir()).collect();
+        if shown == hosts {
+            return Ok(());
+        }
     }
     Err(CollectError::Other(format!(
         "{} shows other interfaces than {}/1/net/dev: mount the host's /sys (-v /sys:/host/sys:ro) and set \
@@ -157,8 +169,7 @@ struct Class {
     wanted: Decisions,
     dir: Option<Listing>,
     devices: Vec<Device>,
-    /// Whether the interfaces were found to be the host's.
-    checked: bool,
+    trust: Trust,
     buffer: Box<Buffer>,
 }
 
@@ -173,10 +184,7 @@ impl Class {
         if !same.eq(self.devices.iter().map(|device| (&*device.name, device.inode))) {
             self.take_over(names);
         }
-        if !self.checked {
-            shows_host(&self.config)?;
-            self.checked = true;
-        }
+        self.trust = self.trust.check(|| shows_host(&self.config))?;
         for device in &mut self.devices {
             device.write(&self.config.netclass, &mut self.buffer, out);
         }
@@ -185,20 +193,54 @@ impl Class {
 
     /// Keeps the interfaces that are still there with their open files, and adds the new ones.
     fn take_over(&mut self, names: Vec<(Vec<u8>, u64)>) {
-        self.checked = false;
+        self.trust = self.trust.renewed();
         let root = self.config.sys("class/net");
         let mut before = std::mem::take(&mut self.devices);
+        let may_open = may_open();
         let mut open = before.iter().filter(|device| device.keep).count() * PER_DEVICE;
         for (at, (name, inode)) in names.into_iter().enumerate() {
             if let Some(known) = before.iter().position(|d| d.name == name && d.inode == inode) {
                 self.devices.push(before.swap_remove(known));
                 continue;
             }
-            let keep = open + PER_DEVICE <= MAX_OPEN;
+            let keep = open + PER_DEVICE <= may_open;
             let wanted = self.wanted.keeps(at, &name);
             let device = Device::new(&root, name, inode, keep && wanted, wanted);
             open += if device.keep { PER_DEVICE } else { 0 };
             self.devices.push(device);
+        }
+    }
+}
+
+/// Whether the interfaces are the host's. It is looked at whenever there are others than before: a container's may have
+/// been the same by chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// They never were.
+    None,
+    /// They are.
+    Full,
+    /// They were, and how often they were not since: where containers come and go by the second, the two readings
+    /// differ now and then.
+    Doubt(u32),
+}
+
+impl Trust {
+    const MAX_DOUBTS: u32 = 3;
+
+    fn renewed(self) -> Self {
+        if self == Trust::Full { Trust::Doubt(0) } else { self }
+    }
+
+    fn check(self, is_host: impl FnOnce() -> Result<(), CollectError>) -> Result<Self, CollectError> {
+        match self {
+            Trust::Full => Ok(Trust::Full),
+            Trust::None => is_host().map(|()| Trust::Full),
+            Trust::Doubt(doubts) => match is_host() {
+                Ok(()) => Ok(Trust::Full),
+                Err(_) if doubts < Self::MAX_DOUBTS => Ok(Trust::Doubt(doubts + 1)),
+                Err(error) => Err(error),
+            },
         }
     }
 }
@@ -247,14 +289,12 @@ impl Device {
             *value = read;
         }
         let Ok(speed) = read(&mut self.speed, SPEED_FILE) else { return };
-        let constants = *self.constants.get_or_insert_with(|| {
-            CONSTANTS.each_ref().map(|(name, _)| read(&mut Attribute::default(), name).ok().flatten())
-        });
         let mut texts: [String; TEXTS.len()] = Default::default();
         for ((text, attribute), name) in texts.iter_mut().zip(&mut self.texts).zip(TEXTS) {
             let Ok(value) = attribute.read(dir, Path::new(name), self.keep, buffer) else { return };
             text.push_str(&label::value(value.unwrap_or_default()));
         }
+        let Some(constants) = self.constants(buffer) else { return };
 
         let device = &*self.label;
         let [address, broadcast, duplex, operstate, ifalias] = &texts;
@@ -271,6 +311,24 @@ impl Device {
         if let Some(megabits) = speed.filter(|speed| *speed >= 0.0 || !config.ignore_invalid_speed) {
             out.put(&SPEED, [device], megabits * 1e6 / 8.0);
         }
+    }
+
+    /// The numbers that stay. `None` when the interface has no index, which every interface has: it went meanwhile.
+    ///
+    /// Files that are open say so themselves; without them the index is read each time.
+    fn constants(&mut self, buffer: &mut Buffer) -> Option<[Option<f64>; CONSTANTS.len()]> {
+        if let Some(constants) = self.constants.filter(|_| self.keep) {
+            return Some(constants);
+        }
+        let dir = self.dir.as_ref()?;
+        let mut read = |name: &str| {
+            let value = Attribute::default().read(dir, Path::new(name), false, buffer);
+            value.ok().flatten().and_then(number)
+        };
+        let constants = CONSTANTS.each_ref().map(|(name, _)| read(name));
+        constants[INDEX]?;
+        self.constants = Some(constants);
+        self.constants
     }
 }
 
@@ -294,7 +352,23 @@ mod tests {
     }
 
     #[test]
-    fn flags_are_the_last_number() {
+    fn trust_outlasts_a_few_doubts() {
+        let yes = || Ok(());
+        let no = || Err(CollectError::Absent);
+        assert!(Trust::None.check(no).is_err());
+        assert_eq!(Trust::None.check(yes).unwrap(), Trust::Full);
+        assert_eq!(Trust::None.renewed(), Trust::None);
+        let mut trust = Trust::Full.renewed();
+        for _ in 0..Trust::MAX_DOUBTS {
+            trust = trust.check(no).unwrap().renewed();
+        }
+        assert!(trust.check(no).is_err());
+        assert_eq!(trust.check(yes).unwrap(), Trust::Full);
+    }
+
+    #[test]
+    fn known_places() {
+        assert_eq!(CONSTANTS[INDEX].0, "ifindex");
         assert_eq!(NUMBERS.last().map(|(name, _)| *name), Some("flags"));
     }
 }

@@ -1,7 +1,6 @@
 //! Traffic of network interfaces from `<procfs>/1/net/dev` (proc_pid_net(5)), summed up as the kernel sums it there, and
 //! packets without a handler from `/sys/class/net/*/statistics/rx_nohandler`, which no other file has.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::CWD;
@@ -71,9 +70,6 @@ static COLUMNS: [&Family<1>; 16] = [
     &TX_COMPRESSED,
 ];
 
-/// Interfaces whose count of packets without a handler is kept open.
-const MAX_OPEN: usize = 32;
-
 /// The subject `netdev`.
 pub fn subject(config: &HostConfig) -> Subject {
     let config = config.clone();
@@ -118,7 +114,6 @@ fn write(
             out.put(&RX_NOHANDLER, [&device], count);
         }
     }
-    unhandled.finish();
     Ok(())
 }
 
@@ -134,11 +129,16 @@ pub fn devices(bytes: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), Malf
 }
 
 /// Counts of packets without a handler. Published only where sysfs shows the same network as procfs does.
+///
+/// The files are opened for each reading: an open one would follow its interface to another name.
 struct Unhandled {
     config: HostConfig,
     root: PathBuf,
-    files: BTreeMap<Vec<u8>, (Attribute, u64)>,
-    run: u64,
+    /// The interfaces of the run before, and how many of them this run has met in the same order.
+    known: Vec<Vec<u8>>,
+    met: usize,
+    /// Whether this run has looked at the two.
+    asked: bool,
     /// Whether sysfs shows the host's interfaces; unknown until asked.
     hosts: Option<bool>,
     buffer: Box<Buffer>,
@@ -149,47 +149,36 @@ impl Unhandled {
         Unhandled {
             root: config.sys("class/net"),
             config: config.clone(),
-            files: BTreeMap::new(),
-            run: 0,
+            known: Vec::new(),
+            met: 0,
+            asked: false,
             hosts: None,
             buffer: Box::new([0; 4096]),
         }
     }
 
     fn begin(&mut self) {
-        self.run += 1;
+        self.met = 0;
+        self.asked = false;
         // An interface may just have come or gone between the two readings: what was no match is looked at again.
         self.hosts = self.hosts.filter(|hosts| *hosts);
     }
 
     fn read(&mut self, name: &[u8]) -> Option<f64> {
-        if !self.files.contains_key(name) {
-            // Another interface: the two may have parted.
-            self.hosts = None;
-            self.files.insert(name.into(), (Attribute::Closed, 0));
+        if self.known.get(self.met).is_none_or(|known| known != name) {
+            // Another interface: the two may have parted. Once a run is enough to see it.
+            if !std::mem::replace(&mut self.asked, true) {
+                self.hosts = None;
+            }
+            self.known.truncate(self.met);
+            self.known.push(name.into());
         }
+        self.met += 1;
         if !*self.hosts.get_or_insert_with(|| crate::netclass::shows_host(&self.config).is_ok()) {
-            self.files.get_mut(name)?.1 = self.run;
             return None;
         }
-        let keep = self.files.len() <= MAX_OPEN;
-        let (file, seen) = self.files.get_mut(name)?;
-        *seen = self.run;
         let path = path(&self.root, name)?;
-        let value = match file.read(CWD, &path, keep, &mut self.buffer) {
-            Ok(value) => value,
-            Err(_) => {
-                // The interface was made anew under its old name.
-                *file = Attribute::Closed;
-                file.read(CWD, &path, keep, &mut self.buffer).ok()?
-            }
-        };
-        value.and_then(number)
-    }
-
-    fn finish(&mut self) {
-        let run = self.run;
-        self.files.retain(|_, (_, seen)| *seen == run);
+        Attribute::default().read(CWD, &path, false, &mut self.buffer).ok()?.and_then(number)
     }
 }
 

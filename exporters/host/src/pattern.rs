@@ -5,6 +5,8 @@
 //! a pattern is translated before it is compiled.
 
 use std::fmt;
+use std::iter::Peekable;
+use std::str::Chars;
 
 use regex::bytes::Regex;
 
@@ -134,6 +136,10 @@ fn translate(text: &str) -> String {
                 Some(escaped) => escape(&mut rust, escaped, in_class),
                 None => rust.push('\\'),
             },
+            '(' if !in_class && chars.next_if_eq(&'?').is_some() => {
+                rust.push_str("(?");
+                flags(&mut rust, &mut chars);
+            }
             '[' if !in_class => {
                 in_class = true;
                 class_begins = true;
@@ -165,6 +171,21 @@ fn translate(text: &str) -> String {
         }
     }
     rust
+}
+
+/// The flags of a group. Case is folded in ASCII only: names of devices and mounts are, and the tables for the rest of
+/// Unicode are left out of this program.
+fn flags(rust: &mut String, chars: &mut Peekable<Chars<'_>>) {
+    let mut flags = String::new();
+    while let Some(flag) = chars.next_if(|c| c.is_ascii_alphabetic() || *c == '-') {
+        flags.push(flag);
+    }
+    let is_flags = matches!(chars.peek(), Some(')' | ':'));
+    let folds = flags.split('-').next().is_some_and(|on| on.contains('i'));
+    rust.push_str(&flags);
+    if is_flags && folds {
+        rust.push_str(if flags.contains('-') { "u" } else { "-u" });
+    }
 }
 
 fn escape(rust: &mut String, escaped: char, in_class: bool) {
@@ -216,6 +237,13 @@ mod tests {
         assert!(found("^[[a]$", "[") && found("^[a&&b]$", "&") && found("^[~~]$", "~"));
         assert!(found("^[]a]$", "]") && found("^[^]a]$", "b") && !found("^[^]a]$", "]"));
         assert!(found("^[[:digit:]x]+$", "1x") && !found("^[[:digit:]]$", "x"));
+    }
+
+    #[test]
+    fn groups_and_flags() {
+        assert!(found("^(?i)ETH", "eth0") && found("^(?i:E)TH", "eTH0") && !found("^(?i:E)TH", "eth0"));
+        assert!(found("(?i-s)A", "a") && found("(?s)a.b", "a\nb") && !found("(?-i)A", "a"));
+        assert!(found("(?P<name>eth)0", "eth0") && found("(?:a|b)$", "xb") && found("^(eth|lo)", "lo"));
     }
 
     #[test]

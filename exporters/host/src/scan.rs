@@ -51,9 +51,10 @@ pub(crate) fn number(field: &[u8]) -> Option<f64> {
     if let Some(whole) = integer(field) {
         return Some(whole as f64);
     }
-    // Rust would also read `inf` and `nan`, which no file of the kernel's means.
+    // Rust would also read `inf` and `nan`, which no file of the kernel's means, and hundreds of digits as infinity.
+    const LONGEST: usize = 40;
     let decimal = |b: &u8| b.is_ascii_digit() || matches!(b, b'-' | b'.');
-    if !field.iter().all(decimal) {
+    if field.len() > LONGEST || !field.iter().all(decimal) {
         return None;
     }
     std::str::from_utf8(field).ok()?.parse().ok()
@@ -89,6 +90,7 @@ mod tests {
         assert_eq!(number(b"-1"), Some(-1.0));
         assert_eq!(number(b"0.25"), Some(0.25));
         assert_eq!(number(b"18446744073709551616"), Some(18446744073709551616.0));
+        assert_eq!(number(&[b'9'; 400]), None);
         for bad in [b"nan".as_slice(), b"inf", b"1e5", b"", b"-", b"1x", b"\xff"] {
             assert_eq!(number(bad), None, "{bad:?}");
         }

@@ -1,11 +1,17 @@
 //! The host exporter on fixtures, on a file system that hangs, and in the frame of its settings.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 #[path = "host/filesystem.rs"]
 mod filesystem;
 #[path = "host/fuse.rs"]
 mod fuse;
 #[path = "host/golden.rs"]
 mod golden;
+#[path = "host/hostile.rs"]
+mod hostile;
+#[path = "host/machine.rs"]
+mod machine;
 #[path = "host/network.rs"]
 mod network;
 #[path = "host/settings.rs"]

@@ -8,17 +8,13 @@ use std::borrow::Cow;
 use std::cell::RefCell;
 use std::fmt;
 
-use serde::de::value::U32Deserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
-    VariantAccess, Visitor,
-};
+use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::forward_to_deserialize_any;
 
+use super::access::{Entries, FieldParts, Items, OneOfParts, Word};
 use super::env::{self, Env};
 use super::error::Fault;
 use super::field::{FIELD, ONE_OF};
-use super::source::Span;
 use super::tree::{Key, Node, Value};
 
 /// The most entries of one list or mapping.
@@ -30,6 +26,8 @@ pub struct Context<'a> {
     pub env: Env<'a>,
     /// For a path without indices, why a key is not there: this version does not have it yet, or it has another name.
     pub hint: &'a dyn Fn(&str) -> Option<String>,
+    /// Whether a path, without indices, begins a part in which `$` has a meaning of its own.
+    pub literal: &'a dyn Fn(&str) -> bool,
     /// Everything wrong so far.
     pub faults: RefCell<Vec<Fault>>,
 }
@@ -37,17 +35,19 @@ pub struct Context<'a> {
 /// A node about to be read.
 #[derive(Clone, Copy)]
 pub struct Reader<'de, 'p> {
-    node: &'de Node,
-    path: Path<'p>,
-    context: &'p Context<'p>,
+    pub(super) node: &'de Node,
+    pub(super) path: Path<'p>,
+    /// Variables are not replaced.
+    pub(super) literal: bool,
+    pub(super) context: &'p Context<'p>,
 }
 
 /// Keys down to a node.
 #[derive(Clone, Copy)]
-struct Path<'a> {
-    parent: Option<&'a Path<'a>>,
+pub(super) struct Path<'a> {
+    pub(super) parent: Option<&'a Path<'a>>,
     /// Empty in a list and at the root.
-    key: &'a str,
+    pub(super) key: &'a str,
 }
 
 impl fmt::Display for Path<'_> {
@@ -102,7 +102,7 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
 impl<'de, 'p> Reader<'de, 'p> {
     /// Reads the root of a tree.
     pub fn root(node: &'de Node, context: &'p Context<'p>) -> Self {
-        Reader { node, path: Path { parent: None, key: "" }, context }
+        Reader { node, path: Path { parent: None, key: "" }, literal: false, context }
     }
 
     fn fault(&self, what: impl Into<String>) -> Fault {
@@ -133,6 +133,9 @@ impl<'de, 'p> Reader<'de, 'p> {
                 .fault(format!("{} has no value", self.name()))
                 .help("give it one, or remove the key; an empty text is written \"\""));
         }
+        if self.literal {
+            return Ok((Cow::Borrowed(text), *plain));
+        }
         match env::replace(text, self.context.env) {
             Ok(None) => Ok((Cow::Borrowed(text), *plain)),
             Ok(Some(replaced)) => Ok((Cow::Owned(replaced), true)),
@@ -154,7 +157,7 @@ impl<'de, 'p> Reader<'de, 'p> {
         result.map_err(|fault| Fault { span: fault.span.or(Some(self.node.span)), ..fault })
     }
 
-    fn unknown_key(&self, key: &Key, fields: &[&'static str]) -> Fault {
+    pub(super) fn unknown_key(&self, key: &Key, fields: &[&'static str]) -> Fault {
         let path = Path { parent: Some(&self.path), key: &key.text }.to_string();
         if let Some(hint) = (self.context.hint)(&path) {
             return Fault::at(key.span, hint);
@@ -273,145 +276,5 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     forward_to_deserialize_any! {
         i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
         identifier
-    }
-}
-
-/// A list's items.
-struct Items<'de, 'p> {
-    reader: Reader<'de, 'p>,
-    rest: &'de [Node],
-}
-
-impl<'de> SeqAccess<'de> for Items<'de, '_> {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Some((node, rest)) = self.rest.split_first() else { return Ok(None) };
-        self.rest = rest;
-        seed.deserialize(Reader { node, ..self.reader }).map(Some)
-    }
-}
-
-/// A mapping's entries.
-struct Entries<'de, 'p> {
-    reader: Reader<'de, 'p>,
-    rest: &'de [(Key, Node)],
-    /// Of a struct: the keys it has.
-    fields: Option<&'static [&'static str]>,
-    value: Option<&'de (Key, Node)>,
-}
-
-impl<'de> MapAccess<'de> for Entries<'de, '_> {
-    type Error = Fault;
-
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Fault> {
-        while let Some((entry, rest)) = self.rest.split_first() {
-            self.rest = rest;
-            let (key, _) = entry;
-            if self.fields.is_some_and(|fields| !fields.contains(&key.text.as_str())) {
-                let fault = self.reader.unknown_key(key, self.fields.unwrap_or_default());
-                self.reader.context.faults.borrow_mut().push(fault);
-                continue;
-            }
-            self.value = Some(entry);
-            let name = seed.deserialize(IntoDeserializer::<Fault>::into_deserializer(key.text.as_str()));
-            return name.map(Some).map_err(|fault| Fault { span: fault.span.or(Some(key.span)), ..fault });
-        }
-        Ok(None)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, Fault> {
-        let Some((key, node)) = self.value.take() else {
-            return Err(Fault::custom("a value without its key"));
-        };
-        let path = Path { parent: Some(&self.reader.path), key: &key.text };
-        seed.deserialize(Reader { node, path, context: self.reader.context })
-    }
-}
-
-/// What a `Field` reads: its place in three numbers, then its value, or nothing when that was reported.
-struct FieldParts<'de, 'p> {
-    reader: Reader<'de, 'p>,
-    at: u8,
-}
-
-impl<'de> SeqAccess<'de> for FieldParts<'de, '_> {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        let Span { source, start, end } = self.reader.node.span;
-        self.at += 1;
-        let number = match self.at {
-            1 => source,
-            2 => start,
-            3 => end,
-            _ => {
-                return match seed.deserialize(self.reader) {
-                    Ok(value) => Ok(Some(value)),
-                    Err(fault) => {
-                        let fault = Fault { span: fault.span.or(Some(self.reader.node.span)), ..fault };
-                        self.reader.context.faults.borrow_mut().push(fault);
-                        Ok(None)
-                    }
-                };
-            }
-        };
-        seed.deserialize(U32Deserializer::<Fault>::new(number)).map(Some)
-    }
-}
-
-/// What a `OneOf` reads: 1 for a mapping and 0 for anything else, then the value.
-struct OneOfParts<'de, 'p> {
-    reader: Reader<'de, 'p>,
-    at: u8,
-}
-
-impl<'de> SeqAccess<'de> for OneOfParts<'de, '_> {
-    type Error = Fault;
-
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Fault> {
-        self.at += 1;
-        if self.at > 1 {
-            return seed.deserialize(self.reader).map(Some);
-        }
-        let long = matches!(self.reader.node.value, Value::Map(_)) || self.reader.node.is_null();
-        seed.deserialize(U32Deserializer::<Fault>::new(u32::from(long))).map(Some)
-    }
-}
-
-/// A word as an enum's variant.
-struct Word(&'static str);
-
-impl<'de> EnumAccess<'de> for Word {
-    type Error = Fault;
-    type Variant = Self;
-
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Fault> {
-        let variant = seed.deserialize(IntoDeserializer::<Fault>::into_deserializer(self.0))?;
-        Ok((variant, self))
-    }
-}
-
-impl<'de> VariantAccess<'de> for Word {
-    type Error = Fault;
-
-    fn unit_variant(self) -> Result<(), Fault> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _seed: T) -> Result<T::Value, Fault> {
-        Err(Fault::custom("a word has no value"))
-    }
-
-    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, _visitor: V) -> Result<V::Value, Fault> {
-        Err(Fault::custom("a word has no value"))
-    }
-
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _fields: &'static [&'static str],
-        _visitor: V,
-    ) -> Result<V::Value, Fault> {
-        Err(Fault::custom("a word has no value"))
     }
 }

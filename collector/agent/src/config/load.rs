@@ -17,7 +17,7 @@ use super::field::Field;
 use super::source::Source;
 use super::tree::{self, Key, Node, Value};
 use super::valid::Config;
-use super::written::{Written, hint};
+use super::written::{Written, hint, literal};
 use super::{secrets, set};
 
 /// The largest configuration file, in bytes.
@@ -65,7 +65,7 @@ fn attempt(source: Source, sets: &[String], env: Env<'_>) -> (Option<Config>, Op
             return (None, Some(Errors::show(faults, &sources)));
         }
     };
-    let context = Context { env, hint: &hint, faults: RefCell::new(faults) };
+    let context = Context { env, hint: &hint, literal: &literal, faults: RefCell::new(faults) };
     let written = Field::<Written>::deserialize(Reader::root(&root, &context));
     let mut faults = context.faults.into_inner();
     let config = match written {

@@ -4,6 +4,7 @@
 //! A text becomes a [`tree`] in which every value knows its place; [`de`] reads the tree into what is written, by serde,
 //! and replaces variables value by value; [`check`] makes what is valid of it. All errors of a file are found in one go.
 
+mod access;
 pub mod check;
 pub mod de;
 pub mod defaults;

@@ -141,45 +141,48 @@ pub struct Subject {
 /// One log source.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["files"]))]
 pub struct LogSource {
     /// Unique among log sources. Positions are kept under it: a source that is renamed starts anew.
     #[schemars(extend("default" = "files"))]
     pub name: Field<Name>,
     /// Log files.
-    #[schemars(required)]
     pub files: Field<Files>,
     /// Labels of its streams. `job` is the source's name where it is not given; `instance` and `filename` are set for
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
     pub labels: Field<Labels>,
-    /// What its lines pass through, in order.
+    /// What its lines pass through, in order. `$` is a dollar here: no variables are replaced.
+    #[schemars(extend("examples" = [[{"drop": {"expression": "GET /-/healthy"}}]]))]
     pub stages: Field<Vec<Field<Stage>>>,
 }
 
 /// One stage: an object with one key, which is its kind.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["drop"]))]
 pub struct Stage {
     /// Leaves out lines that match. Counted in `taffrail_log_left_out_total`.
-    #[schemars(required)]
     pub drop: Field<DropStage>,
 }
 
 /// Leaves out lines that match.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["expression"]))]
 pub struct DropStage {
     /// A regular expression; it may match anywhere in the line.
-    #[schemars(required, extend("examples" = ["GET /-/healthy"]))]
+    #[schemars(extend("examples" = ["GET /-/healthy"]))]
     pub expression: Field<Regex>,
 }
 
 /// Log files by glob.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["include"]))]
 pub struct Files {
     /// Which files, as absolute globs: `*` within a folder, `**` through folders, `?`, `[a-z]`, `{a,b}`.
-    #[schemars(required, extend("examples" = [["/var/log/*.log", "/var/log/syslog"]]))]
+    #[schemars(extend("examples" = [["/var/log/*.log", "/var/log/syslog"]]))]
     pub include: Field<Vec<Field<Glob>>>,
     /// Not these, as absolute globs.
     #[schemars(extend("examples" = [["/var/log/*debug*"]]))]
@@ -221,11 +224,11 @@ pub struct Outputs {
 /// One receiver.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["url"]))]
 pub struct Output {
     /// Unique among outputs of its kind. Cursors and metrics use it. Default: the kind, `prometheus` or `loki`.
     pub name: Field<Name>,
     /// Where to push, `http://` or `https://`. No user or password in it.
-    #[schemars(required)]
     pub url: Field<Url>,
     /// Sent with every request.
     #[schemars(extend("examples" = [{"X-Team": "shop"}]))]
@@ -250,9 +253,9 @@ pub struct Output {
 /// User and password.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["username"]))]
 pub struct BasicAuth {
     /// The user's name.
-    #[schemars(required)]
     pub username: Field<Text>,
     /// The password. Better: `password_file`.
     pub password: Field<Secret>,
@@ -292,9 +295,14 @@ pub enum Format {
     Json,
 }
 
+/// Whether `$` has a meaning of its own below a path, so that no variable is replaced there.
+pub fn literal(path: &str) -> bool {
+    path == "logs.stages"
+}
+
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 15] = [
+    const LATER: [(&str, &str); 14] = [
         ("containers", "metrics of containers"),
         ("postgres", "PostgreSQL metrics"),
         ("probes", "probes"),
@@ -308,7 +316,6 @@ pub fn hint(path: &str) -> Option<String> {
         ("logs.docker", "logs of containers"),
         ("logs.journald", "the journal"),
         ("logs.syslog", "syslog"),
-        ("logs.stages", "stages"),
         ("logs.files.format", "formats other than plain lines"),
     ];
     if let Some((_, what)) = LATER.iter().find(|(key, _)| *key == path) {

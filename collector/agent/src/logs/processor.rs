@@ -99,10 +99,10 @@ impl Processor {
         let paused = self.pause.send_replace(pause);
         match pressure {
             Pressure::AllLag => {
-                warn!("no output takes logs and their log is nearly full: sources that can, wait")
+                warn!("no output takes logs and their log is nearly full: sources that can, wait");
             }
             Pressure::SomeLag => {
-                warn!("an output takes no logs and their log is nearly full: its oldest will go")
+                warn!("an output takes no logs and their log is nearly full: its oldest will go");
             }
             Pressure::Low if paused => info!("log sources go on"),
             Pressure::Low => {}
@@ -179,14 +179,5 @@ fn lines(bytes: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_lose_their_ends_and_nothing_else() {
-        let all = |bytes| lines(bytes).map(Cow::into_owned).collect::<Vec<_>>();
-        assert_eq!(all(b"a\r\n\nb"), ["a", "", "b"]);
-        assert_eq!(all(b"a\n\xffb\n"), ["a", "\u{fffd}b"]);
-        assert_eq!(all("é\nü\n".as_bytes()), ["é", "ü"]);
-    }
-}
+#[path = "processor_tests.rs"]
+mod tests;

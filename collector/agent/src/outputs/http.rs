@@ -124,7 +124,7 @@ impl Client {
             Ok(result) => result,
             Err(_) => {
                 let seconds = self.timeout.as_secs_f64();
-                Err(retry(format!("no answer within {seconds} s"), Fate::Unknown))
+                Err(retry(format!("no answer from {} within {seconds} s", self.authority()), Fate::Unknown))
             }
         }
     }
@@ -140,10 +140,17 @@ impl Client {
         };
         let response = sent.map_err(|error| {
             // Before a connection stands nothing was sent; after that nobody knows.
-            let fate = if error.is_connect() { Fate::NotStored } else { Fate::Unknown };
-            retry(chain(&error), fate)
+            let cause = root_cause(&error);
+            match error.is_connect() {
+                true => retry(format!("cannot connect to {}: {cause}", self.authority()), Fate::NotStored),
+                false => retry(format!("no answer from {}: {cause}", self.authority()), Fate::Unknown),
+            }
         })?;
         self.read(response).await
+    }
+
+    fn authority(&self) -> &str {
+        self.uri.authority().map_or("", |authority| authority.as_str())
     }
 
     async fn read(&self, response: Response<Incoming>) -> Result<Answer, Verdict> {
@@ -161,18 +168,13 @@ fn retry(cause: String, fate: Fate) -> Verdict {
     Verdict::Retry { after: None, cause, fate }
 }
 
-/// An error with its causes, without saying the same twice.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let cause_text = cause.to_string();
-        if !text.contains(&cause_text) {
-            text = format!("{text}: {cause_text}");
-        }
-        next = cause.source();
+/// What is at the bottom of an error; what is above says only through how many hands it went.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
     }
-    text
+    cause.to_string()
 }
 
 fn headers(receiver: &Receiver, protocol: &[(&'static str, &str)]) -> Result<HeaderMap, ClientError> {

@@ -4,6 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
+use taffrail_core::note::{Level, Note};
 use taffrail_core::{Clock, Exporter, Family, Out, Run, Subject, UP};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
@@ -158,13 +159,13 @@ impl ExporterTask {
     fn look_after_late(&mut self) {
         let now = self.settings.clock.monotonic();
         match self.crew.relieve() {
-            Ok(Some(index)) => self.slots[index].mark_late(self.name),
+            Ok(Some(index)) => self.slots[index].mark_late(self.name, &self.settings.notes),
             Ok(None) => {}
             Err(error) => error!(exporter = self.name, %error, "no thread could be started to collect"),
         }
         for slot in &mut self.slots {
             if slot.runner.is_none() && !slot.on_thread && !slot.late && now >= slot.since + slot.budget {
-                slot.mark_late(self.name);
+                slot.mark_late(self.name, &self.settings.notes);
             }
             if slot.late && now >= slot.since + slot.interval * 2 {
                 slot.scope.expire(self.settings.clock.now_ms());
@@ -177,7 +178,7 @@ impl ExporterTask {
     fn take_back(&mut self) {
         for (runner, report) in self.results.take() {
             let slot = &mut self.slots[runner.index];
-            slot.note(self.name, &report);
+            slot.note(self.name, &report, &self.settings.notes);
             slot.runner = Some(runner);
             slot.late = false;
             self.frame.due = true;
@@ -242,19 +243,22 @@ impl Slot {
         }
     }
 
-    fn mark_late(&mut self, exporter: &str) {
+    fn mark_late(&mut self, exporter: &'static str, notes: &Notes) {
         self.late = true;
-        let seconds = self.budget.as_secs_f64();
-        warn!(
-            exporter,
-            subject = self.name,
-            "has not answered within {seconds} s; the others go on without it"
-        );
+        let text = format!("has not answered within {:?}; the others go on without it", self.budget);
+        warn!(exporter, subject = self.name, "{text}");
+        notes.send(self.event(exporter, Level::Warn, "subject_late", text));
     }
 
-    fn note(&mut self, exporter: &str, report: &Report) {
+    fn event(&self, exporter: &'static str, level: Level, event: &'static str, text: String) -> Note {
+        Note { level, event, text, facts: vec![("exporter", exporter.into()), ("subject", self.name.into())] }
+    }
+
+    fn note(&mut self, exporter: &'static str, report: &Report, notes: &Notes) {
         if self.late {
-            info!(exporter, subject = self.name, "has answered, after {:.1} s", report.took.as_secs_f64());
+            let text = format!("has answered, after {:.1} s", report.took.as_secs_f64());
+            info!(exporter, subject = self.name, "{text}");
+            notes.send(self.event(exporter, Level::Info, "subject_answered", text));
         }
         let was_ok = self.status.ok || self.status.last_run_ms == 0;
         self.status.last_run_ms = report.started_ms;

@@ -6,6 +6,7 @@ mod positions;
 pub(crate) mod read;
 mod recover;
 mod store;
+mod unwritten;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -196,5 +197,5 @@ fn restore(
 /// The first position after a restart. Positions that were given away since the state was last saved are not known, so
 /// the next multiple of 2^32 is taken: more than can have been appended meanwhile.
 fn epoch(last: Position) -> Position {
-    if last == 0 { 0 } else { ((last - 1) >> 32).saturating_add(1) << 32 }
+    (last >> 32).saturating_add(1) << 32
 }

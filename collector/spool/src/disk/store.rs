@@ -7,22 +7,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-
-use crate::disk::frame::{self, Summary};
+use crate::disk::frame;
 use crate::disk::positions::Saved;
 use crate::disk::recover::segment_path;
+use crate::disk::unwritten::{PIECE, Piece};
 use crate::disk::{DiskOptions, WriteMode};
 use crate::engine::Engine;
 use crate::error::FileError;
 use crate::ledger::{Effects, Ledger};
-use crate::log::{Position, SegmentId};
-use crate::segment::{HEADER, Segment};
+use crate::log::SegmentId;
 use crate::state_file::{Durability, StateFile};
-use crate::ticket::{Reason, Settled};
+use crate::ticket::Reason;
 
-/// How much is written at once.
-const PIECE: usize = 1 << 20;
 /// How often a disk that took no writes is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -42,7 +38,7 @@ struct Files {
     open: Option<(SegmentId, Arc<File>)>,
     scratch: Vec<u8>,
     /// Written since they were last synced.
-    dirty: Vec<Arc<File>>,
+    dirty: Vec<(SegmentId, Arc<File>)>,
     created: bool,
     since_check: u64,
     /// Below its floor of free space.
@@ -50,17 +46,11 @@ struct Files {
     retry_at: Duration,
 }
 
-/// A piece of one segment to write.
-struct Piece {
-    id: SegmentId,
-    path: Option<Arc<Path>>,
-    first: Position,
-    first_ms: i64,
-    /// Where in the file it begins; 0 for a new file.
-    at: u64,
-    records: Vec<(Position, i64, Bytes)>,
-    /// The segment is complete with this.
-    seal: Option<Summary>,
+impl Files {
+    /// Lets go of files whose segments are gone.
+    fn forget_removed(&mut self, ledger: &Ledger) {
+        self.dirty.retain(|(id, _)| ledger.segments.binary_search_by_key(id, |segment| segment.id).is_ok());
+    }
 }
 
 impl Store {
@@ -114,7 +104,7 @@ impl Store {
                     files.open = None;
                     let full =
                         matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-                    if full && self.give_up_oldest(piece.id, fx) {
+                    if full && (self.engine.empty_trash() || self.give_up_oldest(piece.id, &mut files, fx)) {
                         continue;
                     }
                     self.block(&segment_path(&self.dir, piece.id), error, fx);
@@ -126,11 +116,13 @@ impl Store {
     }
 
     /// Makes room by dropping the oldest segment that is on disk; `false` if that is the one being written.
-    fn give_up_oldest(&self, writing: SegmentId, fx: &mut Effects) -> bool {
+    fn give_up_oldest(&self, writing: SegmentId, files: &mut Files, fx: &mut Effects) -> bool {
         let mut ledger = self.engine.ledger();
         let droppable =
             ledger.segments.front().is_some_and(|oldest| oldest.id != writing && oldest.written > 0);
         let dropped = droppable && ledger.drop_oldest(Reason::Disk, fx);
+        // An open file would keep its space.
+        files.forget_removed(&ledger);
         drop(ledger);
         // At once, as the next write needs the room.
         fx.remove_files();
@@ -182,8 +174,8 @@ impl Store {
             let _ = file.set_len(piece.at);
             return Err(error);
         }
-        if !files.dirty.iter().any(|dirty| Arc::ptr_eq(dirty, &file)) {
-            files.dirty.push(file.clone());
+        if files.dirty.last().is_none_or(|(id, _)| *id != piece.id) {
+            files.dirty.push((piece.id, file.clone()));
         }
         if piece.seal.is_none() {
             files.open = Some((piece.id, file));
@@ -194,6 +186,7 @@ impl Store {
     /// Gives up the oldest while the file system has less free space than it must keep.
     fn check_space(&self, files: &mut Files, fx: &mut Effects) {
         files.since_check = 0;
+        self.engine.empty_trash();
         let Ok(stat) = rustix::fs::statvfs(&self.dir) else { return };
         let floor = (stat.f_blocks as f64 * self.options.min_free.clamp(0.0, 1.0)) as u64 * stat.f_frsize;
         let mut free = stat.f_bavail * stat.f_frsize;
@@ -217,6 +210,7 @@ impl Store {
             ledger.last_error = Some((self.engine.clock.now_ms(), what));
         }
         files.below_floor = free < floor;
+        files.forget_removed(&ledger);
         ledger.blocked |= files.below_floor;
         drop(ledger);
         fx.remove_files();
@@ -241,8 +235,9 @@ impl Store {
         };
         self.engine.changed.notify_waiters();
         self.engine.change(|_, more| std::mem::swap(more, &mut fx));
+        self.engine.empty_trash();
         // Outside the writer's lock: this may take as long as the disk likes.
-        for file in dirty {
+        for (_, file) in dirty {
             self.complain("sync the segment files in", file.sync_data());
         }
         if created {
@@ -293,109 +288,5 @@ impl Store {
         fx.run();
         self.engine.changed.notify_waiters();
         self.tick();
-    }
-}
-
-impl Ledger {
-    /// Whether a cursor lags by more than that.
-    fn lags(&self, bytes: u64, age: Duration, now_ms: i64) -> bool {
-        self.cursors.iter().any(|cursor| {
-            let old = cursor
-                .pending_ms
-                .is_some_and(|ms| now_ms.saturating_sub(ms) as i128 > age.as_millis() as i128);
-            old || self.lag(&cursor.committed).bytes > bytes
-        })
-    }
-
-    /// The next piece to write, in order.
-    fn piece(&self) -> Option<Piece> {
-        let current = self.next_segment;
-        let done = |segment: &Segment| segment.unwritten() == 0 && (segment.sealed || segment.id == current);
-        // What is to be written stands at the end.
-        let from = self.segments.iter().rposition(done).map_or(0, |last| last + 1);
-        let segment = self.segments.get(from)?;
-        let unwritten = segment.kept_unwritten();
-        let mut size = 0;
-        let records = segment.kept.range(unwritten..).take_while(|entry| {
-            let fits = size == 0 || size + entry.bytes.len() <= PIECE;
-            size += entry.bytes.len();
-            fits
-        });
-        let records: Vec<_> = records.map(|e| (e.position, e.appended_ms, e.bytes.clone())).collect();
-        let all = unwritten + records.len() == segment.kept.len();
-        Some(Piece {
-            id: segment.id,
-            path: segment.path.clone(),
-            first: segment.first,
-            first_ms: segment.first_ms,
-            at: segment.written,
-            seal: (all && segment.id != current).then_some(Summary {
-                first: segment.first,
-                end: segment.end,
-                records: segment.records,
-                first_ms: segment.first_ms,
-                last_ms: segment.last_ms,
-                len: segment.len,
-            }),
-            records,
-        })
-    }
-
-    /// A piece is in its file, up to the offset `written`.
-    fn written(&mut self, piece: &Piece, written: u64, dir: &Path, fx: &mut Effects) {
-        let Some(segment) = self.segments.iter_mut().find(|segment| segment.id == piece.id) else {
-            // A reader's commit has freed it meanwhile.
-            fx.unlink.push(segment_path(dir, piece.id).into());
-            return;
-        };
-        segment.path.get_or_insert_with(|| segment_path(dir, piece.id).into());
-        let range = segment.kept_unwritten();
-        segment.written = written;
-        segment.sealed = piece.seal.is_some();
-        let range = range..segment.kept_unwritten();
-        for entry in segment.kept.range_mut(range) {
-            if let Some(ticket) = entry.ticket.take() {
-                fx.settle.push((ticket, entry.dropped.map_or(Settled::Spooled, Settled::Dropped)));
-            }
-        }
-        self.trim_memory();
-    }
-
-    /// The disk takes no writes: gives up what memory cannot hold, oldest first.
-    fn evict(&mut self, fx: &mut Effects) {
-        self.trim_memory();
-        let bound = self.bounds.memory_bytes.unwrap_or(u64::MAX);
-        while self.memory_bytes > bound {
-            let current = self.next_segment;
-            let stuck = |segment: &Segment| segment.id != current && segment.unwritten() > 0;
-            let Some(index) = self.segments.iter().position(stuck) else { return };
-            self.drop_unwritten(index, fx);
-        }
-    }
-
-    /// Gives up the end of segment `index`, which no file holds. No record after it stands in the same segment.
-    fn drop_unwritten(&mut self, index: usize, fx: &mut Effects) {
-        let Some(segment) = self.segments.get_mut(index) else { return };
-        let unwritten = segment.kept_unwritten();
-        for mut entry in segment.kept.drain(unwritten..) {
-            let size = entry.end() - entry.offset;
-            for cursor in self.cursors.iter_mut().filter(|cursor| cursor.committed.position <= entry.position)
-            {
-                cursor.lost.add(1, size);
-                self.counters.disk.add(1, size);
-            }
-            if let Some(ticket) = entry.ticket.take() {
-                fx.settle.push((ticket, Settled::Dropped(Reason::Disk)));
-            }
-            self.memory_bytes -= size;
-            self.held_bytes -= size;
-            segment.records -= 1;
-            segment.end = segment.end.min(entry.position);
-        }
-        segment.len = segment.written.max(HEADER);
-        if segment.records == 0 {
-            self.remove(index, fx);
-        }
-        self.refresh_pending();
     }
 }

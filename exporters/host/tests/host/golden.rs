@@ -38,7 +38,7 @@ fn statfs(path: &Path) -> std::io::Result<Usage> {
 }
 
 /// The subjects of a case; what comes from system calls and not from files is replaced by something that stands still.
-fn subjects(case: &Path) -> Vec<Subject> {
+pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
     let config = config(case);
     let mut subjects = subjects_at(&config, &Clock::manual(NOW_NS));
     for subject in &mut subjects {
@@ -47,7 +47,7 @@ fn subjects(case: &Path) -> Vec<Subject> {
                 *subject = Subject::blocking("uname", uname::METRICS, |out| {
                     uname::write(&names(), out);
                     Ok(())
-                })
+                });
             }
             // Seen from `/`: the mounts of a fixture are those of a host, not of a container with another root.
             "filesystem" => {

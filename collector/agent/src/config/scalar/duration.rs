@@ -70,7 +70,7 @@ pub fn show(duration: Duration) -> String {
 
 super::from_text!(Interval, {
     "type": "string",
-    "format": "duration, as Prometheus writes it",
+    "format": "prometheus-duration",
     "pattern": r"^(0|([0-9]+y)?([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?|.*\$\{.*)$"
 });
 

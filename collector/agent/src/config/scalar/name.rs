@@ -22,7 +22,7 @@ impl Name {
     }
 }
 
-super::from_text!(Name, { "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}$" });
+super::from_text!(Name, { "type": "string", "pattern": "^([A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}|.*\\$\\{.*)$" });
 
 /// The name of a label.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,7 +103,7 @@ impl PathText {
     }
 }
 
-super::from_text!(PathText, { "type": "string" });
+super::from_text!(PathText, { "type": "string", "format": "path" });
 
 /// An absolute glob.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,7 +125,7 @@ impl Glob {
     }
 }
 
-super::from_text!(Glob, { "type": "string", "pattern": "^(/|\\$\\{)" });
+super::from_text!(Glob, { "type": "string", "format": "glob", "pattern": "^(/|\\$\\{)" });
 
 /// Any text but none.
 #[derive(Clone, Debug, PartialEq, Eq)]

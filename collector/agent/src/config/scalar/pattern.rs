@@ -15,5 +15,5 @@ impl Regex {
 
 super::from_text!(Regex, {
     "type": "string",
-    "format": "regex"
+    "format": "re2"
 });

@@ -26,7 +26,7 @@ impl Size {
 
 super::from_text!(Size, {
     "type": ["integer", "string"],
-    "format": "bytes: 262144, 256KiB, 1MiB"
+    "format": "bytes"
 });
 
 #[cfg(test)]

@@ -54,7 +54,7 @@ impl Url {
 
 super::from_text!(Url, {
     "type": "string",
-    "format": "uri"
+    "format": "url"
 });
 
 #[cfg(test)]

@@ -99,6 +99,7 @@ impl Source {
             return Ok(());
         }
         let position = self.first_position(&handle, &meta)?;
+        self.adopt_between(path, Identity::of(&meta).born_ns, now);
         let id = self.new_id();
         let path: Arc<Path> = path.into();
         let mut file = LogFile::new(id, (handle, &meta), path.clone(), path.clone(), position, now);
@@ -112,7 +113,9 @@ impl Source {
     pub(super) fn follow(&mut self, file: LogFile) {
         let id = file.id;
         self.by_inode.insert((file.identity.device, file.identity.inode), id);
-        self.stream(&file.name.clone()).files.insert(id);
+        let stream = self.stream(&file.name.clone());
+        stream.files.insert(id);
+        stream.born_ns = stream.born_ns.max(file.identity.born_ns);
         self.files.insert(id, file);
         self.note_file(id);
     }
@@ -134,7 +137,7 @@ impl Source {
     /// Where to begin in a file that was never seen before.
     fn first_position(&self, handle: &std::fs::File, meta: &Metadata) -> io::Result<u64> {
         let changed_ns = meta.mtime() * 1_000_000_000 + meta.mtime_nsec();
-        if self.is_later(meta) || self.anew.contains(&(meta.dev(), meta.ino())) {
+        if self.is_later(meta) {
             return Ok(0);
         }
         match self.start {
@@ -213,6 +216,7 @@ impl Source {
     pub(super) fn let_go(&mut self, id: u64) {
         let Some(file) = self.files.remove(&id) else { return };
         self.by_inode.retain(|_, held| *held != id);
+        self.since_ns = self.since_ns.max(file.identity.born_ns);
         if let Some(stream) = self.streams.get_mut(&file.name) {
             stream.files.remove(&id);
             // The time of the last line is worth keeping only as long as the clock might not have passed it.

@@ -50,6 +50,8 @@ pub(crate) struct LogFile {
     pub(crate) continues: bool,
     /// After an error, or when a chunk came back, nothing is tried until then, monotonic.
     pub(crate) retry_at: Duration,
+    /// The last try to read it failed.
+    pub(crate) failing: bool,
     /// More is known of it than was noted on disk.
     pub(crate) unnoted: bool,
     /// The round of polling in which it was last seen.
@@ -114,6 +116,7 @@ impl LogFile {
             unread: true,
             continues: false,
             retry_at: Duration::ZERO,
+            failing: false,
             unnoted: false,
             seen: 0,
         }
@@ -431,7 +434,7 @@ mod tests {
     fn nuls_before_a_line_are_left_out_and_holes_are_not_read() {
         let (mut temp, mut file) = follow(b"one\n");
         temp.as_file().set_len(50 << 30).unwrap();
-        std::io::Seek::seek(&mut temp, io::SeekFrom::Start(50 << 30)).unwrap();
+        io::Seek::seek(&mut temp, io::SeekFrom::Start(50 << 30)).unwrap();
         temp.write_all(b"\0\0two\n").unwrap();
         file.size = (50 << 30) + 6;
         let texts: Vec<_> = read(&mut file, false).into_iter().map(|(_, text)| text).collect();

@@ -10,6 +10,7 @@
 //! five minutes. Lines longer than `max_line_bytes` are cut, with a mark. Files that are packed (`.gz` and the like) are
 //! left out.
 
+mod between;
 mod book;
 mod discover;
 mod file;

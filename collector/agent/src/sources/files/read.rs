@@ -43,10 +43,12 @@ impl LogFile {
         self.behind() > 0 && now >= self.changed_at + patience
     }
 
+    fn has_more(&mut self, now: Duration) -> bool {
+        self.handle.is_some() && (self.unread || self.tracker.due().is_some() || self.flush_due(now))
+    }
+
     fn wants_reading(&mut self, now: Duration) -> bool {
-        self.handle.is_some()
-            && now >= self.retry_at
-            && (self.unread || self.tracker.due().is_some() || self.flush_due(now))
+        now >= self.retry_at && self.has_more(now)
     }
 }
 
@@ -109,6 +111,9 @@ impl Source {
         let ids: Vec<u64> = self.stream(name).files.iter().copied().collect();
         for id in ids {
             let Some(file) = self.files.get_mut(&id) else { continue };
+            if now < file.retry_at && file.has_more(now) && !file.failing {
+                return Released::Nothing;
+            }
             if !file.wants_reading(now) {
                 continue;
             }
@@ -121,6 +126,7 @@ impl Source {
                 Err(e) => {
                     if let Some(file) = self.files.get_mut(&id) {
                         file.retry_at = now + AFTER_ERROR;
+                        file.failing = true;
                     }
                     self.complain(format!("cannot read {}: {e}; it is tried again", name.display()));
                     continue;
@@ -158,6 +164,7 @@ impl Source {
             self.begin_anew(id, now);
             return Ok(None);
         };
+        file.failing = false;
         if std::mem::take(&mut file.unnoted) {
             self.note_file(id);
         }

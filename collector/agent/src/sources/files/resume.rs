@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,9 @@ enum Found {
     /// It is here.
     Here(File, std::fs::Metadata, Arc<Path>),
     /// Its inode is here, with other contents.
-    Anew,
+    Anew(File, std::fs::Metadata, Arc<Path>),
+    /// It was known already that its bytes are gone.
+    Lost,
     /// Its folder is here, and it is not in it.
     Deleted,
     /// The file system it was on is not here.
@@ -33,6 +35,7 @@ impl Source {
     /// Takes up what an earlier run knew.
     pub(super) fn resume(&mut self, mut memory: Memory, now: Duration) {
         self.next_id = self.next_id.max(memory.next_id);
+        self.since_ns = if memory.saved_ns == 0 { self.clock.now_ns() } else { memory.saved_ns };
         let files = std::mem::take(&mut memory.files);
         self.earlier = memory;
         for (entry, marks) in files.into_values() {
@@ -56,27 +59,32 @@ impl Source {
         }
         let stream = self.stream(&name);
         stream.last_ns = stream.last_ns.max(entry.last_ns);
+        stream.born_ns = stream.born_ns.max(entry.identity.born_ns);
         let end = marks.last().map_or(entry.position, |mark| mark.end);
         let missing = if entry.lost { end } else { end.max(entry.size) } - entry.position;
-        let why = match if entry.lost { Found::Anew } else { find(&entry) } {
+        let found = if entry.lost { Found::Lost } else { find(&entry) };
+        let why = match found {
             Found::Here(handle, meta, path) => {
-                return self.go_on(
-                    &entry,
-                    marks,
-                    LogFile::new(entry.id, (handle, &meta), name, path, 0, now),
-                );
+                let file = LogFile::new(entry.id, (handle, &meta), name, path, 0, now);
+                return self.go_on(&entry, marks, file);
+            }
+            Found::Anew(handle, meta, path) => {
+                let mut file = LogFile::new(self.new_id(), (handle, &meta), name.clone(), path, 0, now);
+                // If it cannot be read now, the next reading says so.
+                let _ = file.verify();
+                if !self.by_inode.contains_key(&(file.identity.device, file.identity.inode)) {
+                    self.follow(file);
+                }
+                "it was truncated or replaced while nobody read it"
             }
             Found::Away if self.clock.now_ns() < self.earlier.saved_ns + MISSING_NS => {
                 self.earlier.files.insert(entry.id, (entry, marks));
                 return;
             }
-            Found::Anew => "it was truncated or replaced while nobody read it",
+            Found::Lost => "it was truncated or deleted before any output had them",
             Found::Deleted => "it was deleted while nobody read it",
             Found::Away => "its file system has been away for a day",
         };
-        if !entry.lost {
-            self.anew.insert((entry.identity.device, entry.identity.inode));
-        }
         self.note(&Record::Gone { id: entry.id });
         self.lose(missing, &name, why);
     }
@@ -102,11 +110,11 @@ impl Source {
 
 /// Finds the file: under its name, where that really was, or under another name in the folder of either.
 fn find(entry: &Entry) -> Found {
-    let mut anew = false;
+    let mut anew = None;
     for path in [&entry.name, &entry.real] {
         match check(entry, path) {
             Check::Same(handle, meta) => return Found::Here(handle, meta, path.as_path().into()),
-            Check::OtherContents => anew = true,
+            Check::OtherContents(handle, meta) => anew = Some((handle, meta, path.as_path().into())),
             Check::Other => {}
         }
     }
@@ -117,25 +125,30 @@ fn find(entry: &Entry) -> Found {
         let Ok(names) = std::fs::read_dir(folder) else { continue };
         listed |= std::fs::metadata(folder).is_ok_and(|meta| meta.dev() == entry.identity.device);
         for name in names.flatten() {
-            use std::os::unix::fs::DirEntryExt;
-            if name.ino() == entry.identity.inode
-                && let Check::Same(handle, meta) = check(entry, &name.path())
-            {
-                return Found::Here(handle, meta, name.path().into());
+            if name.ino() != entry.identity.inode {
+                continue;
+            }
+            match check(entry, &name.path()) {
+                Check::Same(handle, meta) => return Found::Here(handle, meta, name.path().into()),
+                // Truncated, then rotated; without its time of birth it may be anybody's.
+                Check::OtherContents(handle, meta) if entry.identity.born_ns != 0 => {
+                    anew = Some((handle, meta, name.path().into()));
+                }
+                _ => {}
             }
         }
     }
     match (anew, listed) {
-        (true, _) => Found::Anew,
-        (_, true) => Found::Deleted,
-        (_, false) => Found::Away,
+        (Some((handle, meta, path)), _) => Found::Anew(handle, meta, path),
+        (None, true) => Found::Deleted,
+        (None, false) => Found::Away,
     }
 }
 
 enum Check {
     Same(File, std::fs::Metadata),
     /// The same inode, but not what was read of it.
-    OtherContents,
+    OtherContents(File, std::fs::Metadata),
     Other,
 }
 
@@ -145,5 +158,9 @@ fn check(entry: &Entry, path: &Path) -> Check {
         return Check::Other;
     }
     let begins_so = matches!(entry.fingerprint.check(&handle), Ok(Verdict::Same | Verdict::Extended(_)));
-    if begins_so && meta.size() >= entry.position { Check::Same(handle, meta) } else { Check::OtherContents }
+    if begins_so && meta.size() >= entry.position {
+        Check::Same(handle, meta)
+    } else {
+        Check::OtherContents(handle, meta)
+    }
 }

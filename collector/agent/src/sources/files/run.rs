@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::task::{Context as TaskContext, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ pub fn start(source: &LogSource, context: Context) -> io::Result<Running> {
         .name(format!("files {}", source.name).chars().take(15).collect())
         .spawn(move || {
             // If nobody waits for the answer any longer, nobody misses it.
-            let _ = say.send(run_through_panics(opened, &source, &context, &its_orders));
+            let _ = say.send(run_through_panics(opened, &source, context, &its_orders));
         })?;
     Ok(Running { orders, thread: thread.thread().clone(), left: Some(left) })
 }
@@ -119,12 +119,18 @@ impl Orders {
 }
 
 /// Runs the source; after a panic, which is a defect, it is opened again from its positions.
-fn run_through_panics(opened: Source, config: &LogSource, context: &Context, orders: &Orders) -> Left {
+fn run_through_panics(opened: Source, config: &LogSource, context: Context, orders: &Orders) -> Left {
+    let (status, clock) = (context.status.clone(), context.clock.clone());
+    let mut context = Some(context);
     let mut source = Some(opened);
     loop {
-        let taken = source.take().map_or_else(|| Source::open(config, context.clone()), Ok);
-        let ended = std::panic::catch_unwind(AssertUnwindSafe(|| taken.map(|source| run(source, orders))));
-        let text = match ended {
+        let taken = match (source.take(), &context) {
+            (Some(source), _) => Ok(source),
+            (None, Some(context)) => Source::open(config, context.clone()),
+            (None, None) => return Left::default(),
+        };
+        let running = AssertUnwindSafe(|| taken.map(|source| run(source, orders, &mut context)));
+        let text = match std::panic::catch_unwind(running) {
             Ok(Ok(left)) => return left,
             Ok(Err(e)) => e.to_string(),
             Err(_) => {
@@ -133,7 +139,7 @@ fn run_through_panics(opened: Source, config: &LogSource, context: &Context, ord
             }
         };
         tracing::error!(source = config.name, "{text}");
-        lock(&context.status).last_error = Some(Failure { at_ms: context.clock.now_ms(), text });
+        lock(&status).last_error = Some(Failure { at_ms: clock.now_ms(), text });
         orders.wait(AFTER_PANIC);
         if orders.stopping() {
             return Left::default();
@@ -141,7 +147,7 @@ fn run_through_panics(opened: Source, config: &LogSource, context: &Context, ord
     }
 }
 
-fn run(mut source: Source, orders: &Orders) -> Left {
+fn run(mut source: Source, orders: &Orders, context: &mut Option<Context>) -> Left {
     let mut lively_until = Duration::ZERO;
     while !orders.stopping() {
         let step = source.step();
@@ -156,7 +162,9 @@ fn run(mut source: Source, orders: &Orders) -> Left {
             Step::Closed => orders.wait(LATER),
         }
     }
+    // Both hold an end of the queue, which those behind it see close.
     source.halt();
+    *context = None;
     source.receipts().wake_for_each();
     let deadline = source.clock.monotonic() + *lock(&orders.by);
     loop {
@@ -174,7 +182,7 @@ fn wait_for_room(chunks: Option<&mpsc::Sender<Chunk>>, orders: &Orders, time: Du
     let Some(chunks) = chunks else { return };
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut room = pin!(chunks.reserve());
-    if let Poll::Pending = room.as_mut().poll(&mut TaskContext::from_waker(&waker)) {
+    if room.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending() {
         orders.wait(time);
     }
 }

@@ -1,6 +1,6 @@
 //! The source as one thread sees it: what it follows, and one round of its work.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -52,6 +52,8 @@ pub(super) struct Stream {
     pub(super) last_ns: i64,
     /// The numbers of its files, oldest first.
     pub(super) files: BTreeSet<u64>,
+    /// When the newest of them was born, in Unix nanoseconds; 0 when that is not known.
+    pub(super) born_ns: i64,
 }
 
 /// A path that cannot be read, and when to try again.
@@ -83,8 +85,8 @@ pub struct Source {
     /// Files by device and inode, as long as they are held open.
     pub(super) by_inode: HashMap<(u64, u64), u64>,
     pub(super) streams: BTreeMap<Arc<Path>, Stream>,
-    /// Inodes that an earlier run read, with other contents: what they hold now is new.
-    pub(super) anew: HashSet<(u64, u64)>,
+    /// Files born before were there when this began, or were followed and let go.
+    pub(super) since_ns: i64,
     pub(super) troubles: HashMap<PathBuf, Trouble>,
     /// What an earlier run knew.
     pub(super) earlier: Memory,
@@ -141,7 +143,7 @@ impl Source {
             files: BTreeMap::new(),
             by_inode: HashMap::new(),
             streams: BTreeMap::new(),
-            anew: HashSet::new(),
+            since_ns: 0,
             troubles: HashMap::new(),
             earlier: Memory::default(),
             receipts: Arc::default(),
@@ -227,7 +229,7 @@ impl Source {
             Some(stream) => stream.labels.clone(),
             None => self.labels_of(name),
         };
-        let new = || Stream { labels, last_ns: 0, files: BTreeSet::new() };
+        let new = || Stream { labels, last_ns: 0, files: BTreeSet::new(), born_ns: 0 };
         self.streams.entry(name.clone()).or_insert_with(new)
     }
 

@@ -1,0 +1,11 @@
+//! Log files: everything that happens to them, done to real ones.
+
+mod follow;
+mod kill;
+mod lines;
+mod rig;
+mod run;
+mod settle;
+mod start;
+mod torture;
+mod trouble;
