@@ -2,4 +2,5 @@
 
 mod browser;
 mod page;
+mod end_to_end;
 mod prometheus;
