@@ -24,7 +24,7 @@ pub async fn watch(path: PathBuf, control: Control) {
         // Without a watcher no hint ever comes.
         let hint = async {
             if hints.recv().await.is_none() {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         let _ = tokio::time::timeout(LOOK, hint).await;

@@ -63,13 +63,7 @@ impl Cursor {
             tokio::pin!(changed);
             // Before looking, so that what changes between the look and the wait is not missed.
             changed.as_mut().enable();
-            let now_ms = engine.clock.now_ms();
-            let step = engine.change(|ledger, fx| {
-                // A log that nobody appends to ages too.
-                ledger.expire(now_ms, fx);
-                ledger.step(self.id, &self.read, max_bytes)
-            });
-            match step {
+            match self.step(max_bytes) {
                 Step::Records { records, after } => {
                     self.frames = None;
                     return Some(self.hand_out(records, after));
@@ -86,6 +80,27 @@ impl Cursor {
                 Step::Ended => return None,
             }
         }
+    }
+
+    /// The next records if they are in memory now, as they are where the reader keeps up: never waits, never reads a
+    /// file. For adding to a batch what has come meanwhile.
+    pub fn try_peek(&mut self, max_bytes: usize) -> Option<Peeked> {
+        match self.step(max_bytes) {
+            Step::Records { records, after } => {
+                self.frames = None;
+                Some(self.hand_out(records, after))
+            }
+            Step::File { .. } | Step::Wait | Step::Ended => None,
+        }
+    }
+
+    fn step(&self, max_bytes: usize) -> Step {
+        let now_ms = self.engine.clock.now_ms();
+        self.engine.change(|ledger, fx| {
+            // A log that nobody appends to ages too.
+            ledger.expire(now_ms, fx);
+            ledger.step(self.id, &self.read, max_bytes)
+        })
     }
 
     /// Reads from a file; `None` if tokio is shutting down.

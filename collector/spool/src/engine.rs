@@ -1,5 +1,6 @@
 //! What both logs share: the ledger behind its lock, and who is woken when it changes.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -20,6 +21,8 @@ pub(crate) struct Engine {
     /// Held for the whole of an append: positions are given and files written in one order.
     writer: Mutex<()>,
     pub(crate) changed: Notify,
+    /// Files that a reader has freed: it does not wait for their removal.
+    trash: Mutex<Vec<Arc<Path>>>,
     pressure: watch::Sender<Pressure>,
 }
 
@@ -38,6 +41,7 @@ impl Engine {
             ledger: Mutex::new(ledger),
             writer: Mutex::new(()),
             changed: Notify::new(),
+            trash: Mutex::default(),
             pressure: watch::Sender::new(Pressure::Low),
         })
     }
@@ -51,7 +55,7 @@ impl Engine {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `work` on the ledger, then does outside the lock what it left to do.
+    /// Runs `work` on the ledger, then calls tickets outside the lock; files are left to [`Engine::empty_trash`].
     pub(crate) fn change<T>(&self, work: impl FnOnce(&mut Ledger, &mut Effects) -> T) -> T {
         let mut fx = Effects::default();
         let result = {
@@ -60,8 +64,19 @@ impl Engine {
             self.publish(&mut ledger);
             result
         };
+        if !fx.unlink.is_empty() {
+            self.trash.lock().unwrap_or_else(PoisonError::into_inner).append(&mut fx.unlink);
+        }
         fx.run();
         result
+    }
+
+    /// Removes the files that readers have freed; whether there were any.
+    pub(crate) fn empty_trash(&self) -> bool {
+        let unlink = std::mem::take(&mut *self.trash.lock().unwrap_or_else(PoisonError::into_inner));
+        let any = !unlink.is_empty();
+        Effects { unlink, ..Effects::default() }.remove_files();
+        any
     }
 
     fn publish(&self, ledger: &mut Ledger) {

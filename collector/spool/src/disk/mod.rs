@@ -197,5 +197,5 @@ fn restore(
 /// The first position after a restart. Positions that were given away since the state was last saved are not known, so
 /// the next multiple of 2^32 is taken: more than can have been appended meanwhile.
 fn epoch(last: Position) -> Position {
-    if last == 0 { 0 } else { ((last - 1) >> 32).saturating_add(1) << 32 }
+    (last >> 32).saturating_add(1) << 32
 }

@@ -104,7 +104,7 @@ impl Store {
                     files.open = None;
                     let full =
                         matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-                    if full && self.give_up_oldest(piece.id, &mut files, fx) {
+                    if full && (self.engine.empty_trash() || self.give_up_oldest(piece.id, &mut files, fx)) {
                         continue;
                     }
                     self.block(&segment_path(&self.dir, piece.id), error, fx);
@@ -186,6 +186,7 @@ impl Store {
     /// Gives up the oldest while the file system has less free space than it must keep.
     fn check_space(&self, files: &mut Files, fx: &mut Effects) {
         files.since_check = 0;
+        self.engine.empty_trash();
         let Ok(stat) = rustix::fs::statvfs(&self.dir) else { return };
         let floor = (stat.f_blocks as f64 * self.options.min_free.clamp(0.0, 1.0)) as u64 * stat.f_frsize;
         let mut free = stat.f_bavail * stat.f_frsize;
@@ -234,6 +235,7 @@ impl Store {
         };
         self.engine.changed.notify_waiters();
         self.engine.change(|_, more| std::mem::swap(more, &mut fx));
+        self.engine.empty_trash();
         // Outside the writer's lock: this may take as long as the disk likes.
         for (_, file) in dirty {
             self.complain("sync the segment files in", file.sync_data());

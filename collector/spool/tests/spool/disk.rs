@@ -72,6 +72,7 @@ async fn a_reader_that_lags_costs_no_memory() {
     assert!(log.stats().memory_bytes <= 1 << 20);
     assert_eq!(words.lock().unwrap().len(), 3000);
     assert_eq!(files(dir.path()), 4);
+    assert!(cursor.try_peek(1 << 20).is_none(), "what is in files is not read without waiting");
     let mut next = 0;
     while next < 3000 {
         let numbers = read(&mut cursor).await;
@@ -79,7 +80,14 @@ async fn a_reader_that_lags_costs_no_memory() {
         assert_eq!(numbers, (next..next + numbers.len() as u32).collect::<Vec<_>>());
         next += numbers.len() as u32;
     }
+    log.sync();
     assert_eq!(files(dir.path()), 1, "what all have read is removed");
+    assert!(cursor.try_peek(1 << 20).is_none());
+    append(&log, &words, 3000, 10);
+    assert_eq!(cursor.try_peek(1 << 20).unwrap().records.len(), 1);
+    assert!(cursor.try_peek(1 << 20).is_none());
+    cursor.rewind();
+    assert_eq!(read(&mut cursor).await, [3000]);
     assert_eq!(log.stats().cursors[0].lag.records, 0);
 }
 
@@ -156,4 +164,21 @@ async fn on_lag_a_record_that_waits_is_written() {
     let mut cursor = log.cursor("out", Start::Oldest).unwrap();
     let peeked = cursor.peek(1 << 20).await.unwrap();
     assert_eq!(peeked.records.iter().map(|record| record.replay).collect::<Vec<_>>(), [true, false]);
+}
+
+#[test]
+fn positions_that_only_memory_knew_are_not_used_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = DiskLog::open(dir.path(), on_lag(), Clock::manual(0)).unwrap();
+    let _cursor = log.cursor("out", Start::Oldest).unwrap();
+    log.sync();
+    let last = (0..10).map(|_| log.append(Bytes::from_static(b"x"), Ticket::none()).unwrap()).max().unwrap();
+    // What a kill would leave now.
+    let left = tempfile::tempdir().unwrap();
+    for entry in fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, left.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let log = DiskLog::open(left.path(), on_lag(), Clock::manual(0)).unwrap();
+    assert!(log.append(Bytes::from_static(b"x"), Ticket::none()).unwrap() > last);
 }

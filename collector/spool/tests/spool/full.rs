@@ -184,6 +184,7 @@ async fn a_floor_of_free_space_is_kept() {
     assert!(dropped > 150);
     assert_eq!(numbers(&mut cursor).await, (dropped..300).collect::<Vec<_>>());
     // With nothing left to give up, nothing is written, and it is said.
+    log.sync();
     fs::write(disk.path().join("ballast"), vec![1; 3 << 19]).unwrap();
     log.sync();
     append(&log, &words, 300);
