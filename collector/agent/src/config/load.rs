@@ -190,4 +190,35 @@ mod tests {
         assert_eq!(load_listen(Some(&file), &[], &none).port(), 1234);
         assert_eq!(load_listen(None, &[], &none), defaults::LISTEN_ADDRESS);
     }
+
+    #[test]
+    fn a_damaged_text_is_an_answer_and_never_a_panic() {
+        let good = crate::cli::STARTER.replace("# ", "");
+        let pieces = [
+            "{", "}", "[", "]", ":", "- ", "\n", "  ", "\"", "'", "|\n", "&a ", "*a", "${", "}", "ä", "\t",
+            "#", "\u{0}", "<<: ", "!x ",
+        ];
+        let mut random = 1u64;
+        let mut next = |below: usize| {
+            // Marsaglia's xorshift: the same texts in every run.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random % below as u64).unwrap()
+        };
+        for _ in 0..3000 {
+            let mut text: Vec<char> = good.chars().collect();
+            for _ in 0..=next(4) {
+                let at = next(text.len());
+                let until = (at + next(12)).min(text.len());
+                text.splice(at..until, pieces[next(pieces.len())].chars());
+            }
+            let text: String = text.into_iter().collect();
+            let set = format!("outputs.loki.0.url={}", pieces[next(pieces.len())]);
+            if let Err(errors) = load_text(Source::new("t.yml", text.as_str(), ""), &[set], &none) {
+                assert!(!errors.problems.is_empty(), "{text}");
+                assert!(!errors.to_string().is_empty());
+            }
+        }
+    }
 }
