@@ -6,6 +6,7 @@
 pub mod cli;
 pub mod component;
 pub mod config;
+pub mod contain;
 pub mod logs;
 pub mod measures;
 pub mod metrics;

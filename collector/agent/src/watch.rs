@@ -47,9 +47,11 @@ pub async fn watch(path: PathBuf, control: Control) {
 /// Events are hints only. The folder is watched, not the file: a mounted ConfigMap changes by a swap of links in it.
 fn watcher(path: &Path, hint: mpsc::Sender<()>) -> Option<RecommendedWatcher> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let watcher = notify::recommended_watcher(move |_| {
-        // Full means that somebody is about to look anyway.
-        let _ = hint.try_send(());
+    let watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+        // Reading is an event too, our own as well. Full means that somebody is about to look anyway.
+        if !event.is_ok_and(|event| event.kind.is_access()) {
+            let _ = hint.try_send(());
+        }
     });
     let watching = watcher.and_then(|mut watcher| {
         watcher.watch(folder, RecursiveMode::NonRecursive)?;
@@ -83,5 +85,17 @@ mod tests {
         let asked = tokio::time::timeout(LOOK * 2, reloads.recv()).await.unwrap().unwrap();
         asked.send(Ok(())).unwrap();
         task.abort();
+    }
+
+    #[tokio::test]
+    async fn its_own_reading_does_not_wake_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("taffrail.yml");
+        std::fs::write(&path, "a").unwrap();
+        let (hint, mut hints) = mpsc::channel(1);
+        let _watcher = watcher(&path, hint);
+        tokio::time::sleep(SETTLE).await;
+        read(&path).await;
+        assert!(tokio::time::timeout(SETTLE * 2, hints.recv()).await.is_err());
     }
 }

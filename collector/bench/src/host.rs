@@ -82,6 +82,9 @@ fn node_exporter(programs: &Programs) -> Result<Cost> {
         vec!["--collector.disable-defaults".to_owned(), format!("--web.listen-address={address}")];
     arguments.extend(COLLECTORS.map(|name| format!("--collector.{name}")));
     arguments.push("--web.disable-exporter-metrics".into());
+    // Upstream's default, which Debian's package changes.
+    let exclude = "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
+    arguments.push(format!("--collector.filesystem.mount-points-exclude={exclude}"));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     cost(Program::start("node_exporter", &programs.node_exporter, &arguments)?, address, "/metrics")
 }

@@ -61,7 +61,9 @@ pub fn free_address() -> Result<SocketAddr> {
 pub fn get(address: SocketAddr, path: &str) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    // In one piece: the floor answers what it has read first, and closes.
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut page = Vec::new();
     stream.read_to_end(&mut page)?;
     if !page.starts_with(b"HTTP/1.1 200") {

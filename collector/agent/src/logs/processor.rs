@@ -58,18 +58,21 @@ impl Processor {
         stop: CancellationToken,
     ) {
         let mut pressure = self.log.pressure();
+        // What was so before anybody listened counts too.
+        pressure.mark_changed();
         let mut linger = pin!(tokio::time::sleep(LINGER));
         loop {
             let filling = !self.batch.is_empty();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(chunk) = notes.next() => self.add(chunk),
-                Some(chunk) = chunks.recv() => self.add(chunk),
+                // Before the chunks: in a flood there is always another one.
                 Ok(()) = pressure.changed() => {
                     self.obey(*pressure.borrow_and_update());
                     continue;
                 }
+                Some(chunk) = notes.next() => self.add(chunk),
+                Some(chunk) = chunks.recv() => self.add(chunk),
                 () = &mut linger, if filling => { self.flush(); continue }
             }
             if !filling {

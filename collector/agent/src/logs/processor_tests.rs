@@ -111,3 +111,74 @@ async fn sources_pause_before_the_oldest_goes_and_go_on_after() {
     bed.pause.wait_for(|pause| !*pause).await.unwrap();
     assert!(lock(&bed.settled).iter().all(|(_, how)| *how == Settled::Delivered));
 }
+
+#[tokio::test]
+async fn a_log_that_is_full_at_the_start_pauses() {
+    let clock = Clock::manual(1);
+    let options = MemoryOptions { max_bytes: 256 << 10, ..MemoryOptions::default() };
+    let log: Arc<dyn Log> = Arc::new(MemoryLog::new(options, clock.clone()));
+    let _cursor = log.cursor("test", Start::Oldest).unwrap();
+    for _ in 0..4 {
+        log.append(vec![0; 52_000].into(), Ticket::none()).unwrap();
+    }
+    assert_eq!(*log.pressure().borrow(), Pressure::AllLag);
+    let (_chunks, queue) = mpsc::channel(8);
+    let (pauses, mut pause) = watch::channel(false);
+    let (_notes, source) = Notes::new("here", clock);
+    let processor = Processor::new(log, Arc::default(), Arc::default(), pauses);
+    tokio::spawn(processor.run(queue, source, CancellationToken::new()));
+    tokio::time::timeout(Duration::from_secs(1), pause.wait_for(|p| *p))
+        .await
+        .expect("never paused")
+        .unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_flood_is_paused_before_anything_is_dropped() {
+    let clock = Clock::system();
+    let options = MemoryOptions { max_bytes: 64 << 20, ..MemoryOptions::default() };
+    let log: Arc<dyn Log> = Arc::new(MemoryLog::new(options, clock.clone()));
+    let _cursor = log.cursor("test", Start::Oldest).unwrap();
+    let (chunks, queue) = mpsc::channel(8);
+    let (pauses, pause) = watch::channel(false);
+    let (_notes, source) = Notes::new("here", clock);
+    let processor = Processor::new(log.clone(), Arc::default(), Arc::default(), pauses);
+    tokio::spawn(processor.run(queue, source, CancellationToken::new()));
+    let text: Bytes =
+        "x".repeat(99).lines().map(|l| format!("{l}\n")).collect::<String>().repeat(2600).into();
+    let read = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let threads: Vec<_> = (0..2)
+        .map(|_| {
+            let (chunks, pause, text, read) = (chunks.clone(), pause.clone(), text.clone(), read.clone());
+            std::thread::spawn(move || {
+                // As the files source does: looks at pause before it releases.
+                for _ in 0..1500 {
+                    if *pause.borrow() {
+                        return;
+                    }
+                    let chunk = Chunk {
+                        labels: [("job".to_owned(), "t".to_owned())].into(),
+                        bytes: text.clone(),
+                        base_ns: 1,
+                        stages: Arc::default(),
+                        ticket: Ticket::none(),
+                    };
+                    if chunks.blocking_send(chunk).is_err() {
+                        return;
+                    }
+                    read.fetch_add(text.len(), std::sync::atomic::Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    for t in threads {
+        tokio::task::spawn_blocking(move || t.join().unwrap()).await.unwrap();
+    }
+    let stats = log.stats();
+    println!(
+        "read {} MiB, dropped_full {:?}",
+        read.load(std::sync::atomic::Ordering::Relaxed) >> 20,
+        stats.dropped_full
+    );
+    assert_eq!(stats.dropped_full.records, 0, "paused: {}", *pause.borrow());
+}

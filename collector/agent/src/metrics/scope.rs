@@ -11,6 +11,7 @@ use taffrail_core::{Collected, SeriesDef, Value};
 use taffrail_spool::SegmentId;
 use taffrail_wire::remote_write::encode_labels;
 
+use super::record::Encoder;
 use super::writer::Writer;
 use crate::page::Live;
 use crate::status::lock;
@@ -58,6 +59,8 @@ pub struct Scope {
 struct State {
     series: Vec<Option<Known>>,
     updated_ms: i64,
+    /// Its job was removed: nothing is taken in any more.
+    ended: bool,
 }
 
 #[derive(Debug)]
@@ -87,32 +90,18 @@ impl Scope {
     /// Takes in one run. Values that come too late (`now_ms` is past their lifetime) are left out: a dead thing must
     /// not look alive because its last answer was slow.
     pub fn accept(&self, collected: &Collected, now_ms: i64) {
-        let mut state = lock(&self.state);
-        let state = &mut *state;
         let fresh = now_ms.saturating_sub(collected.ts_ms) < self.lifetime.as_millis() as i64;
+        // The scope is locked while the record is made, not while it is written: pages do not wait for the disk.
         self.writer.append(|segment, encoder| {
-            for gone in &collected.gone {
-                if let Some(mut known) = state.series.get_mut(gone.index()).and_then(Option::take) {
-                    known.end(segment, encoder, collected.ts_ms);
-                }
+            let mut state = lock(&self.state);
+            if state.ended {
+                return;
             }
-            for (reference, def) in &collected.new {
-                let known = Known::new(def.clone(), self.identity.encode(def), self.writer.number());
-                if state.series.len() <= reference.index() {
-                    state.series.resize_with(reference.index() + 1, || None);
-                }
-                state.series[reference.index()] = Some(known);
-            }
-            for sample in collected.samples.iter().filter(|_| fresh) {
-                let Some(Some(known)) = state.series.get_mut(sample.series.index()) else { continue };
-                let value = sample.value.to_f64();
-                known.define(segment, encoder);
-                encoder.sample(known.number, sample.ts_ms, value);
-                known.value = matches!(sample.value, Value::F64(_)).then_some(value);
-            }
+            state.take_in(collected, fresh, |def| Known::new(def, &self.identity, self.writer.number()));
+            state.encode(collected, fresh, segment, encoder);
         });
-        if fresh {
-            state.updated_ms = collected.ts_ms;
+        let state = lock(&self.state);
+        if fresh && !state.ended {
             let mut samples = state.series.iter().flatten().filter_map(|k| Some((&k.def, k.value?)));
             self.live.record(&self.exporter, collected.ts_ms, &mut samples);
         }
@@ -120,15 +109,21 @@ impl Scope {
 
     /// Marks everything as ended if the last values are older than two intervals. The next answer brings it back.
     pub fn expire(&self, now_ms: i64) {
-        let mut state = lock(&self.state);
-        if now_ms.saturating_sub(state.updated_ms) >= self.lifetime.as_millis() as i64 {
-            self.end_all(&mut state, now_ms);
-        }
+        self.writer.append(|segment, encoder| {
+            let mut state = lock(&self.state);
+            if now_ms.saturating_sub(state.updated_ms) >= self.lifetime.as_millis() as i64 {
+                state.end_all(now_ms, segment, encoder);
+            }
+        });
     }
 
-    /// Marks everything as ended: the scope's job was removed.
+    /// Marks everything as ended, for good: the scope's job was removed. A run still under way changes nothing more.
     pub fn end(&self, now_ms: i64) {
-        self.end_all(&mut lock(&self.state), now_ms);
+        self.writer.append(|segment, encoder| {
+            let mut state = lock(&self.state);
+            state.end_all(now_ms, segment, encoder);
+            state.ended = true;
+        });
     }
 
     /// How many series are alive.
@@ -148,27 +143,56 @@ impl Scope {
                 .for_each(|(d, v)| each(d, v));
         }
     }
+}
 
-    fn end_all(&self, state: &mut State, now_ms: i64) {
-        self.writer.append(|segment, encoder| {
-            state.series.iter_mut().flatten().for_each(|known| known.end(segment, encoder, now_ms));
-        });
+impl State {
+    /// Makes the series known that are new, and remembers the time.
+    fn take_in(&mut self, collected: &Collected, fresh: bool, known: impl Fn(&SeriesDef) -> Known) {
+        for (reference, def) in &collected.new {
+            if self.series.len() <= reference.index() {
+                self.series.resize_with(reference.index() + 1, || None);
+            }
+            self.series[reference.index()] = Some(known(def));
+        }
+        if fresh {
+            self.updated_ms = collected.ts_ms;
+        }
+    }
+
+    /// Writes the run's samples, and markers for what is gone.
+    fn encode(&mut self, collected: &Collected, fresh: bool, segment: SegmentId, encoder: &mut Encoder) {
+        for gone in &collected.gone {
+            if let Some(mut known) = self.series.get_mut(gone.index()).and_then(Option::take) {
+                known.end(segment, encoder, collected.ts_ms);
+            }
+        }
+        for sample in collected.samples.iter().filter(|_| fresh) {
+            let Some(Some(known)) = self.series.get_mut(sample.series.index()) else { continue };
+            let value = sample.value.to_f64();
+            known.define(segment, encoder);
+            encoder.sample(known.number, sample.ts_ms, value);
+            known.value = matches!(sample.value, Value::F64(_)).then_some(value);
+        }
+    }
+
+    fn end_all(&mut self, now_ms: i64, segment: SegmentId, encoder: &mut Encoder) {
+        self.series.iter_mut().flatten().for_each(|known| known.end(segment, encoder, now_ms));
     }
 }
 
 impl Known {
-    fn new(def: SeriesDef, labels: Box<[u8]>, number: u64) -> Self {
-        Known { def, number, labels, defined: None, value: None }
+    fn new(def: &SeriesDef, identity: &Identity, number: u64) -> Self {
+        Known { def: def.clone(), number, labels: identity.encode(def), defined: None, value: None }
     }
 
-    fn define(&mut self, segment: SegmentId, encoder: &mut super::record::Encoder) {
+    fn define(&mut self, segment: SegmentId, encoder: &mut Encoder) {
         if self.defined != Some(segment) {
             encoder.define(self.number, &self.labels);
             self.defined = Some(segment);
         }
     }
 
-    fn end(&mut self, segment: SegmentId, encoder: &mut super::record::Encoder, ts_ms: i64) {
+    fn end(&mut self, segment: SegmentId, encoder: &mut Encoder, ts_ms: i64) {
         if self.value.take().is_some() {
             self.define(segment, encoder);
             encoder.sample(self.number, ts_ms, Value::Stale.to_f64());

@@ -4,12 +4,21 @@ use std::future::Future;
 use std::time::Duration;
 
 use taffrail_core::Clock;
-use taffrail_spool::{Cursor, Peeked, Record};
+use taffrail_spool::{Cursor, Peeked, Position, Record};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::verdict::{Fate, OUT_OF_ORDER, Verdict};
 use crate::status::{Failure, OutputStatus, Place, lock};
+
+/// A batch to send.
+#[derive(Debug)]
+pub struct Ready<B> {
+    /// The batch.
+    pub batch: B,
+    /// What may be committed when it is settled; nothing while it holds only a part of its last record.
+    pub upto: Option<Position>,
+}
 
 /// Sends batches of one kind to one receiver.
 pub trait Delivery: Send {
@@ -22,8 +31,8 @@ pub trait Delivery: Send {
     /// How long to wait for more once there is something, so that what is made together travels together.
     const LINGER: Duration;
 
-    /// Makes batches of records. What does not read as a record is left out, with an error for each.
-    fn read(&mut self, records: &[Record]) -> (Vec<Self::Batch>, Vec<String>);
+    /// Makes batches of records, in order. What does not read as a record is left out, with an error for each.
+    fn read(&mut self, records: &[Record]) -> (Vec<Ready<Self::Batch>>, Vec<String>);
 
     /// How many samples or entries a batch has.
     fn len(batch: &Self::Batch) -> u64;
@@ -47,14 +56,20 @@ pub async fn deliver<D: Delivery>(
     leave: CancellationToken,
 ) {
     let work = async {
+        // The process before this one may have sent what it had no time to commit.
+        let mut earlier = Fate::Unknown;
         while let Some(peeked) = next(&mut cursor, D::PEEK_BYTES, D::LINGER).await {
             let (batches, errors) = output.read(&peeked.records);
             for error in errors {
                 warn!(output = %lock(&status).name, %error, "a record cannot be read and is left out");
                 *lock(&status).lost.entry("unreadable".into()).or_default() += 1;
             }
-            for batch in batches {
-                settle(&mut output, batch, &status, &clock).await;
+            for Ready { batch, upto } in batches {
+                settle(&mut output, batch, earlier, &status, &clock).await;
+                earlier = Fate::NotStored;
+                if let Some(upto) = upto {
+                    cursor.commit(upto);
+                }
             }
             cursor.commit(peeked.upto);
         }
@@ -68,17 +83,13 @@ pub async fn deliver<D: Delivery>(
 /// The next records: what is there, and what comes within `linger`.
 async fn next(cursor: &mut Cursor, bytes: usize, linger: Duration) -> Option<Peeked> {
     let mut peeked = cursor.peek(bytes).await?;
-    if linger.is_zero() {
+    // Who is behind has enough to send, and no time to wait.
+    let full = peeked.records.iter().map(|record| record.bytes.len()).sum::<usize>() * 2 > bytes;
+    if linger.is_zero() || full {
         return Some(peeked);
     }
     tokio::time::sleep(linger).await;
-    // What has come meanwhile, without waiting for more.
-    let more = tokio::select! {
-        biased;
-        more = cursor.peek(bytes) => more,
-        () = std::future::ready(()) => None,
-    };
-    if let Some(more) = more {
+    if let Some(more) = cursor.try_peek(bytes) {
         peeked.records.extend(more.records);
         peeked.upto = more.upto;
     }
@@ -86,8 +97,14 @@ async fn next(cursor: &mut Cursor, bytes: usize, linger: Duration) -> Option<Pee
 }
 
 /// Sends a batch, and its parts where the receiver wants parts, until all of it is stored or known to be lost.
-async fn settle<D: Delivery>(output: &mut D, batch: D::Batch, status: &Place<OutputStatus>, clock: &Clock) {
-    let mut work = vec![(batch, Fate::NotStored)];
+async fn settle<D: Delivery>(
+    output: &mut D,
+    batch: D::Batch,
+    earlier: Fate,
+    status: &Place<OutputStatus>,
+    clock: &Clock,
+) {
+    let mut work = vec![(batch, earlier)];
     let mut wait = FIRST_WAIT;
     while let Some((batch, fate)) = work.pop() {
         let (verdict, bytes) = output.send(&batch, fate).await;
@@ -104,7 +121,9 @@ async fn settle<D: Delivery>(output: &mut D, batch: D::Batch, status: &Place<Out
             }
             Verdict::Retry { after, cause, fate: this } => {
                 retrying(status, clock, &cause);
-                tokio::time::sleep(after.unwrap_or_else(|| jittered(wait, clock))).await;
+                // A receiver may ask for more time, never for none.
+                let least = jittered(wait, clock);
+                tokio::time::sleep(after.map_or(least, |after| after.max(least))).await;
                 wait = (wait * 2).min(LONGEST_WAIT);
                 work.push((batch, fate.max(this)));
             }

@@ -10,7 +10,7 @@ use taffrail_spool::Record;
 use taffrail_wire::Compressor;
 use taffrail_wire::loki::{self, Batch, Reason, refusals};
 
-use super::deliver::Delivery;
+use super::deliver::{Delivery, Ready};
 use super::http::{Answer, Client, ClientError};
 use super::verdict::{Fate, Verdict, classify};
 use crate::config::LokiOutput;
@@ -53,11 +53,11 @@ impl Delivery for Loki {
     const PEEK_BYTES: usize = 512 << 10;
     const LINGER: Duration = Duration::ZERO;
 
-    fn read(&mut self, records: &[Record]) -> (Vec<Push>, Vec<String>) {
+    fn read(&mut self, records: &[Record]) -> (Vec<Ready<Push>>, Vec<String>) {
         let (mut batches, mut errors) = (Vec::new(), Vec::new());
         for record in records.iter().filter(|record| !record.replay) {
             match Push::new(record.bytes.clone()) {
-                Ok(push) => batches.push(push),
+                Ok(batch) => batches.push(Ready { batch, upto: Some(record.position + 1) }),
                 Err(error) => errors.push(error.to_string()),
             }
         }
@@ -84,11 +84,10 @@ impl Delivery for Loki {
         let Ok(body) = self.compressor.compress(&batch.request) else { return (Verdict::Split, 0) };
         let body = Bytes::copy_from_slice(body);
         let bytes = body.len() as u64;
-        let verdict = match self.client.post(body).await {
-            Ok(answer) => judge(batch, &answer),
-            Err(verdict) => verdict,
-        };
-        (verdict, bytes)
+        match self.client.post(body).await {
+            Ok(answer) => (judge(batch, &answer), bytes),
+            Err(verdict) => (verdict, 0),
+        }
     }
 }
 

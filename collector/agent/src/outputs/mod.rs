@@ -6,7 +6,7 @@ mod loki;
 mod prometheus;
 mod verdict;
 
-pub use deliver::{Delivery, deliver};
+pub use deliver::{Delivery, Ready, deliver};
 pub use http::{Client, ClientError};
 pub use loki::Loki;
 pub use prometheus::Prometheus;

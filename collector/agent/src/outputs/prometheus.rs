@@ -9,7 +9,7 @@ use taffrail_core::Clock;
 use taffrail_spool::{Record, SegmentId};
 use taffrail_wire::remote_write::{self, Request, is_order_refusal};
 
-use super::deliver::Delivery;
+use super::deliver::{Delivery, Ready};
 use super::http::{Client, ClientError};
 use super::verdict::{Fate, OUT_OF_ORDER, Verdict, classify};
 use crate::config::PrometheusOutput;
@@ -44,21 +44,35 @@ impl Delivery for Prometheus {
     // A round of subjects takes a few milliseconds.
     const LINGER: Duration = Duration::from_millis(50);
 
-    fn read(&mut self, records: &[Record]) -> (Vec<Self::Batch>, Vec<String>) {
-        let (mut points, mut errors) = (Vec::new(), Vec::new());
+    fn read(&mut self, records: &[Record]) -> (Vec<Ready<Self::Batch>>, Vec<String>) {
+        let (mut ready, mut errors) = (Vec::new(), Vec::new());
+        let mut batch: Vec<Point> = Vec::new();
+        // The position after the records that are wholly in `batch` or before it.
+        let mut upto = None;
         for record in records {
-            let before = points.len();
+            let mut points = Vec::new();
             let read = self.decoder.read(record.segment, &record.bytes, |point| points.push(point));
             if let Err(error) = read {
                 errors.push(error.to_string());
             }
             if record.replay {
                 // Read for its definitions only.
-                points.truncate(before);
+                continue;
             }
+            if !batch.is_empty() && batch.len() + points.len() > MAX_SAMPLES {
+                ready.push(Ready { batch: std::mem::take(&mut batch), upto });
+            }
+            batch.append(&mut points);
+            while batch.len() > MAX_SAMPLES {
+                let rest = batch.split_off(MAX_SAMPLES);
+                ready.push(Ready { batch: std::mem::replace(&mut batch, rest), upto });
+            }
+            upto = Some(record.position + 1);
         }
-        let batches = points.chunks(MAX_SAMPLES).map(<[Point]>::to_vec).collect();
-        (batches, errors)
+        if !batch.is_empty() {
+            ready.push(Ready { batch, upto });
+        }
+        (ready, errors)
     }
 
     fn len(batch: &Self::Batch) -> u64 {
@@ -83,14 +97,15 @@ impl Delivery for Prometheus {
             Err(_) => return (Verdict::Split, 0),
         };
         let bytes = body.len() as u64;
-        let verdict = match self.client.post(body).await {
-            Err(verdict) => verdict,
-            Ok(answer) => match classify(&answer) {
-                Verdict::Reject { message, .. } if is_order_refusal(&answer.body) => {
-                    Verdict::Reject { reason: OUT_OF_ORDER, message }
-                }
-                verdict => verdict,
-            },
+        let answer = match self.client.post(body).await {
+            Ok(answer) => answer,
+            Err(verdict) => return (verdict, 0),
+        };
+        let verdict = match classify(&answer) {
+            Verdict::Reject { message, .. } if is_order_refusal(&answer.body) => {
+                Verdict::Reject { reason: OUT_OF_ORDER, message }
+            }
+            verdict => verdict,
         };
         (verdict, bytes)
     }

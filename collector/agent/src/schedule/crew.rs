@@ -50,6 +50,8 @@ struct Shift {
     waiting: VecDeque<Runner>,
     /// The subject that runs now, since when, and how long it may.
     running: Option<(usize, Duration, Duration)>,
+    /// Whether a thread is at it.
+    working: bool,
 }
 
 /// Runs blocking subjects. Its thread pops them from a queue that is taken away when one of them is stuck.
@@ -65,20 +67,29 @@ impl Crew {
         Crew { worker: Worker::new(exporter), clock, shift: Arc::default(), results }
     }
 
-    /// Runs `runners`, in this order, after what is still waiting.
+    /// Runs `runners`, in this order, after what is still waiting. If no thread can be had they wait for the next call.
     pub fn start(&mut self, runners: impl IntoIterator<Item = Runner>) -> io::Result<()> {
         let mut shift = lock(&self.shift);
-        let idle = shift.waiting.is_empty() && shift.running.is_none();
         shift.waiting.extend(runners);
-        if !idle || shift.waiting.is_empty() {
+        if shift.working || shift.waiting.is_empty() {
             return Ok(());
         }
+        shift.working = true;
         drop(shift);
         let (shift, clock, results) = (self.shift.clone(), self.clock.clone(), self.results.clone());
-        self.worker.submit(move || {
+        let submitted = self.worker.submit(move || {
             work(&shift, &clock, &results);
             results.announce();
-        })
+        });
+        if submitted.is_err() {
+            lock(&self.shift).working = false;
+        }
+        submitted
+    }
+
+    /// Does something short on the thread, after what it does now.
+    pub fn submit(&mut self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        self.worker.submit(job)
     }
 
     /// When the subject that runs now will be late, if one runs.
@@ -86,20 +97,20 @@ impl Crew {
         lock(&self.shift).running.map(|(_, since, budget)| since + budget)
     }
 
-    /// If the subject that runs now is late: leaves the thread to it, goes on with the others, and says which it is.
-    pub fn relieve(&mut self) -> io::Result<Option<usize>> {
+    /// If the subject that runs now is late: leaves the thread to it, and says which it is. [`Crew::start`] goes on with
+    /// the others.
+    pub fn relieve(&mut self) -> Option<usize> {
         let now = self.clock.monotonic();
         let mut shift = lock(&self.shift);
-        let Some((index, since, budget)) = shift.running else { return Ok(None) };
+        let (index, since, budget) = shift.running?;
         if now < since + budget {
-            return Ok(None);
+            return None;
         }
-        let rest = std::mem::take(&mut shift.waiting);
+        let waiting = std::mem::take(&mut shift.waiting);
         drop(shift);
-        self.shift = Arc::default();
+        self.shift = Arc::new(Mutex::new(Shift { waiting, ..Shift::default() }));
         self.worker.abandon();
-        self.start(rest)?;
-        Ok(Some(index))
+        Some(index)
     }
 }
 
@@ -107,7 +118,10 @@ fn work(shift: &Mutex<Shift>, clock: &Clock, results: &Results) {
     loop {
         let mut present = lock(shift);
         present.running = None;
-        let Some(mut runner) = present.waiting.pop_front() else { return };
+        let Some(mut runner) = present.waiting.pop_front() else {
+            present.working = false;
+            return;
+        };
         present.running = Some((runner.index, clock.monotonic(), runner.subject.budget));
         drop(present);
         let report = runner.run_blocking();

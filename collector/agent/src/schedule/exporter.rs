@@ -120,8 +120,13 @@ impl ExporterTask {
         }
         if end() {
             let now_ms = self.settings.clock.now_ms();
-            self.slots.iter().for_each(|slot| slot.scope.end(now_ms));
-            self.frame.scope.end(now_ms);
+            let scopes: Vec<_> = self.slots.iter().map(|slot| slot.scope.clone()).collect();
+            let frame = self.frame.scope.clone();
+            let ending = tokio::task::spawn_blocking(move || {
+                scopes.iter().chain([&frame]).for_each(|scope| scope.end(now_ms));
+            });
+            // It cannot be cancelled, and a panic in it was logged.
+            let _ = ending.await;
             self.settings.pages.remove(self.name);
             self.settings.board.remove(&Key::new("exporter", self.name));
         }
@@ -151,24 +156,30 @@ impl ExporterTask {
                 results.announce();
             });
         }
-        if let Err(error) = self.crew.start(blocking) {
+        self.work(blocking);
+    }
+
+    /// Runs `runners`, and what has been waiting for a thread.
+    fn work(&mut self, runners: Vec<Runner>) {
+        if let Err(error) = self.crew.start(runners) {
             error!(exporter = self.name, %error, "no thread could be started to collect");
         }
     }
 
     fn look_after_late(&mut self) {
         let now = self.settings.clock.monotonic();
-        match self.crew.relieve() {
-            Ok(Some(index)) => self.slots[index].mark_late(self.name, &self.settings.notes),
-            Ok(None) => {}
-            Err(error) => error!(exporter = self.name, %error, "no thread could be started to collect"),
+        if let Some(index) = self.crew.relieve() {
+            self.slots[index].mark_late(self.name, &self.settings.notes);
+            self.work(vec![]);
         }
         for slot in &mut self.slots {
             if slot.runner.is_none() && !slot.on_thread && !slot.late && now >= slot.since + slot.budget {
                 slot.mark_late(self.name, &self.settings.notes);
             }
             if slot.late && now >= slot.since + slot.interval * 2 {
-                slot.scope.expire(self.settings.clock.now_ms());
+                let (scope, now_ms) = (slot.scope.clone(), self.settings.clock.now_ms());
+                // The log may have to wait for the disk; the runtime must not.
+                let _ = self.crew.submit(move || scope.expire(now_ms));
             }
         }
         self.frame.due |= self.slots.iter().any(|slot| slot.late && !slot.status.late);
@@ -202,7 +213,10 @@ impl ExporterTask {
             out.put(self.frame.duration, [slot.name], slot.status.duration_s);
             out.put(self.frame.success, [slot.name], f64::from(u8::from(ok)));
         }
-        self.frame.scope.accept(&out.finish(), now_ms);
+        let (scope, collected) = (self.frame.scope.clone(), out.finish());
+        if let Err(error) = self.crew.submit(move || scope.accept(&collected, now_ms)) {
+            error!(exporter = self.name, %error, "no thread could be started to publish");
+        }
         let mut status = lock(&self.status);
         status.subjects = self.slots.iter().map(|slot| slot.status.clone()).collect();
         status.series = self.slots.iter().map(|slot| slot.scope.alive()).sum();

@@ -202,3 +202,30 @@ fn runs_keep_to_their_phase_and_apart() {
         assert!((7_500..22_500).contains(&wait), "{wait}");
     }
 }
+
+#[tokio::test]
+async fn a_run_under_way_writes_nothing_after_the_end() {
+    let (release, gate): (Sender<()>, Receiver<()>) = channel();
+    let mut runs = 0;
+    let subject = Subject::blocking("stuck", METRICS, move |out| {
+        runs += 1;
+        if runs == 2 {
+            let _ = gate.recv();
+        }
+        out.put(&STUCK, [], f64::from(runs));
+        Ok(())
+    });
+    let mut bed = Bed::start(vec![subject], true);
+    bed.until(|name, value| name.contains("test_stuck") && value == 1.0).await;
+    // The second run begins, and is under way when the job is removed.
+    tokio::time::sleep(INTERVAL + INTERVAL / 2).await;
+    bed.stop.cancel();
+    let (at, _) = bed.until(|name, value| name.contains("test_stuck") && is_stale(value)).await;
+    release.send(()).unwrap();
+    let late = tokio::time::timeout(
+        Duration::from_millis(500),
+        bed.until(|name, v| name.contains("test_stuck") && v == 2.0),
+    )
+    .await;
+    assert!(late.is_err(), "marked as ended at {at}, then a value at {}", late.unwrap().0);
+}

@@ -1,13 +1,12 @@
 //! One subject with all that its runs need.
 
-use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use taffrail_core::{Clock, CollectError, Collected, Note, Out, Run, Subject};
 
+use crate::contain::{contain, panic_text};
 use crate::metrics::Scope;
 
 /// A subject, what it wrote last, and where its samples go. It moves to where it runs and comes back when it is done.
@@ -57,17 +56,10 @@ impl Runner {
     pub async fn run_async(&mut self) -> Report {
         let (started_ms, started) = self.begin();
         let outcome = match &mut self.subject.run {
-            Run::Async(collect) => {
-                let mut collecting = collect.collect(&mut self.out);
-                // A panic is contained here as it is on a thread: the subject comes back and may run again.
-                let poll = |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| {
-                    collecting.as_mut().poll(cx)
-                })) {
-                    Ok(poll) => poll.map(outcome),
-                    Err(panic) => Poll::Ready(Outcome::Panicked(panic_text(panic.as_ref()))),
-                };
-                poll_fn(poll).await
-            }
+            Run::Async(collect) => match contain(collect.collect(&mut self.out)).await {
+                Ok(result) => outcome(result),
+                Err(text) => Outcome::Panicked(text),
+            },
             Run::Blocking(_) => Outcome::Failed("not an asynchronous subject".into()),
         };
         self.end(started_ms, started, outcome)
@@ -100,10 +92,4 @@ fn outcome(result: Result<(), CollectError>) -> Outcome {
         Ok(()) | Err(CollectError::Absent) => Outcome::Ok,
         Err(error) => Outcome::Failed(error.to_string()),
     }
-}
-
-/// The words of a panic.
-pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panicked".into())
 }
