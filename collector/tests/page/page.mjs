@@ -39,7 +39,7 @@ try {
 
 async function open(options, quiet = false) {
   const page = await browser.newPage({ reducedMotion: 'reduce', ...options });
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(30_000);
   page.on('request', (request) => {
     const url = new URL(request.url());
     if (!['data:', 'blob:'].includes(url.protocol) && url.origin !== origin) complaints.push(`a request left for ${request.url()}`);
@@ -118,14 +118,14 @@ async function desktop() {
   await sees(page, 'only matching lines', (text) => {
     const lines = [...document.querySelectorAll('#lines .text')];
     return lines.length > 0 && lines.every((l) => l.textContent.toLowerCase().includes(text.split(' ')[0].toLowerCase()));
-  }, line, 10_000);
+  }, line, 30_000);
   must((await texts(page)).some((t) => t.includes(line)), 'the filter hides the line that it should find');
   await page.locator('#filter').fill(`-"${line}"`);
-  await sees(page, 'the excluded line gone', (text) => ![...document.querySelectorAll('#lines .text')].some((l) => l.textContent.includes(text)), line, 10_000);
+  await sees(page, 'the excluded line gone', (text) => ![...document.querySelectorAll('#lines .text')].some((l) => l.textContent.includes(text)), line, 30_000);
   await page.locator('#filter').fill('no line has these words zyxw');
-  await sees(page, 'a sentence that no line matches', () => document.querySelector('#no-lines .searching').checkVisibility(), null, 10_000);
+  await sees(page, 'a sentence that no line matches', () => document.querySelector('#no-lines .searching').checkVisibility(), null, 30_000);
   await page.keyboard.press('Escape');
-  await sees(page, 'all lines after Escape', (text) => [...document.querySelectorAll('#lines .text')].some((l) => l.textContent.includes(text)), line, 10_000);
+  await sees(page, 'all lines after Escape', (text) => [...document.querySelectorAll('#lines .text')].some((l) => l.textContent.includes(text)), line, 30_000);
 
   // Dark, and kept.
   const ink = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
@@ -155,10 +155,10 @@ async function silence() {
   await page.goto(base);
   await charts(page);
   await page.route('**/api/**', (route) => route.abort());
-  await sees(page, 'the words "Connection lost"', () => /Connection lost/.test(document.getElementById('lost').innerText), null, 15_000);
+  await sees(page, 'the words "Connection lost"', () => /Connection lost/.test(document.getElementById('lost').innerText), null, 30_000);
   must((await page.locator('#state').innerText()) === 'Not heard', 'the page says that all is well while nobody answers');
   await page.screenshot({ path: join(folder, 'lost.png') });
   await page.unroute('**/api/**');
-  await sees(page, 'the page recover', () => document.getElementById('lost').hidden, null, 15_000);
+  await sees(page, 'the page recover', () => document.getElementById('lost').hidden, null, 30_000);
   await page.close();
 }

@@ -75,7 +75,7 @@ fn judge(allowed: &Allowed, request: &Request) -> Result<(), (StatusCode, String
     if !allowed.has(host.host()) {
         let why = format!(
             "this server does not answer to the host {:?}: use {} or localhost; if people are meant to reach it by that \
-             name, add it to {} in the config",
+             name, put it into `{}` in the config",
             host.host(),
             if allowed.listen.is_unspecified() {
                 "its address".to_owned()

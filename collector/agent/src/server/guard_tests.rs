@@ -8,7 +8,7 @@ use super::*;
 /// What a server that listens on `listen` answers to the request.
 async fn ask(listen: &str, method: Method, headers: &[(&str, &str)]) -> (StatusCode, String) {
     let router = Router::new().route("/", get(|| async { "page" }).post(|| async { "done" }));
-    let allowed = Allowed::new(listen.parse().unwrap(), ["Host.Example", "taffrail"], "`hosts`");
+    let allowed = Allowed::new(listen.parse().unwrap(), ["Host.Example", "taffrail"], "hosts");
     let mut request = Request::builder().method(method).uri("/");
     for (name, value) in headers {
         request = request.header(*name, *value);
@@ -58,7 +58,7 @@ async fn a_rebound_name_is_misdirected_and_told_what_to_set() {
         let (status, body) = ask(LOOPBACK, Method::GET, &[("host", host)]).await;
         assert_eq!(status, StatusCode::MISDIRECTED_REQUEST, "{host}");
         assert!(
-            body.contains(host.split(':').next().unwrap()) && body.contains("add it to `hosts`"),
+            body.contains(host.split(':').next().unwrap()) && body.contains("put it into `hosts`"),
             "{body}"
         );
     }
