@@ -20,6 +20,8 @@ async fn stop_waits_until_all_is_settled() {
     let stopping = tokio::spawn(running.stop(Duration::from_secs(60)));
     assert!(chunks.recv().await.is_none(), "a source that stops gives up the queue");
     rig.append("a.log", "3\n");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!stopping.is_finished(), "not all is settled");
     chunk.ticket.settle(Settled::Spooled);
     let left = stopping.await.unwrap();
     assert_eq!(left.unsettled_bytes, 0);
