@@ -59,6 +59,8 @@ async fn a_full_queue_wakes_the_source_when_there_is_room() {
         let chunk = chunks.recv().await.unwrap();
         bytes += chunk.bytes.len();
         chunk.ticket.settle(Settled::Delivered);
+        // Slower than the source, so that it finds the queue full each time.
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     // 256 chunks through a queue of one: a source that slept a quarter of a second each time would take a minute.
     assert!(rig.clock.monotonic() - began < Duration::from_secs(20));
