@@ -100,6 +100,10 @@ pub struct OutputStatus {
     pub sent_bytes: u64,
     /// Samples or entries given up since the start, by reason.
     pub lost: BTreeMap<String, u64>,
+    /// Samples or entries that were sent twice and stored once.
+    pub resent: u64,
+    /// Attempts that failed and were, or will be, repeated.
+    pub retries: u64,
     /// Records that wait.
     pub waiting: u64,
     /// Age of the oldest record that waits, in seconds.
@@ -192,6 +196,15 @@ impl Board {
     /// A place for the output `key`.
     pub fn output(&self, key: Key, status: OutputStatus) -> Place<OutputStatus> {
         place(&self.outputs, key, status)
+    }
+
+    /// Shows how far the output behind the cursor `name` lags.
+    pub fn lag(&self, name: &str, records: u64, seconds: f64) {
+        for (key, place) in lock(&self.outputs).iter().filter(|(key, _)| key.to_string() == name) {
+            debug_assert!(!key.name.is_empty());
+            let mut status = lock(place);
+            (status.waiting, status.lag_s) = (records, seconds);
+        }
     }
 
     /// Takes the component off the board.

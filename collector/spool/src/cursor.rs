@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::disk::frames::Frames;
+use crate::disk::read::{Batch, Job};
 use crate::engine::Engine;
-use crate::ledger::Step;
 use crate::log::{Peeked, Position, Record};
+use crate::places::Step;
 use crate::segment::Spot;
 
 /// A named place in a log, held by one reader.
@@ -24,13 +26,24 @@ pub struct Cursor {
     read: Spot,
     /// The last known spot at or before the committed position.
     committed: Spot,
-    /// The ends of the batches given out since, with the time of their last records.
-    marks: VecDeque<(Spot, i64)>,
+    /// The ends of the batches given out since.
+    marks: VecDeque<Mark>,
+    /// The file it reads, while it lags.
+    frames: Option<Frames>,
+}
+
+/// The end of a batch that was given out.
+#[derive(Clone, Copy, Debug)]
+struct Mark {
+    at: Spot,
+    /// When its first and its last record were appended.
+    first_ms: i64,
+    last_ms: i64,
 }
 
 impl Cursor {
     pub(crate) fn new(engine: Arc<Engine>, name: &str, id: u64, committed: Spot, read: Spot) -> Self {
-        Cursor { engine, name: name.into(), id, read, committed, marks: VecDeque::new() }
+        Cursor { engine, name: name.into(), id, read, committed, marks: VecDeque::new(), frames: None }
     }
 
     /// Its name.
@@ -50,19 +63,71 @@ impl Cursor {
             tokio::pin!(changed);
             // Before looking, so that what changes between the look and the wait is not missed.
             changed.as_mut().enable();
-            let step = engine.ledger().step(self.id, &self.read, max_bytes);
-            match step {
-                Step::Records { records, after } => return Some(self.hand_out(records, after)),
-                Step::Wait | Step::File { .. } => changed.await,
+            match self.step(max_bytes) {
+                Step::Records { records, after } => {
+                    self.frames = None;
+                    return Some(self.hand_out(records, after));
+                }
+                Step::File { path, from, end, until, committed } => {
+                    let batch = self.read(Job { path, from, end, until, committed, max_bytes }).await?;
+                    if !batch.records.is_empty() {
+                        return Some(self.hand_out(batch.records, batch.after));
+                    }
+                    // Nothing but damage, or what was read before.
+                    self.read = batch.after;
+                }
+                Step::Wait => changed.await,
                 Step::Ended => return None,
             }
         }
     }
 
+    /// The next records if they are in memory now, as they are where the reader keeps up: never waits, never reads a
+    /// file. For adding to a batch what has come meanwhile.
+    pub fn try_peek(&mut self, max_bytes: usize) -> Option<Peeked> {
+        match self.step(max_bytes) {
+            Step::Records { records, after } => {
+                self.frames = None;
+                Some(self.hand_out(records, after))
+            }
+            Step::File { .. } | Step::Wait | Step::Ended => None,
+        }
+    }
+
+    fn step(&self, max_bytes: usize) -> Step {
+        let now_ms = self.engine.clock.now_ms();
+        self.engine.change(|ledger, fx| {
+            // A log that nobody appends to ages too.
+            ledger.expire(now_ms, fx);
+            ledger.step(self.id, &self.read, max_bytes)
+        })
+    }
+
+    /// Reads from a file; `None` if tokio is shutting down.
+    async fn read(&mut self, job: Job) -> Option<Batch> {
+        let frames = self.frames.take();
+        let at = job.from;
+        let read = tokio::task::spawn_blocking(move || job.run(frames)).await;
+        let mut batch = match read {
+            Ok(batch) => batch,
+            Err(error) => {
+                tracing::error!(cursor = %self.name, %error, "reading the log was broken off");
+                return None;
+            }
+        };
+        self.frames = batch.frames.take();
+        if !batch.damage.is_empty() {
+            let now_ms = self.engine.clock.now_ms();
+            self.engine.ledger().note_damage(self.id, at, &batch, now_ms);
+        }
+        Some(batch)
+    }
+
     fn hand_out(&mut self, records: Vec<Record>, after: Spot) -> Peeked {
         self.read = after;
-        if let Some(last) = records.last().filter(|last| !last.replay) {
-            self.marks.push_back((after, last.appended_ms));
+        let first = records.iter().find(|record| !record.replay);
+        if let (Some(first), Some(last)) = (first, records.last()) {
+            self.marks.push_back(Mark { at: after, first_ms: first.appended_ms, last_ms: last.appended_ms });
         }
         Peeked { records, upto: after.position }
     }
@@ -85,16 +150,18 @@ impl Cursor {
             return;
         }
         let mut at = self.committed;
-        let mut last_ms = self.marks.front().map_or(0, |(_, ms)| *ms);
-        while let Some((mark, ms)) = self.marks.front().copied().filter(|(mark, _)| mark.position <= upto) {
-            (at, last_ms) = (mark, ms);
+        let mut next_ms = 0;
+        while let Some(mark) = self.marks.front().copied().filter(|mark| mark.at.position <= upto) {
+            (at, next_ms) = (mark.at, mark.last_ms);
             self.marks.pop_front();
         }
+        // Not later than the next record was appended, and exact between batches.
+        next_ms = self.marks.front().map_or(next_ms, |mark| mark.first_ms);
         at.position = upto;
         let id = self.id;
         self.committed = self.engine.change(|ledger, fx| {
             let exact = ledger.locate(upto).filter(|exact| exact.segment == at.segment).unwrap_or(at);
-            ledger.commit(id, exact, last_ms, skip, fx);
+            ledger.commit(id, exact, next_ms, skip, fx);
             exact
         });
     }
@@ -109,6 +176,7 @@ impl Cursor {
         // The log may have moved it past what was dropped.
         self.committed = state.committed;
         self.marks.clear();
+        self.frames = None;
         self.read = if self.read.segment == self.committed.segment {
             self.committed
         } else {

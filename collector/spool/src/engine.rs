@@ -1,7 +1,7 @@
 //! What both logs share: the ledger behind its lock, and who is woken when it changes.
 
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use bytes::Bytes;
 use taffrail_core::Clock;
@@ -9,10 +9,8 @@ use tokio::sync::{Notify, watch};
 
 use crate::cursor::Cursor;
 use crate::ledger::{Effects, Ledger};
-use crate::log::{
-    AppendError, CursorError, CursorStats, Log, LogStats, Position, Pressure, SegmentId, Start, Tally,
-};
-use crate::segment::{HEADER, framed};
+use crate::log::{AppendError, CursorError, Log, LogStats, Position, Pressure, SegmentId, Start};
+use crate::segment::framed;
 use crate::ticket::{Reason, Settled, Ticket};
 
 /// A log without its storage.
@@ -23,6 +21,8 @@ pub(crate) struct Engine {
     /// Held for the whole of an append: positions are given and files written in one order.
     writer: Mutex<()>,
     pub(crate) changed: Notify,
+    /// Files that a reader has freed: it does not wait for their removal.
+    trash: Mutex<Vec<Arc<Path>>>,
     pressure: watch::Sender<Pressure>,
 }
 
@@ -41,6 +41,7 @@ impl Engine {
             ledger: Mutex::new(ledger),
             writer: Mutex::new(()),
             changed: Notify::new(),
+            trash: Mutex::default(),
             pressure: watch::Sender::new(Pressure::Low),
         })
     }
@@ -54,7 +55,7 @@ impl Engine {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `work` on the ledger, then does outside the lock what it left to do.
+    /// Runs `work` on the ledger, then calls tickets outside the lock; files are left to [`Engine::empty_trash`].
     pub(crate) fn change<T>(&self, work: impl FnOnce(&mut Ledger, &mut Effects) -> T) -> T {
         let mut fx = Effects::default();
         let result = {
@@ -63,8 +64,19 @@ impl Engine {
             self.publish(&mut ledger);
             result
         };
+        if !fx.unlink.is_empty() {
+            self.trash.lock().unwrap_or_else(PoisonError::into_inner).append(&mut fx.unlink);
+        }
         fx.run();
         result
+    }
+
+    /// Removes the files that readers have freed; whether there were any.
+    pub(crate) fn empty_trash(&self) -> bool {
+        let unlink = std::mem::take(&mut *self.trash.lock().unwrap_or_else(PoisonError::into_inner));
+        let any = !unlink.is_empty();
+        Effects { unlink, ..Effects::default() }.remove_files();
+        any
     }
 
     fn publish(&self, ledger: &mut Ledger) {
@@ -75,16 +87,21 @@ impl Engine {
 
 impl Effects {
     /// Calls the tickets and removes the files. No lock of the log may be held.
-    pub(crate) fn run(self) {
-        for path in self.unlink {
+    pub(crate) fn run(mut self) {
+        self.remove_files();
+        for (ticket, how) in self.settle {
+            ticket.settle(how);
+        }
+    }
+
+    /// Removes the files only.
+    pub(crate) fn remove_files(&mut self) {
+        for path in self.unlink.drain(..) {
             if let Err(error) = std::fs::remove_file(&path)
                 && error.kind() != std::io::ErrorKind::NotFound
             {
                 tracing::warn!(path = %path.display(), %error, "cannot remove a segment that is no longer needed");
             }
-        }
-        for (ticket, how) in self.settle {
-            ticket.settle(how);
         }
     }
 }
@@ -151,44 +168,5 @@ impl<T: Backed> Log for T {
     fn close(&self) {
         self.engine().ledger().closed = true;
         self.engine().changed.notify_waiters();
-    }
-}
-
-impl Ledger {
-    fn stats(&self, now_ms: i64) -> LogStats {
-        let age = |ms: Option<i64>| {
-            Duration::from_millis(ms.map_or(0, |ms| now_ms.saturating_sub(ms).max(0)) as u64)
-        };
-        let cursors = self.cursors.iter().map(|cursor| CursorStats {
-            name: cursor.name.to_string(),
-            open: cursor.open,
-            seen_ms: if cursor.open { now_ms } else { cursor.seen_ms },
-            committed: cursor.committed.position,
-            lag: self.lag(&cursor.committed),
-            lag_age: age(cursor.pending_ms),
-            lost: cursor.lost,
-        });
-        LogStats {
-            held: Tally {
-                records: self.segments.iter().map(|segment| segment.records).sum(),
-                bytes: self.segments.iter().map(|segment| segment.len - HEADER).sum(),
-            },
-            memory_bytes: self.memory_bytes,
-            disk_bytes: self.segments.iter().map(|segment| segment.written).sum(),
-            capacity_bytes: self.bounds.max_bytes,
-            segments: self.segments.len(),
-            oldest_age: age(self.cursors.iter().filter_map(|cursor| cursor.pending_ms).min()),
-            appended: self.counters.appended,
-            dropped_full: self.counters.full,
-            dropped_age: self.counters.age,
-            dropped_disk: self.counters.disk,
-            dropped_too_large: self.counters.too_large,
-            skipped: self.counters.skipped.clone(),
-            torn: self.counters.torn,
-            corrupt: self.counters.corrupt,
-            disk_blocked: self.blocked,
-            last_error: self.last_error.clone(),
-            cursors: cursors.collect(),
-        }
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! Whatever has to happen outside the lock (calling tickets, removing files) is left in [`Effects`].
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::log::{Position, Pressure, Record, SegmentId, Start, Tally};
-use crate::segment::{Segment, Spot, framed};
+use crate::count::Counters;
+use crate::log::{Position, Pressure, SegmentId, Tally};
+use crate::segment::{HEADER, Segment, Spot, framed};
 use crate::ticket::{Reason, Settled, Ticket};
 
 /// The limits of a log, checked against each other when it was opened.
@@ -58,32 +59,6 @@ pub(crate) struct CursorState {
     pub(crate) lost: Tally,
 }
 
-/// What a reader does next.
-#[derive(Debug)]
-pub(crate) enum Step {
-    /// These are in memory.
-    Records { records: Vec<Record>, after: Spot },
-    /// These are in a file, from `from` up to the offset `end`, where the record with position `until` would begin.
-    File { path: Arc<Path>, from: Spot, end: u64, until: Position, committed: Position },
-    /// Nothing yet.
-    Wait,
-    /// Nothing any more.
-    Ended,
-}
-
-/// The counters of [`crate::LogStats`].
-#[derive(Debug, Default)]
-pub(crate) struct Counters {
-    pub(crate) appended: Tally,
-    pub(crate) full: Tally,
-    pub(crate) age: Tally,
-    pub(crate) disk: Tally,
-    pub(crate) too_large: Tally,
-    pub(crate) torn: Tally,
-    pub(crate) corrupt: Tally,
-    pub(crate) skipped: BTreeMap<&'static str, Tally>,
-}
-
 /// The state of a log.
 #[derive(Debug)]
 pub(crate) struct Ledger {
@@ -93,9 +68,9 @@ pub(crate) struct Ledger {
     /// Oldest first.
     pub(crate) segments: VecDeque<Segment>,
     pub(crate) cursors: Vec<CursorState>,
-    next_cursor: u64,
+    pub(crate) next_cursor: u64,
     /// Every cursor has committed what is before.
-    passed: Position,
+    pub(crate) passed: Position,
     pub(crate) held_bytes: u64,
     pub(crate) memory_bytes: u64,
     pub(crate) counters: Counters,
@@ -104,8 +79,10 @@ pub(crate) struct Ledger {
     pub(crate) blocked: bool,
     /// Free space on the disk is near its floor.
     pub(crate) tight: bool,
+    /// Where the cursors were was lost, so none begins at the newest.
+    pub(crate) cursors_lost: bool,
     pub(crate) last_error: Option<(i64, String)>,
-    pressure: Pressure,
+    pub(crate) pressure: Pressure,
 }
 
 impl Ledger {
@@ -124,9 +101,27 @@ impl Ledger {
             closed: false,
             blocked: false,
             tight: false,
+            cursors_lost: false,
             last_error: None,
             pressure: Pressure::Low,
         }
+    }
+
+    /// Takes over what a restart found on disk. `lost`: where the cursors were is not known.
+    pub(crate) fn adopt(&mut self, segments: Vec<Segment>, lost: bool) {
+        self.held_bytes = segments.iter().map(|segment| segment.len - HEADER).sum();
+        // Until a cursor says otherwise, all of it is needed.
+        self.passed = segments.first().map_or(self.next, |oldest| oldest.first);
+        self.segments = segments.into();
+        self.cursors_lost = lost;
+    }
+
+    /// Lets nothing follow in the current segment.
+    pub(crate) fn end_segment(&mut self, fx: &mut Effects) {
+        if let Some(last) = self.segments.back().filter(|last| last.id == self.next_segment) {
+            self.next_segment = SegmentId(last.id.0 + 1);
+        }
+        self.reclaim(fx);
     }
 
     /// Takes a record that is not too large.
@@ -207,7 +202,7 @@ impl Ledger {
             if cursor.committed.position >= segment.end {
                 continue;
             }
-            let lost = lag_in(segment, &cursor.committed);
+            let lost = segment.lag(&cursor.committed);
             cursor.lost.add(lost.records, lost.bytes);
             if let Some(tally) = self.counters.by_reason(reason) {
                 tally.add(lost.records, lost.bytes);
@@ -217,21 +212,17 @@ impl Ledger {
                 entry.dropped.get_or_insert(reason);
             }
             cursor.committed = end;
-            cursor.pending_ms = None;
         }
-        let follows = self.segments.get(index + 1).map(|next| next.first_ms);
-        for cursor in self.cursors.iter_mut().filter(|cursor| cursor.committed == end) {
-            cursor.pending_ms = follows;
-        }
+        self.refresh_pending();
     }
 
-    /// Commits a cursor up to `at`. With a reason, what lies between was skipped, not delivered. `last_ms` is when the
-    /// record before `at` was appended.
+    /// Commits a cursor up to `at`. With a reason, what lies between was skipped, not delivered. `next_ms`: about when the
+    /// record after `at` was appended.
     pub(crate) fn commit(
         &mut self,
         id: u64,
         at: Spot,
-        last_ms: i64,
+        next_ms: i64,
         skip: Option<&'static str>,
         fx: &mut Effects,
     ) {
@@ -252,42 +243,31 @@ impl Ledger {
                 }
             }
         }
-        let pending_ms = self.following(&at).map(|exact| exact.unwrap_or(last_ms));
+        let pending_ms = self.following(&at).map(|exact| exact.unwrap_or(next_ms));
         let cursor = &mut self.cursors[index];
         cursor.committed = at;
         cursor.pending_ms = pending_ms;
         self.advance(fx);
     }
 
-    /// When the first record at or after `at` was appended: `None` if there is none, `Some(None)` if that is not known.
-    fn following(&self, at: &Spot) -> Option<Option<i64>> {
-        let segment = self.segments.get(self.segment_with(at.position))?;
-        if at.position <= segment.first {
-            return Some(Some(segment.first_ms));
+    /// Finds anew how old the oldest record is that each cursor has yet to commit.
+    pub(crate) fn refresh_pending(&mut self) {
+        for index in 0..self.cursors.len() {
+            let cursor = &self.cursors[index];
+            let known = cursor.pending_ms.unwrap_or(cursor.seen_ms);
+            self.cursors[index].pending_ms =
+                self.following(&cursor.committed).map(|exact| exact.unwrap_or(known));
         }
-        let exact = segment.remembers(at.position).then(|| &segment.kept[segment.kept_from(at.position)]);
-        Some(exact.map(|entry| entry.appended_ms))
-    }
-
-    /// The place of `position` exactly, if it is in memory.
-    pub(crate) fn locate(&self, position: Position) -> Option<Spot> {
-        let segment = self.segments.get(self.segment_with(position))?;
-        let entry = segment.kept.get(segment.kept_from(position))?;
-        (entry.position == position).then_some(Spot { position, segment: segment.id, offset: entry.offset })
-    }
-
-    /// The index of the first segment with a record at `position` or after it.
-    pub(crate) fn segment_with(&self, position: Position) -> usize {
-        self.segments.partition_point(|segment| segment.end <= position)
     }
 
     /// Settles and frees what all cursors have behind them.
-    fn advance(&mut self, fx: &mut Effects) {
+    pub(crate) fn advance(&mut self, fx: &mut Effects) {
         let passed = self.cursors.iter().map(|cursor| cursor.committed.position).min();
         self.pass(passed.unwrap_or(self.passed), Settled::Delivered, fx);
     }
 
-    fn pass(&mut self, passed: Position, settled: Settled, fx: &mut Effects) {
+    /// Every cursor has committed what is before `passed`.
+    pub(crate) fn pass(&mut self, passed: Position, settled: Settled, fx: &mut Effects) {
         for index in self.segment_with(self.passed)..self.segments.len() {
             let segment = &mut self.segments[index];
             if segment.first >= passed {
@@ -317,7 +297,7 @@ impl Ledger {
     /// Forgets segment `index`.
     pub(crate) fn remove(&mut self, index: usize, fx: &mut Effects) {
         if let Some(gone) = self.segments.remove(index) {
-            self.held_bytes -= gone.len - crate::segment::HEADER;
+            self.held_bytes -= gone.len - HEADER;
             self.memory_bytes -= gone.kept.iter().map(|entry| framed(entry.bytes.len())).sum::<u64>();
             fx.unlink.extend(gone.path);
         }
@@ -336,174 +316,5 @@ impl Ledger {
                 segment.kept.pop_front();
             }
         }
-    }
-
-    /// What `cursor` has yet to commit.
-    pub(crate) fn lag(&self, committed: &Spot) -> Tally {
-        let mut lag = Tally::default();
-        for segment in self.segments.range(self.segment_with(committed.position)..) {
-            let here = lag_in(segment, committed);
-            lag.add(here.records, here.bytes);
-        }
-        lag
-    }
-
-    /// Opens a cursor and says where to read first; `None` if it is open already.
-    pub(crate) fn open_cursor(&mut self, name: &str, start: Start, now_ms: i64) -> Option<(u64, Spot, Spot)> {
-        let index = match self.cursors.iter().position(|cursor| &*cursor.name == name) {
-            Some(index) => index,
-            None => {
-                let position = match (start, self.segments.front()) {
-                    (Start::Oldest, Some(oldest)) => oldest.first,
-                    _ => self.next,
-                };
-                self.add_cursor(name, self.place(position), now_ms);
-                self.cursors.len() - 1
-            }
-        };
-        let cursor = &mut self.cursors[index];
-        if cursor.open {
-            return None;
-        }
-        cursor.open = true;
-        cursor.seen_ms = now_ms;
-        let (id, committed) = (cursor.id, cursor.committed);
-        Some((id, committed, self.replay_from(&committed)))
-    }
-
-    /// Registers a cursor that nobody holds yet.
-    pub(crate) fn add_cursor(&mut self, name: &str, committed: Spot, seen_ms: i64) {
-        let pending_ms = self.following(&committed).map(|exact| exact.unwrap_or(seen_ms));
-        self.next_cursor += 1;
-        self.cursors.push(CursorState {
-            id: self.next_cursor,
-            name: name.into(),
-            committed,
-            pending_ms,
-            open: false,
-            seen_ms,
-            lost: Tally::default(),
-        });
-        self.passed = self.passed.min(committed.position);
-    }
-
-    /// The spot for `position`, which is the first of a segment or the next to be appended.
-    fn place(&self, position: Position) -> Spot {
-        match self.segments.back() {
-            Some(last) if last.end <= position => Spot { position, segment: last.id, offset: last.len },
-            _ => Spot { position, ..Spot::default() },
-        }
-    }
-
-    /// Where a reader begins that has to know all that is defined at `committed`: at the start of the segment.
-    pub(crate) fn replay_from(&self, committed: &Spot) -> Spot {
-        let index = self.segment_with(committed.position);
-        let inside = match self.segments.get(index) {
-            Some(segment) => Some(segment),
-            // Past the last record; but the next one may land in the same segment.
-            None => self.segments.back().filter(|last| last.id == self.next_segment),
-        };
-        match inside {
-            Some(segment) if segment.first < committed.position => {
-                Spot { position: segment.first, ..Spot::default() }
-            }
-            _ => *committed,
-        }
-    }
-
-    /// Forgets a cursor.
-    pub(crate) fn remove_cursor(&mut self, name: &str, fx: &mut Effects) {
-        self.cursors.retain(|cursor| &*cursor.name != name);
-        if self.cursors.is_empty() {
-            self.pass(self.next, Settled::Dropped(Reason::NoOutput), fx);
-        } else {
-            self.advance(fx);
-        }
-    }
-
-    /// What the reader of cursor `id`, who has read up to `at`, gets next.
-    pub(crate) fn step(&self, id: u64, at: &Spot, max_bytes: usize) -> Step {
-        let Some(cursor) = self.cursors.iter().find(|cursor| cursor.id == id) else { return Step::Ended };
-        let committed = cursor.committed.position;
-        let mut index = self.segment_with(at.position);
-        let Some(segment) = self.segments.get(index) else {
-            return if self.closed { Step::Ended } else { Step::Wait };
-        };
-        if !segment.remembers(at.position)
-            && let Some(path) = &segment.path
-        {
-            let offset = if at.segment == segment.id { at.offset } else { 0 };
-            let from = Spot { position: at.position, segment: segment.id, offset };
-            let until =
-                segment.kept.get(segment.kept_unwritten()).map_or(segment.end, |entry| entry.position);
-            return Step::File { path: path.clone(), from, end: segment.written, until, committed };
-        }
-        let mut records = Vec::new();
-        let mut after = *at;
-        let mut room = max_bytes;
-        while let Some(segment) = self.segments.get(index).filter(|segment| segment.remembers(after.position))
-        {
-            for entry in segment.kept.range(segment.kept_from(after.position)..) {
-                if entry.bytes.len() > room && !records.is_empty() {
-                    return Step::Records { records, after };
-                }
-                room = room.saturating_sub(entry.bytes.len());
-                after = Spot { position: entry.position + 1, segment: segment.id, offset: entry.end() };
-                records.push(Record {
-                    position: entry.position,
-                    segment: segment.id,
-                    replay: entry.position < committed,
-                    appended_ms: entry.appended_ms,
-                    bytes: entry.bytes.clone(),
-                });
-            }
-            index += 1;
-        }
-        if records.is_empty() { Step::Wait } else { Step::Records { records, after } }
-    }
-
-    /// How near the oldest is to being dropped.
-    pub(crate) fn pressure(&mut self) -> Pressure {
-        let mut taken = self.held_bytes as f64 / self.bounds.max_bytes as f64;
-        if let Some(bound) = self.bounds.memory_bytes.filter(|_| self.blocked) {
-            taken = taken.max(self.memory_bytes as f64 / bound as f64);
-        }
-        let high = self.tight || taken >= if self.pressure.is_high() { 0.6 } else { 0.75 };
-        self.pressure = Pressure::Low;
-        if high {
-            let lags = |cursor: &CursorState| self.lag(&cursor.committed).bytes;
-            let large = self.held_bytes / 2;
-            if !self.cursors.is_empty() && self.cursors.iter().all(|cursor| lags(cursor) > large) {
-                self.pressure = Pressure::AllLag;
-            } else if self.cursors.iter().any(|cursor| lags(cursor) > 0) {
-                self.pressure = Pressure::SomeLag;
-            }
-        }
-        self.pressure
-    }
-}
-
-impl Counters {
-    pub(crate) fn by_reason(&mut self, reason: Reason) -> Option<&mut Tally> {
-        match reason {
-            Reason::NoOutput => None,
-            Reason::Full => Some(&mut self.full),
-            Reason::Age => Some(&mut self.age),
-            Reason::Disk => Some(&mut self.disk),
-            Reason::TooLarge => Some(&mut self.too_large),
-            Reason::Skipped(why) => Some(self.skipped.entry(why).or_default()),
-        }
-    }
-}
-
-/// What of `segment` lies at or after `committed`.
-fn lag_in(segment: &Segment, committed: &Spot) -> Tally {
-    if committed.position <= segment.first {
-        return Tally { records: segment.records, bytes: segment.len - crate::segment::HEADER };
-    }
-    let offset = if committed.segment == segment.id { committed.offset } else { 0 };
-    Tally {
-        records: segment.records.min(segment.end.saturating_sub(committed.position)),
-        bytes: segment.len - offset.clamp(crate::segment::HEADER, segment.len),
     }
 }

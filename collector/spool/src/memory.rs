@@ -10,7 +10,7 @@ use crate::ledger::{Bounds, Ledger};
 use crate::log::SegmentId;
 
 /// The bounds of a [`MemoryLog`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct MemoryOptions {
     /// How much it holds. Full, it drops its oldest segment. A record may be half of this (and never over 64 MiB).
     pub max_bytes: u64,

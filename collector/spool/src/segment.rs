@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::log::{Position, SegmentId};
+use crate::log::{Position, SegmentId, Tally};
 use crate::ticket::{Reason, Ticket};
 
 /// Bytes before the first record of a segment.
@@ -118,5 +118,17 @@ impl Segment {
     /// Bytes that only memory holds.
     pub(crate) fn unwritten(&self) -> u64 {
         self.len - self.written.max(HEADER)
+    }
+
+    /// What of it lies at or after `committed`.
+    pub(crate) fn lag(&self, committed: &Spot) -> Tally {
+        if committed.position <= self.first {
+            return Tally { records: self.records, bytes: self.len - HEADER };
+        }
+        let offset = if committed.segment == self.id { committed.offset } else { 0 };
+        Tally {
+            records: self.records.min(self.end.saturating_sub(committed.position)),
+            bytes: self.len - offset.clamp(HEADER, self.len),
+        }
     }
 }

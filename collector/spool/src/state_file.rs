@@ -40,13 +40,13 @@ pub enum Loaded {
     },
 }
 
-/// Whether a save waits for the disk.
+/// What a save survives, once it has returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sync {
-    /// Until the data is on the disk: survives a power cut.
-    Data,
-    /// Not at all: survives the death of the process, not that of the machine.
-    None,
+pub enum Durability {
+    /// The sudden end of the machine: it waits for the disk.
+    PowerCut,
+    /// The sudden end of the process only: it does not wait.
+    Kill,
 }
 
 /// A state in two generations, `<path>.0` and `<path>.1`.
@@ -100,7 +100,7 @@ impl StateFile {
     /// Saves a new generation. On an error the one before is still there, and the next save tries again.
     ///
     /// Where [`StateFile::load`] would say [`Loaded::Unreadable`], this overwrites what is left: load first.
-    pub fn save(&mut self, bytes: &[u8], sync: Sync) -> Result<(), FileError> {
+    pub fn save(&mut self, bytes: &[u8], durable: Durability) -> Result<(), FileError> {
         let next = match self.next {
             Some(next) => next,
             None => {
@@ -109,12 +109,12 @@ impl StateFile {
             }
         };
         if next.first {
-            write_slot(&self.slots[1], 0, &[], sync)?;
+            write_slot(&self.slots[1], 0, &[], durable)?;
         }
-        write_slot(&self.slots[next.slot], next.generation, bytes, sync)?;
+        write_slot(&self.slots[next.slot], next.generation, bytes, durable)?;
         let then = Next { slot: 1 - next.slot, generation: next.generation + 1, first: false };
         self.next = Some(then);
-        if next.first { self.save(bytes, sync) } else { Ok(()) }
+        if next.first { self.save(bytes, durable) } else { Ok(()) }
     }
 }
 
@@ -209,7 +209,7 @@ fn checksum(header: &[u8], payload: &[u8]) -> u32 {
     hasher.finalize()
 }
 
-fn write_slot(path: &Path, generation: u64, payload: &[u8], sync: Sync) -> Result<(), FileError> {
+fn write_slot(path: &Path, generation: u64, payload: &[u8], durable: Durability) -> Result<(), FileError> {
     let data = image(generation, payload);
     let new = !path.exists();
     let write = || {
@@ -217,7 +217,7 @@ fn write_slot(path: &Path, generation: u64, payload: &[u8], sync: Sync) -> Resul
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
         file.write_all_at(&data, 0)?;
         file.set_len(data.len() as u64)?;
-        if sync == Sync::Data {
+        if durable == Durability::PowerCut {
             file.sync_data()?;
             if new && let Some(dir) = path.parent().filter(|dir| !dir.as_os_str().is_empty()) {
                 File::open(dir)?.sync_all()?;

@@ -1,1 +1,46 @@
-//! To be written.
+//! What the integration tests stand on: the real programs as child processes ([`Prometheus`],
+//! [`Alertmanager`], [`NodeExporter`], [`Taffrail`]), a receiver that misbehaves as told
+//! ([`Receiver`]), a double of Loki that is as strict as Loki ([`LokiDouble`]) and a mount that never
+//! answers ([`HangingMount`]).
+//!
+//! The programs are those that `collector/tests/setup.sh` unpacked; one that is missing is an error
+//! that names the script, never a test that passes without it. All of them listen on loopback, keep
+//! their files in a temporary folder, and end when their value is dropped. A test that fails prints
+//! the last lines of their logs.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "the harness starts other programs and waits for them in real time"
+)]
+#![allow(clippy::print_stderr, reason = "logs of a failed test are for the terminal")]
+
+mod alertmanager;
+mod browser;
+mod hang;
+mod http;
+pub mod loki;
+mod node_exporter;
+mod process;
+mod prometheus;
+mod receiver;
+mod server;
+mod taffrail;
+mod tools;
+mod wait;
+mod wire;
+
+pub use alertmanager::Alertmanager;
+pub use browser::{Seen, open_page, run_node};
+pub use hang::HangingMount;
+pub use http::{Client, Response};
+pub use loki::LokiDouble;
+pub use node_exporter::NodeExporter;
+pub use process::Process;
+pub use prometheus::{Prometheus, Series, Version};
+pub use receiver::{Received, Receiver};
+pub use server::{Answer, Request};
+pub use taffrail::Taffrail;
+pub use tools::{repo_root, tool};
+pub use wait::{free_port, wait_for};
+pub use wire::{
+    Label, LogEntry, LogStream, Metadata, PushRequest, Sample, TimeSeries, Timestamp, WriteRequest,
+};

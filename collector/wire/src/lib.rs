@@ -1,1 +1,18 @@
-//! To be written.
+//! Encoders and parsers of the protocols Taffrail speaks. Pure: no I/O, no clock, no runtime; every parser takes bytes
+//! from outside and is fuzzed (`fuzz/`).
+//!
+//! * [`remote_write`]: Prometheus remote write 1.0, the metrics' way out.
+//! * [`loki`]: Loki's push request, which is also the form log records have inside Taffrail.
+//! * [`text`]: the Prometheus text format and OpenMetrics, the way in.
+//! * [`retry_after()`]: the header by which a receiver says when to come back.
+
+mod calendar;
+pub mod loki;
+pub mod proto;
+pub mod remote_write;
+mod retry_after;
+mod snappy;
+pub mod text;
+
+pub use retry_after::{LONGEST_WAIT, retry_after};
+pub use snappy::{Compressor, TooLarge, decompress, decompressed_len};

@@ -214,7 +214,7 @@ macro_rules! metrics {
         $($crate::metrics!(@one [$(#[doc = $help])+] [$vis] $ident $kind $name [$($source, $suffix)?] [$($label),*] [$($irregular)?]);)+
 
         /// Every metric declared here.
-        #[allow(unreachable_pub, dead_code, reason = "the list is public where its module is")]
+        #[allow(dead_code, reason = "small tests do not use it")]
         pub static METRICS: &[&$crate::Metric] = &[$($ident.metric()),+];
     };
     (@one [$(#[doc = $help:literal])+] [$vis:vis] $ident:ident $kind:ident $name:literal [] $labels:tt $irregular:tt) => {

@@ -1,5 +1,161 @@
-//! Host metrics, named as node_exporter names them.
+//! The host exporter: cpu, memory, disks, file systems and network of one Linux machine, named, typed and labelled as
+//! node_exporter 1.11 does.
+//!
+//! One file a subject, and one line in [`SUBJECTS`]. Where the host's procfs, sysfs and root directory are is a setting,
+//! so the same code runs on a host, in a container and on a fixture.
 
-/// Roots, subjects and filters.
-#[derive(Clone, Debug, PartialEq, Default)]
-pub struct HostConfig {}
+mod attribute;
+pub mod config;
+pub mod cpu;
+mod cpu_topology;
+mod disk_facts;
+pub mod diskstats;
+pub mod filefd;
+pub mod filesystem;
+mod host_name;
+pub mod loadavg;
+pub mod meminfo;
+pub mod mounts;
+pub mod netclass;
+pub mod netdev;
+mod network;
+pub mod os;
+pub mod pattern;
+pub mod pressure;
+mod problems;
+pub mod proc_stat;
+mod rootfs;
+mod scan;
+pub mod stat;
+pub mod statfs;
+pub mod time;
+pub mod uname;
+mod view;
+pub mod vmstat;
+mod zone;
+
+use taffrail_core::{Clock, Exporter, Metric, Subject, metrics};
+
+pub use config::{HostConfig, Schedule};
+pub use host_name::{HostNameError, host_name};
+pub use pattern::{Filter, Pattern, PatternError};
+pub use problems::{Problem, problems};
+pub use scan::Malformed;
+
+metrics! {
+    /// Seconds a subject's last run took.
+    DURATION: Gauge = "node_scrape_collector_duration_seconds" ["collector"];
+    /// Whether a subject's last run succeeded (1) or not (0).
+    SUCCESS: Gauge = "node_scrape_collector_success" ["collector"];
+}
+
+/// A subject of this exporter, as the reference and the settings know it.
+#[derive(Debug)]
+pub struct About {
+    /// Its name, node_exporter's name of the collector.
+    pub name: &'static str,
+    /// What it is about, in one sentence.
+    pub description: &'static str,
+    /// What it may publish.
+    pub metrics: &'static [&'static Metric],
+    make: fn(&Parts<'_>) -> Subject,
+}
+
+/// What subjects are made of.
+#[derive(Debug)]
+struct Parts<'a> {
+    config: &'a HostConfig,
+    clock: &'a Clock,
+    stat: proc_stat::Shared,
+}
+
+/// All subjects. A new one is its file and its line here.
+pub static SUBJECTS: &[About] = &[
+    about("cpu", "Times of each CPU by mode, throttling, online and isolated CPUs.", cpu::METRICS, |p| {
+        cpu::sharing(p.config, p.stat.clone())
+    }),
+    about(
+        "stat",
+        "Interrupts, context switches, forks, boot time, running and blocked processes.",
+        stat::METRICS,
+        |p| stat::sharing(p.config, p.stat.clone()),
+    ),
+    about("loadavg", "Load averages over 1, 5 and 15 minutes.", loadavg::METRICS, |p| {
+        loadavg::subject(p.config)
+    }),
+    about("meminfo", "Memory, swap and huge pages.", meminfo::METRICS, |p| meminfo::subject(p.config)),
+    about("vmstat", "Paging, swapping, page faults and kills for lack of memory.", vmstat::METRICS, |p| {
+        vmstat::subject(p.config)
+    }),
+    about("pressure", "Time lost waiting for CPU, memory and disks.", pressure::METRICS, |p| {
+        pressure::subject(p.config)
+    }),
+    about("diskstats", "Reads, writes, discards and flushes of block devices.", diskstats::METRICS, |p| {
+        diskstats::subject(p.config)
+    }),
+    about("filesystem", "Space and inodes of mounted file systems.", filesystem::METRICS, |p| {
+        filesystem::subject(p.config)
+    }),
+    about("netdev", "Traffic, errors and drops of network interfaces.", netdev::METRICS, |p| {
+        netdev::subject(p.config)
+    }),
+    about("netclass", "State, speed and properties of network interfaces.", netclass::METRICS, |p| {
+        netclass::subject(p.config)
+    }),
+    about("uname", "Names of the kernel, the machine and the node.", uname::METRICS, |p| {
+        uname::subject(p.config)
+    }),
+    about("time", "The clock, its time zone and its sources.", time::METRICS, |p| {
+        time::subject(p.config, p.clock)
+    }),
+    about("filefd", "Open files of the whole machine, and how many may be.", filefd::METRICS, |p| {
+        filefd::subject(p.config)
+    }),
+    about("os", "Name, version and end of support of the operating system.", os::METRICS, |p| {
+        os::subject(p.config)
+    }),
+];
+
+const fn about(
+    name: &'static str,
+    description: &'static str,
+    metrics: &'static [&'static Metric],
+    make: fn(&Parts<'_>) -> Subject,
+) -> About {
+    About { name, description, metrics, make }
+}
+
+/// The subjects that are on, by the machine's clock.
+pub fn subjects(config: &HostConfig) -> Vec<Subject> {
+    subjects_at(config, &Clock::system())
+}
+
+/// The subjects that are on, by any clock.
+pub fn subjects_at(config: &HostConfig, clock: &Clock) -> Vec<Subject> {
+    let parts = Parts { config, clock, stat: proc_stat::Shared::new(config, clock) };
+    let on = SUBJECTS.iter().filter(|about| config.schedule(about.name).on);
+    on.map(|about| {
+        let schedule = config.schedule(about.name);
+        let mut subject = (about.make)(&parts);
+        subject.interval = schedule.interval;
+        subject.budget = schedule.budget;
+        subject
+    })
+    .collect()
+}
+
+/// The exporter `host`, whose series carry `job` (`node` by default).
+pub fn exporter(config: &HostConfig, job: &str) -> Exporter {
+    Exporter {
+        name: "host",
+        job: job.to_owned(),
+        subjects: subjects(config),
+        duration: &DURATION,
+        success: &SUCCESS,
+    }
+}
+
+/// Every metric that this exporter can publish.
+pub fn catalogue() -> Vec<&'static Metric> {
+    SUBJECTS.iter().flat_map(|about| about.metrics).chain(METRICS).copied().collect()
+}

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use taffrail_host::HostConfig;
+use taffrail_host::{HostConfig, Pattern};
 
 use super::Secret;
 
@@ -60,6 +60,18 @@ pub struct LogSource {
     pub labels: BTreeMap<String, String>,
     /// Where the lines come from.
     pub files: Files,
+    /// What the lines pass through, in order.
+    pub stages: Vec<StageConfig>,
+}
+
+/// One stage of a log source.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StageConfig {
+    /// Leaves out lines that match, counted in `taffrail_log_left_out_total`.
+    Drop {
+        /// May match anywhere in the line.
+        expression: Pattern,
+    },
 }
 
 /// Log files, by glob.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use taffrail_spool::Ticket;
 
+use super::Stages;
+
 /// The most bytes a chunk holds, so that a batch made of it stays within what receivers take.
 pub const MAX_BYTES: usize = 256 << 10;
 
@@ -19,6 +21,8 @@ pub struct Chunk {
     /// one nanosecond more. The source sees to it that times never go back within a stream, and that lines read again
     /// after a crash get the times they had.
     pub base_ns: i64,
+    /// What its lines pass through.
+    pub stages: Arc<Stages>,
     /// Settled when every output has had its last word on all of the lines.
     pub ticket: Ticket,
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use taffrail_spool::{DirLock, Loaded, LockError, StateFile, Sync};
+use taffrail_spool::{DirLock, Durability, Loaded, LockError, StateFile};
 
 fn save(dir: &Path, bytes: &[u8]) {
     let mut state = StateFile::new(dir.join("s"));
-    state.save(bytes, Sync::None).unwrap();
+    state.save(bytes, Durability::Kill).unwrap();
 }
 
 fn load(dir: &Path) -> Loaded {
@@ -27,7 +27,7 @@ fn the_newest_generation_is_found() {
     assert_eq!(load(dir.path()), Loaded::Empty);
     let mut state = StateFile::new(dir.path().join("s"));
     for generation in 1..=5_u64 {
-        state.save(format!("state {generation}").as_bytes(), Sync::Data).unwrap();
+        state.save(format!("state {generation}").as_bytes(), Durability::PowerCut).unwrap();
         assert_eq!(found(dir.path()), (format!("state {generation}").into_bytes(), generation + 1, false));
     }
     // By a new handle, too, and with a shorter one over a longer one.

@@ -9,7 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use taffrail_spool::{Loaded, StateFile, Sync};
+use taffrail_spool::{Durability, Loaded, StateFile};
 
 use super::record::{Entry, Record, Stop, decode};
 use super::tracker::Mark;
@@ -159,7 +159,7 @@ impl Book {
     pub(crate) fn save(&mut self, records: impl Iterator<Item = Record>) -> Result<(), String> {
         self.buffer.clear();
         records.for_each(|record| record.encode(&mut self.buffer));
-        let saved = self.state.save(&self.buffer, Sync::Data).map_err(|e| e.to_string());
+        let saved = self.state.save(&self.buffer, Durability::PowerCut).map_err(|e| e.to_string());
         self.buffer.clear();
         // Positions of 10,000 files are megabytes; the journal's records are not.
         self.buffer.shrink_to(64 << 10);

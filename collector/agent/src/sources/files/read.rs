@@ -204,7 +204,8 @@ impl Source {
         self.tally.lines += u64::from(lines.count);
         self.tally.cuts += lines.cuts;
         let ticket = self.receipts.ticket(id, number);
-        permit.send(Chunk { labels, bytes: lines.bytes, base_ns: piece.mark.base_ns, ticket });
+        let stages = self.stages.clone();
+        permit.send(Chunk { labels, bytes: lines.bytes, base_ns: piece.mark.base_ns, stages, ticket });
         Released::Bytes(piece.mark.len())
     }
 }

@@ -19,6 +19,7 @@ use super::receipts::{Receipt, Receipts};
 use super::record::Record;
 use crate::config::valid::{LogSource, Start};
 use crate::logs::Chunk;
+use crate::logs::Stages;
 use crate::sources::Context;
 use crate::status::{Failure, SourceStatus, lock};
 
@@ -73,6 +74,7 @@ pub struct Source {
     pub(super) clock: Clock,
     pub(super) chunks: Option<mpsc::Sender<Chunk>>,
     pause: watch::Receiver<bool>,
+    pub(super) stages: Arc<Stages>,
     state: PathBuf,
     status: Arc<Mutex<SourceStatus>>,
     pub(super) listing: Listing,
@@ -134,6 +136,7 @@ impl Source {
             clock: context.clock,
             chunks: Some(context.chunks),
             pause: context.pause,
+            stages: context.stages,
             state: context.state,
             status: context.status,
             listing: Listing::new(patterns),

@@ -1,0 +1,146 @@
+// The pipeline: outputs, buffers, sources and subjects as tables, what is wrong first.
+
+import { DASH, ago, bytes, clock, duration, el, number, percent, plural } from './format.js';
+
+export class Pipeline {
+  constructor() {
+    this.problems = document.getElementById('problems');
+    this.tables = document.getElementById('tables');
+    this.state = document.getElementById('state');
+    this.self = document.getElementById('self');
+    this.before = null;
+  }
+
+  take(status) {
+    const wrong = new Set(status.problems.map((p) => `${p.part} ${p.name}`));
+    const seconds = this.before ? (status.now_ms - this.before.now_ms) / 1000 : 0;
+    const context = { status, wrong, rate: (kind, row, field) => this.#rate(kind, row, field, seconds) };
+    this.#state(status);
+    this.problems.replaceChildren(...status.problems.map((p) => el('li', {}, el('strong', {}, `${p.part === 'config' ? 'config' : p.part} ${p.name}`), ' ', p.text)));
+    this.problems.hidden = status.problems.length === 0;
+    const open = document.activeElement?.closest?.('table')?.parentElement?.scrollLeft;
+    this.tables.replaceChildren(outputs(context), buffers(context), sources(context), subjects(context));
+    if (open) this.tables.querySelectorAll('.scroll').forEach((s) => { s.scrollLeft = open; });
+    this.#self(status, seconds);
+    this.before = status;
+  }
+
+  // Nobody answers: what was last heard says nothing about now.
+  unheard() {
+    this.state.className = 'pill bad';
+    this.state.textContent = 'Not heard';
+    document.body.dataset.state = 'lost';
+  }
+
+  #state({ problems }) {
+    const n = problems.length;
+    this.state.className = `pill ${n ? 'bad' : 'ok'}`;
+    this.state.textContent = n ? plural(n, 'problem') : 'All is well';
+    document.body.dataset.state = n ? 'problems' : 'ok';
+  }
+
+  #self({ process, page, now_ms: now }, seconds) {
+    const cpu = seconds > 0 ? (process.cpu_s - this.before.process.cpu_s) / seconds : NaN;
+    const parts = [
+      `taffrail ${process.version}`,
+      process.config ? `config ${process.config}` : 'no config file: collects what this machine has',
+      process.started_ms ? `running since ${clock(process.started_ms)} (${duration((now - process.started_ms) / 1000)})` : '',
+      process.resident_bytes ? `${bytes(process.resident_bytes)} of memory` : '',
+      cpu >= 0 ? `${percent(cpu)} of a CPU` : '',
+      `this page keeps ${bytes(page.chart_bytes + page.tail_bytes)}`,
+    ];
+    this.self.replaceChildren(...parts.filter(Boolean).map((p) => el('li', {}, p)));
+  }
+
+  // Growth a second of a counter since the last time; the collector's restart is no rate.
+  #rate(kind, row, field, seconds) {
+    const old = this.before?.[kind]?.find((r) => r.name === row.name && r.kind === row.kind);
+    const grown = old ? row[field] - old[field] : NaN;
+    return seconds > 0 && grown >= 0 ? grown / seconds : NaN;
+  }
+}
+
+const named = (row) => (!row.kind || row.kind === row.name ? row.name : `${row.kind}/${row.name}`);
+const many = (v, unit) => (Number.isFinite(v) ? `${number(v)} ${unit}/s` : DASH);
+const some = (v) => (Number.isFinite(v) ? `${bytes(v)}/s` : DASH);
+
+function state(bad, text) {
+  return el('span', { class: `mark ${bad ? 'bad' : 'ok'}` }, text);
+}
+
+function failure(f, now) {
+  return f ? el('span', { class: 'error', title: f.text }, `${f.text} `, el('small', {}, ago(f.at_ms, now))) : DASH;
+}
+
+function lost(counts) {
+  const happened = Object.entries(counts).filter(([, n]) => n > 0);
+  return happened.length ? happened.map(([why, n]) => `${number(n)} ${why.replaceAll('_', ' ')}`).join(', ') : 'none';
+}
+
+function outputs({ status, wrong, rate }) {
+  const rows = status.outputs.map((o) => {
+    const bad = wrong.has(`output ${named(o)}`);
+    return { bad, cells: [
+      el('span', { title: o.url }, named(o), el('small', { class: 'under' }, o.url)),
+      state(bad, o.retrying ? 'retrying' : bad ? 'problem' : o.last_delivery_ms ? 'delivers' : 'nothing sent yet'),
+      many(rate('outputs', o, 'delivered'), o.kind === 'loki' ? 'lines' : 'samples'), some(rate('outputs', o, 'sent_bytes')),
+      `${plural(o.waiting, 'record')}`, duration(o.lag_s), ago(o.last_delivery_ms, status.now_ms), lost(o.lost), failure(o.last_error, status.now_ms),
+    ] };
+  });
+  const config = status.process.config;
+  const lines = [...(config ? [] : ['host: {}']), 'outputs:', '  prometheus: [{url: "http://prometheus:9090/api/v1/write"}]', '  loki: [{url: "http://loki:3100"}]'];
+  const empty = hint('Nothing is sent anywhere yet: this page is all there is.',
+    config ? `Add receivers to ${config}; it is read again on SIGHUP or POST /-/reload:` : 'Put this into taffrail.yml and start with --config taffrail.yml:', lines);
+  return section('Outputs', 'where data goes', ['Name', 'State', 'Rate', 'Sent', 'Waiting', 'Lag', 'Last delivery', 'Given up', 'Last error'], rows, empty);
+}
+
+function buffers({ status, wrong, rate }) {
+  const rows = status.logs.map((l) => {
+    const share = l.max_bytes ? l.bytes / l.max_bytes : NaN;
+    const bad = wrong.has(`log ${l.name}`);
+    return { bad, cells: [l.name, state(bad, bad ? 'gave up records' : 'ok'), many(rate('logs', l, 'records'), 'records'),
+      meter(share, `${bytes(l.bytes)} of ${bytes(l.max_bytes)}`), lost(l.dropped)] };
+  });
+  return section('Buffers', 'what waits for the outputs', ['Name', 'State', 'Rate', 'Holds', 'Given up'], rows, hint('No buffers: nothing waits for an output.'));
+}
+
+function sources({ status, wrong, rate }) {
+  const rows = status.sources.map((s) => {
+    const bad = wrong.has(`source ${named(s)}`);
+    return { bad, cells: [named(s), state(bad, s.holding ? 'holds' : s.lost_bytes ? 'lost lines' : 'reads'), plural(s.inputs, 'input'), many(rate('sources', s, 'lines'), 'lines'),
+      some(rate('sources', s, 'bytes')), bytes(s.behind_bytes), bytes(s.unsettled_bytes), s.lost_bytes ? bytes(s.lost_bytes) : 'none', failure(s.last_error, status.now_ms)] };
+  });
+  const empty = hint('No log source is set up.', 'To follow log files, add to the config:', ['logs:', '  - {name: files, files: {include: [/var/log/*.log]}}']);
+  return section('Log sources', 'where lines come from', ['Name', 'State', 'Follows', 'Rate', 'Read', 'Behind', 'Not settled', 'Lost', 'Last error'], rows, empty);
+}
+
+function subjects({ status, wrong }) {
+  const rows = status.exporters.flatMap((e) => e.subjects.map((s) => {
+    const bad = wrong.has(`subject ${e.name}/${s.name}`);
+    const word = s.late ? 'takes too long' : !s.last_run_ms ? 'not run yet' : !s.ok ? 'fails' : bad ? 'silent' : 'ok';
+    return { bad, cells: [`${e.name}/${s.name}`, state(bad, word), `every ${duration(s.interval_s)}`, duration(s.duration_s), number(s.samples), ago(s.last_run_ms, status.now_ms), failure(s.last_error, status.now_ms)] };
+  }));
+  const empty = hint('Nothing is measured.', 'To measure this machine, add to the config:', ['host: {}']);
+  return section('Subjects', 'what is measured', ['Name', 'State', 'Runs', 'Takes', 'Samples', 'Last run', 'Last error'], rows, empty);
+}
+
+function section(title, about, heads, rows, empty) {
+  const sorted = [...rows.filter((r) => r.bad), ...rows.filter((r) => !r.bad)];
+  const head = el('h3', {}, title, ' ', el('small', {}, about));
+  if (!rows.length) return el('div', { class: 'panel part' }, head, empty);
+  const body = sorted.map(({ bad, cells }) => el('tr', { class: bad ? 'bad' : '' }, ...cells.map((c, i) => (
+    i ? el('td', { 'data-head': heads[i], class: c === DASH ? 'none' : '' }, c) : el('th', { scope: 'row' }, c)))));
+  return el('div', { class: 'panel part' }, head, el('div', { class: 'scroll' }, el('table', { class: 'rows' },
+    el('caption', { class: 'unseen' }, `${title}: ${about}`),
+    el('thead', {}, el('tr', {}, ...heads.map((h) => el('th', { scope: 'col' }, h)))), el('tbody', {}, ...body))));
+}
+
+function hint(what, how, lines) {
+  return el('div', { class: 'hint' }, el('p', {}, el('strong', {}, what), how ? ` ${how}` : ''), lines ? el('pre', { tabindex: '0' }, lines.join('\n')) : null);
+}
+
+function meter(share, text) {
+  const fill = el('b', { class: share >= 0.9 ? 'bad' : share >= 0.6 ? 'warn' : '' });
+  fill.style.width = `${Math.min(100, Math.max(0, (share || 0) * 100))}%`;
+  return el('span', { class: 'room' }, el('span', { class: 'bar' }, fill), el('small', {}, text));
+}

@@ -1,0 +1,176 @@
+//! `taffrail check`: whether the configuration is valid, and what would run.
+
+use std::fmt::Write;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::{ConfigOptions, USAGE, print, refuse};
+use crate::config::scalar::show_duration;
+use crate::config::{Config, Start, reference};
+
+/// `taffrail check`
+#[derive(Args, Debug)]
+pub struct Check {
+    #[command(flatten)]
+    config: ConfigOptions,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Print the JSON schema of taffrail.yml instead, for editors
+    #[arg(long, conflicts_with_all = ["config", "set", "json"])]
+    schema: bool,
+}
+
+/// What would run.
+#[derive(Debug, Serialize)]
+struct Summary {
+    listen: String,
+    data_dir: String,
+    hostname: Option<String>,
+    host: Option<HostSummary>,
+    own_metrics: bool,
+    logs: Vec<LogSummary>,
+    outputs: Vec<OutputSummary>,
+}
+
+#[derive(Debug, Serialize)]
+struct HostSummary {
+    job: String,
+    interval: String,
+    subjects: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct LogSummary {
+    name: String,
+    include: Vec<String>,
+    exclude: Vec<String>,
+    start: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+struct OutputSummary {
+    kind: &'static str,
+    name: String,
+    url: String,
+}
+
+impl Check {
+    pub(super) fn answer(&self) -> anyhow::Result<ExitCode> {
+        if self.schema {
+            print::json(&reference::schema())?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        match self.config.load() {
+            Ok(config) if self.json => {
+                print::json(&serde_json::json!({ "valid": true, "would_run": summary(&config) }))?;
+            }
+            Ok(config) => {
+                let file = self.config.file().map(|file| file.display().to_string());
+                print::out(&text(file.as_deref(), &summary(&config)))?;
+            }
+            Err(errors) if self.json => {
+                print::json(&serde_json::json!({ "valid": false, "problems": errors.problems }))?;
+                return Ok(ExitCode::from(USAGE));
+            }
+            Err(errors) => return Ok(refuse(&errors)),
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn summary(config: &Config) -> Summary {
+    let host = config.host.as_ref().map(|host| HostSummary {
+        job: host.job.clone(),
+        interval: show_duration(host.interval),
+        subjects: taffrail_host::SUBJECTS
+            .iter()
+            .map(|about| about.name)
+            .filter(|name| host.config.schedule(name).on)
+            .collect(),
+    });
+    let logs = config.logs.iter().map(|source| LogSummary {
+        name: source.name.clone(),
+        include: source.files.include.clone(),
+        exclude: source.files.exclude.clone(),
+        start: match source.files.start {
+            Start::Backfill => "backfill",
+            Start::Beginning => "beginning",
+            Start::End => "end",
+        },
+    });
+    let prometheus = config.prometheus.iter().map(|output| ("prometheus", &output.receiver));
+    let loki = config.loki.iter().map(|output| ("loki", &output.receiver));
+    let outputs = prometheus.chain(loki).map(|(kind, receiver)| OutputSummary {
+        kind,
+        name: receiver.name.clone(),
+        url: receiver.url.to_string(),
+    });
+    Summary {
+        listen: config.listen.to_string(),
+        data_dir: config.data_dir.display().to_string(),
+        hostname: config.hostname.clone(),
+        host,
+        own_metrics: config.own_metrics,
+        logs: logs.collect(),
+        outputs: outputs.collect(),
+    }
+}
+
+fn text(file: Option<&str>, summary: &Summary) -> String {
+    let mut text = match file {
+        Some(file) => format!("{file} is valid. `taffrail run` would\n"),
+        None => "No configuration file. `taffrail run` would\n".to_owned(),
+    };
+    let mut line = |what: &str, detail: String| {
+        // Writing to a text cannot fail.
+        let _ = writeln!(text, "  {what:8} {detail}");
+    };
+    line("serve", format!("http://{}/", summary.listen));
+    line("keep", format!("its state in {}", summary.data_dir));
+    match &summary.host {
+        Some(host) => {
+            let (subjects, job) = (host.subjects.join(", "), &host.job);
+            line("collect", format!("the host every {}, job=\"{job}\": {subjects}", host.interval));
+        }
+        None => line("collect", "no host metrics: there is no `host`".to_owned()),
+    }
+    for source in &summary.logs {
+        line("read", format!("{}: {} (start: {})", source.name, source.include.join(", "), source.start));
+    }
+    for output in &summary.outputs {
+        let what = if output.kind == "loki" { "logs" } else { "metrics" };
+        line("push", format!("{what} to {}: {}", output.name, output.url));
+    }
+    if summary.outputs.is_empty() {
+        line("push", "nothing: there are no `outputs`".to_owned());
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Source, load_text};
+
+    #[test]
+    fn the_answer_names_what_would_run() {
+        let written = "host: {subjects: {netclass: false}}\nlogs: [{files: {include: [/var/log/a.log]}}]\n\
+            outputs: {loki: [{url: http://loki:3100}]}\ndata_dir: /state\n";
+        let config = load_text(Source::new("t.yml", written, ""), &[], &|_| None).unwrap();
+        let text = text(Some("t.yml"), &summary(&config));
+        for part in [
+            "t.yml is valid",
+            "127.0.0.1:9753",
+            "/state",
+            "job=\"node\"",
+            "/var/log/a.log",
+            "loki:3100/loki/api",
+        ] {
+            assert!(text.contains(part), "{part} is not in\n{text}");
+        }
+        assert!(!text.contains("netclass"));
+    }
+}

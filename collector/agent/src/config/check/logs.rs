@@ -1,0 +1,95 @@
+//! `logs`: sources with names of their own and something to read.
+
+use std::collections::BTreeMap;
+
+use super::Checker;
+use crate::config::defaults;
+use crate::config::field::Field;
+use crate::config::scalar::{Glob, Size};
+use crate::config::source::Span;
+use crate::config::valid::{Files, LogSource, StageConfig, Start};
+use crate::config::written;
+
+/// Labels that a log source sets itself.
+const RESERVED: [(&str, &str); 2] =
+    [("instance", "use the top-level `hostname` to change it"), ("filename", "it is the file's name")];
+
+/// The bounds of `max_line_bytes`.
+const LINE: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 20;
+
+impl Checker<'_> {
+    pub(super) fn logs(&mut self, field: &Field<Vec<Field<written::LogSource>>>) -> Vec<LogSource> {
+        let (mut sources, mut names) = (Vec::new(), Vec::new());
+        for (at, source) in field.get().into_iter().flatten().filter_map(Field::good) {
+            let name = source.name.get().map_or("files", |name| &name.0).to_owned();
+            self.unique("log sources", &name, source.name.span().or(Some(at)), &mut names);
+            let labels = self.labels(&source.labels, &RESERVED);
+            let Some(files) = self.files(at, &source.files) else { continue };
+            let stages = self.stages(&source.stages);
+            sources.push(LogSource { labels: with_job(labels, &name), name, files, stages });
+        }
+        sources
+    }
+
+    fn stages(&mut self, field: &Field<Vec<Field<written::Stage>>>) -> Vec<StageConfig> {
+        let mut stages = Vec::new();
+        for (at, stage) in field.get().into_iter().flatten().filter_map(Field::good) {
+            match &stage.drop {
+                Field::Absent => {
+                    self.fault(at, "the stage does not say what to do", "add `drop: {expression: REGEX}`");
+                }
+                Field::Bad(_) => {}
+                Field::Good(at, drop) => match &drop.expression {
+                    Field::Absent => self.fault(*at, "`drop` names no lines", "add `expression: REGEX`"),
+                    Field::Bad(_) => {}
+                    Field::Good(_, regex) => stages.push(StageConfig::Drop { expression: regex.0.clone() }),
+                },
+            }
+        }
+        stages
+    }
+
+    fn files(&mut self, source: Span, field: &Field<written::Files>) -> Option<Files> {
+        let (at, files) = match field {
+            Field::Absent => {
+                self.fault(
+                    source,
+                    "the log source does not say what to read",
+                    "add `files: {include: [/var/log/*.log]}`",
+                );
+                return None;
+            }
+            Field::Bad(_) => return None,
+            Field::Good(at, files) => (*at, files),
+        };
+        let include = globs(&files.include);
+        let given = files.include.get().is_some_and(|list| !list.is_empty());
+        if !given && !matches!(files.include, Field::Bad(_)) {
+            self.fault(
+                files.include.span().unwrap_or(at),
+                "`include` names no files",
+                "write include: [/var/log/*.log]",
+            );
+        }
+        let Size(default) = Size::parse(defaults::MAX_LINE).unwrap_or(Size(*LINE.end()));
+        let max_line_bytes = files.max_line_bytes.get().map_or(default, |size| size.0);
+        if let Some(at) = files.max_line_bytes.span().filter(|_| !LINE.contains(&max_line_bytes)) {
+            self.fault(at, format!("{max_line_bytes} bytes are out of bounds"), "between 1KiB and 1MiB");
+        }
+        let start = match files.start.get() {
+            None | Some(written::Start::Backfill) => Start::Backfill,
+            Some(written::Start::Beginning) => Start::Beginning,
+            Some(written::Start::End) => Start::End,
+        };
+        Some(Files { include, exclude: globs(&files.exclude), start, max_line_bytes })
+    }
+}
+
+fn globs(field: &Field<Vec<Field<Glob>>>) -> Vec<String> {
+    field.get().into_iter().flatten().filter_map(Field::get).map(|glob| glob.0.clone()).collect()
+}
+
+fn with_job(mut labels: BTreeMap<String, String>, name: &str) -> BTreeMap<String, String> {
+    labels.entry("job".to_owned()).or_insert_with(|| name.to_owned());
+    labels
+}

@@ -1,0 +1,76 @@
+//! What holds where nothing is written.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::env::Env;
+
+/// `listen`
+pub const LISTEN: &str = "127.0.0.1:9753";
+/// The same, read.
+pub const LISTEN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9753);
+/// `interval`
+pub const INTERVAL: &str = "15s";
+/// `grace_period`: less than the ten seconds that Docker gives a container.
+pub const GRACE: &str = "8s";
+/// `outputs.*.timeout`
+pub const TIMEOUT: &str = "30s";
+/// `host.subjects.*.budget`
+pub const BUDGET: &str = "1s";
+/// `host.job`
+pub const HOST_JOB: &str = "node";
+/// `logs.files.max_line_bytes`
+pub const MAX_LINE: &str = "256KiB";
+/// `log.level`
+pub const LEVEL: &str = "info";
+/// `self`
+pub const OWN_METRICS: bool = true;
+/// `reload_on_change`
+pub const WATCH: bool = false;
+
+/// What runs without a configuration file: what this machine has, shown on the live page. Text logs of the system that
+/// Debian, Red Hat and their like write; a glob that matches nothing costs nothing.
+pub const WITHOUT_FILE: &str = "\
+host: {}
+logs:
+  - name: system
+    files:
+      include: [/var/log/*.log, /var/log/syslog, /var/log/messages, /var/log/secure, /var/log/maillog, /var/log/cron]
+    labels: {job: varlog}
+";
+
+/// `data_dir`: <https://specifications.freedesktop.org/basedir-spec/latest/> and systemd.exec(5), `StateDirectory=`.
+pub fn data_dir(env: Env<'_>) -> PathBuf {
+    let absolute = |name: &str| env(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    // systemd separates several folders by colons.
+    let systemd = env("STATE_DIRECTORY").and_then(|all| all.split(':').next().map(PathBuf::from));
+    systemd
+        .filter(|path| path.is_absolute())
+        .or_else(|| absolute("XDG_STATE_HOME").map(|path| path.join("taffrail")))
+        .or_else(|| {
+            absolute("HOME").filter(|h| h.parent().is_some()).map(|h| h.join(".local/state/taffrail"))
+        })
+        .unwrap_or_else(|| "/var/lib/taffrail".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_has_its_place() {
+        let with = |vars: &[(&str, &str)]| {
+            data_dir(&|name| vars.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()))
+        };
+        let home = ("HOME", "/home/ada");
+        assert_eq!(with(&[]), PathBuf::from("/var/lib/taffrail"));
+        assert_eq!(with(&[("HOME", "/")]), PathBuf::from("/var/lib/taffrail"));
+        assert_eq!(with(&[home]), PathBuf::from("/home/ada/.local/state/taffrail"));
+        assert_eq!(
+            with(&[("XDG_STATE_HOME", "relative"), home]),
+            PathBuf::from("/home/ada/.local/state/taffrail")
+        );
+        assert_eq!(with(&[("XDG_STATE_HOME", "/state")]), PathBuf::from("/state/taffrail"));
+        assert_eq!(with(&[("STATE_DIRECTORY", "/a:/b")]), PathBuf::from("/a"));
+    }
+}

@@ -1,0 +1,224 @@
+//! From a file and `--set` arguments to a valid configuration, or to everything that is wrong with them.
+
+use std::cell::RefCell;
+use std::fs::File;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::check::Checker;
+use super::de::{Context, Reader};
+use super::defaults;
+use super::env::Env;
+use super::error::{Errors, Fault};
+use super::field::Field;
+use super::source::Source;
+use super::tree::{self, Key, Node, Value};
+use super::valid::Config;
+use super::written::{Written, hint, literal};
+use super::{secrets, set};
+
+/// The largest configuration file, in bytes.
+const MAX_FILE: u64 = 1 << 20;
+
+/// Reads `path`, or without one what is built in, and lays the `--set` arguments over it. `env` looks variables up.
+///
+/// # Errors
+/// Everything that is wrong, each with its place.
+pub fn load(path: Option<&Path>, sets: &[String], env: Env<'_>) -> Result<Config, Errors> {
+    let source = match path {
+        Some(path) => read(path)?,
+        None => Source::new("built in", defaults::WITHOUT_FILE, ""),
+    };
+    load_text(source, sets, env)
+}
+
+/// Where a process with this configuration listens, as far as that can be told from a file that may be wrong.
+pub fn load_listen(path: Option<&Path>, sets: &[String], env: Env<'_>) -> SocketAddr {
+    let source = path.and_then(|path| read(path).ok()).unwrap_or_else(|| Source::new("", "", ""));
+    attempt(source, sets, env).0.map_or(defaults::LISTEN_ADDRESS, |config| config.listen)
+}
+
+/// The same as [`load`] of a text that was read already: of an example in the documentation.
+pub fn load_text(source: Source, sets: &[String], env: Env<'_>) -> Result<Config, Errors> {
+    match attempt(source, sets, env) {
+        (Some(config), None) => Ok(config),
+        (_, Some(errors)) => Err(errors),
+        (None, None) => Err(Errors { problems: Vec::new() }),
+    }
+}
+
+/// What can be made of a text, and what is wrong with it.
+fn attempt(source: Source, sets: &[String], env: Env<'_>) -> (Option<Config>, Option<Errors>) {
+    let mut sources = vec![source];
+    sources.extend(sets.iter().map(|argument| Source::new("--set", argument.as_str(), "")));
+    let mut faults = Vec::new();
+    let root = match tree(&mut sources, &mut faults) {
+        Ok(root) => root,
+        Err(fault) => {
+            for source in sources.iter_mut().filter(|source| source.hidden.is_empty()) {
+                source.hidden = secrets::in_text(&source.text);
+            }
+            faults.push(fault);
+            return (None, Some(Errors::show(faults, &sources)));
+        }
+    };
+    let context = Context { env, hint: &hint, literal: &literal, faults: RefCell::new(faults) };
+    let written = Field::<Written>::deserialize(Reader::root(&root, &context));
+    let mut faults = context.faults.into_inner();
+    let config = match written {
+        Ok(Field::Good(_, written)) => Some(Checker::new(&sources, env, &mut faults).config(&written)),
+        Ok(_) => None,
+        Err(fault) => {
+            faults.push(fault);
+            None
+        }
+    };
+    // Without a configuration there is a fault that says why.
+    let errors = (config.is_none() || !faults.is_empty()).then(|| Errors::show(faults, &sources));
+    (config, errors)
+}
+
+/// The file's tree with every `--set` in it; secrets are noted in the sources.
+fn tree(sources: &mut [Source], faults: &mut Vec<Fault>) -> Result<Node, Fault> {
+    let Some((file, sets)) = sources.split_first_mut() else { return Ok(Node::empty(Default::default())) };
+    let mut root = tree::parse(&file.text, 0, 0, faults)?;
+    file.hidden = secrets::in_tree(&root, &file.text);
+    for (at, source) in sets.iter_mut().enumerate() {
+        let number = u32::try_from(at + 1).unwrap_or(u32::MAX);
+        let (keys, value) = set::parse(&source.text, number, faults)?;
+        source.hidden = secrets::in_tree(&wrapped(&keys, value.clone()), &source.text);
+        set::apply(&mut root, &keys, value)?;
+    }
+    Ok(root)
+}
+
+/// The value under its keys.
+fn wrapped(keys: &[Key], value: Node) -> Node {
+    keys.iter()
+        .rev()
+        .fold(value, |node, key| Node { span: node.span, value: Value::Map(vec![(key.clone(), node)]) })
+}
+
+fn read(path: &Path) -> Result<Source, Errors> {
+    let name = path.display().to_string();
+    let unreadable = |e: std::io::Error| {
+        let help = match e.kind() {
+            std::io::ErrorKind::NotFound => "`taffrail init` writes a file to start from",
+            std::io::ErrorKind::PermissionDenied => "let the user that runs taffrail read it",
+            std::io::ErrorKind::IsADirectory => "name the file in it",
+            _ => "name another file with --config",
+        };
+        Errors::file(&name, format!("cannot be read: {e}"), Some(help.to_owned()))
+    };
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
+    if bytes.len() as u64 > MAX_FILE {
+        let what = "is larger than 1 MiB, which no configuration is";
+        return Err(Errors::file(name, what, Some("is this the right file?".to_owned())));
+    }
+    let text = String::from_utf8(bytes).map_err(|e| {
+        let line = 1 + e.as_bytes()[..e.utf8_error().valid_up_to()].iter().filter(|b| **b == b'\n').count();
+        Errors::file(&name, format!("line {line} is not UTF-8"), Some("save the file as UTF-8".to_owned()))
+    })?;
+    let dir = path.parent().unwrap_or(Path::new("")).to_owned();
+    Ok(Source::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text), dir))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.yml");
+        std::fs::write(&file, bytes).unwrap();
+        load(Some(&file), &[], &none).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_one_is_refused() {
+        assert!(refused(b"host: {}\n\xff").contains("line 2 is not UTF-8"));
+        assert!(refused(&vec![b'#'; 2 << 20]).contains("larger than 1 MiB"));
+        let folder = tempfile::tempdir().unwrap();
+        assert!(
+            load(Some(folder.path()), &[], &none).unwrap_err().to_string().contains("name the file in it")
+        );
+        let missing = load(Some(&folder.path().join("x.yml")), &[], &none).unwrap_err().to_string();
+        assert!(missing.contains("taffrail init"), "{missing}");
+    }
+
+    #[test]
+    fn without_a_file_this_machine_is_collected() {
+        let config = load(None, &["outputs.loki.0.url=http://loki:3100".to_owned()], &none).unwrap();
+        assert!(config.host.is_some() && config.own_metrics && !config.logs.is_empty());
+        assert_eq!(config.loki.len(), 1);
+        assert!(config.prometheus.is_empty());
+    }
+
+    #[test]
+    fn with_a_file_only_its_sections_run() {
+        let config = load_text(Source::new("t.yml", "host: {}\n", ""), &[], &none).unwrap();
+        assert!(config.host.is_some() && config.logs.is_empty());
+        let config = load_text(Source::new("t.yml", "", ""), &[], &none).unwrap();
+        assert!(config.host.is_none());
+    }
+
+    #[test]
+    fn secrets_come_from_files_beside_the_configuration() {
+        use crate::config::Auth;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), "hunter2\n").unwrap();
+        let text = "outputs: {loki: [{url: 'http://loki', bearer_token_file: token}]}\n";
+        let config = load_text(Source::new("t.yml", text, folder.path()), &[], &none).unwrap();
+        let Some(Auth::Bearer(secret)) = &config.loki[0].receiver.auth else { panic!() };
+        assert_eq!(secret.expose(), "hunter2");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn where_it_listens_is_told_from_a_broken_file_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.yml");
+        std::fs::write(&file, "listen: 127.0.0.1:1234\nhots: {}\n").unwrap();
+        assert_eq!(load_listen(Some(&file), &[], &none).port(), 1234);
+        assert_eq!(load_listen(None, &[], &none), defaults::LISTEN_ADDRESS);
+    }
+
+    #[test]
+    fn a_damaged_text_is_an_answer_and_never_a_panic() {
+        let good = crate::cli::STARTER.replace("# ", "");
+        let pieces = [
+            "{", "}", "[", "]", ":", "- ", "\n", "  ", "\"", "'", "|\n", "&a ", "*a", "${", "}", "ä", "\t",
+            "#", "\u{0}", "<<: ", "!x ",
+        ];
+        let mut random = 1u64;
+        let mut next = |below: usize| {
+            // Marsaglia's xorshift: the same texts in every run.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random % below as u64).unwrap()
+        };
+        for _ in 0..3000 {
+            let mut text: Vec<char> = good.chars().collect();
+            for _ in 0..=next(4) {
+                let at = next(text.len());
+                let until = (at + next(12)).min(text.len());
+                text.splice(at..until, pieces[next(pieces.len())].chars());
+            }
+            let text: String = text.into_iter().collect();
+            let set = format!("outputs.loki.0.url={}", pieces[next(pieces.len())]);
+            if let Err(errors) = load_text(Source::new("t.yml", text.as_str(), ""), &[set], &none) {
+                assert!(!errors.problems.is_empty(), "{text}");
+                assert!(!errors.to_string().is_empty());
+            }
+        }
+    }
+}

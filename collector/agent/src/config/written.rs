@@ -1,0 +1,340 @@
+//! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
+//! the JSON schema are made from them.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::defaults;
+use super::field::{Field, OneOf};
+use super::scalar::{
+    Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex,
+    Size, Text, Url,
+};
+use super::secret::Secret;
+
+/// Labels by name.
+pub type Labels = BTreeMap<LabelName, Field<LabelValue>>;
+
+/// taffrail.yml
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Written {
+    /// Where the live page, `/metrics`, `/metrics/host`, `/-/healthy`, `/-/ready` and `POST /-/reload` are served.
+    /// An address that other machines reach needs the long form with `insecure: true`.
+    #[schemars(extend("default" = defaults::LISTEN))]
+    pub listen: Field<OneOf<Text, Listen>>,
+    /// Where positions and other state are kept. One process at a time uses it. Default: `$STATE_DIRECTORY` (which
+    /// systemd sets), else `$XDG_STATE_HOME/taffrail`, else `~/.local/state/taffrail`, else `/var/lib/taffrail`.
+    #[schemars(extend("examples" = ["/var/lib/taffrail"]))]
+    pub data_dir: Field<PathText>,
+    /// The `instance` label of this host's metrics and logs. Default: what `<rootfs>/etc/hostname` says, else the
+    /// kernel.
+    #[schemars(extend("examples" = ["web-1"]))]
+    pub hostname: Field<HostName>,
+    /// Added to every series and every log stream that is pushed.
+    #[schemars(extend("examples" = [{"env": "prod", "region": "eu-1"}]))]
+    pub labels: Field<Labels>,
+    /// How often is collected, where nothing else is said.
+    #[schemars(extend("default" = defaults::INTERVAL))]
+    pub interval: Field<Interval>,
+    /// Metrics of this machine, named as node_exporter names them. `host: {}` turns them on with every default.
+    pub host: Field<Host>,
+    /// Push the collector's own metrics too, as `job="taffrail"`.
+    #[serde(rename = "self")]
+    #[schemars(extend("default" = defaults::OWN_METRICS))]
+    pub own: Field<bool>,
+    /// Log sources.
+    pub logs: Field<Vec<Field<LogSource>>>,
+    /// Where metrics and logs are pushed. Without any, they are on the live page and the pull pages only.
+    pub outputs: Field<Outputs>,
+    /// The collector's own log, on standard error.
+    pub log: Field<OwnLog>,
+    /// How long outputs may go on delivering after SIGTERM.
+    #[schemars(extend("default" = defaults::GRACE))]
+    pub grace_period: Field<Interval>,
+    /// Reload when this file changes. SIGHUP and `POST /-/reload` always do.
+    #[schemars(extend("default" = defaults::WATCH))]
+    pub reload_on_change: Field<bool>,
+}
+
+/// `listen` in its long form.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Listen {
+    /// Address and port. Port 0 takes any free one.
+    #[schemars(extend("default" = defaults::LISTEN))]
+    pub address: Field<Text>,
+    /// Allow an address that other machines reach. Whoever reaches it sees the metrics and the end of the logs.
+    #[schemars(extend("default" = false))]
+    pub insecure: Field<bool>,
+}
+
+/// Host metrics.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Host {
+    /// The `job` label of host metrics.
+    #[schemars(extend("default" = defaults::HOST_JOB))]
+    pub job: Field<LabelValue>,
+    /// How often is collected. Default: the top-level `interval`.
+    #[schemars(extend("examples" = ["30s"]))]
+    pub interval: Field<Interval>,
+    /// The host's /proc. In a container: where it is mounted.
+    #[schemars(extend("default" = "/proc", "examples" = ["/host/proc"]))]
+    pub procfs: Field<PathText>,
+    /// The host's /sys.
+    #[schemars(extend("default" = "/sys", "examples" = ["/host/sys"]))]
+    pub sysfs: Field<PathText>,
+    /// The host's root directory.
+    #[schemars(extend("default" = "/", "examples" = ["/host/root"]))]
+    pub rootfs: Field<PathText>,
+    /// Where the host's udev keeps what it knows of devices.
+    #[schemars(extend("default" = "/run/udev/data"))]
+    pub udev: Field<PathText>,
+    /// Single subjects: `false` turns one off, `true` leaves it as it is, a mapping changes it. Subjects that are not
+    /// named here run with their defaults.
+    #[schemars(extend("examples" = [{"netclass": false, "filesystem": {"interval": "60s"}}]))]
+    pub subjects: Field<BTreeMap<String, Field<OneOf<bool, Subject>>>>,
+}
+
+/// One host subject.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Subject {
+    /// How often it is collected. Default: as often as the host.
+    pub interval: Field<Interval>,
+    /// How long a run may take before the others are served without it.
+    #[schemars(extend("default" = defaults::BUDGET))]
+    pub budget: Field<Interval>,
+    /// Only devices that this matches. Of `diskstats`, `netdev` and `netclass`. Without `exclude_devices` beside it, no
+    /// device that matches is left out.
+    pub include_devices: Field<Regex>,
+    /// Not the devices that this matches. Of `diskstats` (default: partitions, loop and RAM devices), `netdev` and
+    /// `netclass` (default: containers' ends).
+    #[schemars(extend("examples" = ["^(loop|ram)"]))]
+    pub exclude_devices: Field<Regex>,
+    /// Only mount points that this matches. Of `filesystem`.
+    pub include_mount_points: Field<Regex>,
+    /// Not the mount points that this matches. Of `filesystem`; default: those of the system and of container engines.
+    #[schemars(extend("examples" = ["^/(dev|proc|sys|mnt/backup)($|/)"]))]
+    pub exclude_mount_points: Field<Regex>,
+    /// Only file system types that this matches. Of `filesystem`.
+    pub include_fs_types: Field<Regex>,
+    /// Not the file system types that this matches. Of `filesystem`; default: those without a size of their own.
+    pub exclude_fs_types: Field<Regex>,
+    /// The fields of /proc/vmstat to publish. Of `vmstat`; default: node_exporter's.
+    #[schemars(extend("examples" = ["^(oom_kill|pgpg|pswp|pg.*fault).*"]))]
+    pub fields: Field<Regex>,
+    /// Publish `node_cpu_guest_seconds_total`. Of `cpu`.
+    #[schemars(extend("default" = true))]
+    pub guest: Field<bool>,
+    /// Publish `node_softirqs_total`. Of `stat`.
+    #[schemars(extend("default" = false))]
+    pub softirq: Field<bool>,
+    /// Leave out a negative speed, which some drivers give when they do not know it. Of `netclass`.
+    #[schemars(extend("default" = false))]
+    pub ignore_invalid_speed: Field<bool>,
+}
+
+/// One log source.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["files"]))]
+pub struct LogSource {
+    /// Unique among log sources. Positions are kept under it: a source that is renamed starts anew.
+    #[schemars(extend("default" = "files"))]
+    pub name: Field<Name>,
+    /// Log files.
+    pub files: Field<Files>,
+    /// Labels of its streams. `job` is the source's name where it is not given; `instance` and `filename` are set for
+    /// you.
+    #[schemars(extend("examples" = [{"job": "varlog"}]))]
+    pub labels: Field<Labels>,
+    /// What its lines pass through, in order. `$` is a dollar here: no variables are replaced.
+    #[schemars(extend("examples" = [[{"drop": {"expression": "GET /-/healthy"}}]]))]
+    pub stages: Field<Vec<Field<Stage>>>,
+}
+
+/// One stage: an object with one key, which is its kind.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["drop"]))]
+pub struct Stage {
+    /// Leaves out lines that match. Counted in `taffrail_log_left_out_total`.
+    pub drop: Field<DropStage>,
+}
+
+/// Leaves out lines that match.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["expression"]))]
+pub struct DropStage {
+    /// A regular expression; it may match anywhere in the line.
+    #[schemars(extend("examples" = ["GET /-/healthy"]))]
+    pub expression: Field<Regex>,
+}
+
+/// Log files by glob.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["include"]))]
+pub struct Files {
+    /// Which files, as absolute globs: `*` within a folder, `**` through folders, `?`, `[a-z]`, `{a,b}`.
+    #[schemars(extend("examples" = [["/var/log/*.log", "/var/log/syslog"]]))]
+    pub include: Field<Vec<Field<Glob>>>,
+    /// Not these, as absolute globs.
+    #[schemars(extend("examples" = [["/var/log/*debug*"]]))]
+    pub exclude: Field<Vec<Field<Glob>>>,
+    /// Where to start in a file that was never read before.
+    #[schemars(extend("default" = "backfill"))]
+    pub start: Field<Start>,
+    /// A longer line is cut here, and marked and counted. Between 1KiB and 1MiB; Loki takes 256KB.
+    #[schemars(extend("default" = defaults::MAX_LINE))]
+    pub max_line_bytes: Field<Size>,
+}
+
+/// Where reading starts.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Start {
+    /// Files that are there at the start: what was written within the last hour, or the last 10 MB. Later files: from
+    /// their beginning.
+    Backfill,
+    /// From the beginning.
+    Beginning,
+    /// What is written from now on. Later files: from their beginning.
+    End,
+}
+
+/// Receivers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outputs {
+    /// Prometheus, Mimir, VictoriaMetrics or whatever takes Prometheus remote write. A URL without a path gets
+    /// `/api/v1/write`.
+    #[schemars(extend("examples" = [[{"url": "http://prometheus:9090/api/v1/write"}]]))]
+    pub prometheus: Field<Vec<Field<Output>>>,
+    /// Loki. A URL without a path gets `/loki/api/v1/push`.
+    #[schemars(extend("examples" = [[{"url": "http://loki:3100"}]]))]
+    pub loki: Field<Vec<Field<Output>>>,
+}
+
+/// One receiver.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["url"]))]
+pub struct Output {
+    /// Unique among outputs of its kind. Cursors and metrics use it. Default: the kind, `prometheus` or `loki`.
+    pub name: Field<Name>,
+    /// Where to push, `http://` or `https://`. No user or password in it.
+    pub url: Field<Url>,
+    /// Sent with every request.
+    #[schemars(extend("examples" = [{"X-Team": "shop"}]))]
+    pub headers: Field<BTreeMap<HeaderName, Field<HeaderValue>>>,
+    /// User and password.
+    pub basic_auth: Field<BasicAuth>,
+    /// A bearer token. Better: `bearer_token_file`.
+    pub bearer_token: Field<Secret>,
+    /// A file that holds a bearer token. It is read at start and at reload; a line feed at its end is left out.
+    #[schemars(extend("examples" = ["/run/secrets/token"]))]
+    pub bearer_token_file: Field<PathText>,
+    /// How long to wait for an answer.
+    #[schemars(extend("default" = defaults::TIMEOUT))]
+    pub timeout: Field<Interval>,
+    /// How to trust the receiver.
+    pub tls: Field<Tls>,
+    /// The tenant, sent as `X-Scope-OrgID` (Loki, Mimir).
+    #[schemars(extend("examples" = ["shop"]))]
+    pub tenant: Field<Text>,
+}
+
+/// User and password.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["username"]))]
+pub struct BasicAuth {
+    /// The user's name.
+    pub username: Field<Text>,
+    /// The password. Better: `password_file`.
+    pub password: Field<Secret>,
+    /// A file that holds the password. It is read at start and at reload; a line feed at its end is left out.
+    #[schemars(extend("examples" = ["/run/secrets/password"]))]
+    pub password_file: Field<PathText>,
+}
+
+/// How to trust a receiver.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// Certificates of the authorities to trust instead of the machine's, in PEM.
+    #[schemars(extend("examples" = ["/etc/ssl/private-ca.pem"]))]
+    pub ca_file: Field<PathText>,
+}
+
+/// The collector's own log.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct OwnLog {
+    /// One line of text, or one JSON object, for each event.
+    #[schemars(extend("default" = "text"))]
+    pub format: Field<Format>,
+    /// `error`, `warn`, `info`, `debug` or `trace`; by module: `warn,taffrail_collector::outputs=debug`.
+    #[schemars(extend("default" = defaults::LEVEL))]
+    pub level: Field<Level>,
+}
+
+/// How own log lines look.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+/// Whether `$` has a meaning of its own below a path, so that no variable is replaced there.
+pub fn literal(path: &str) -> bool {
+    path == "logs.stages"
+}
+
+/// Why a key is not known, where more can be said than that: by its path, without indices.
+pub fn hint(path: &str) -> Option<String> {
+    const LATER: [(&str, &str); 14] = [
+        ("containers", "metrics of containers"),
+        ("postgres", "PostgreSQL metrics"),
+        ("probes", "probes"),
+        ("scrape_configs", "scraping"),
+        ("global", "scraping"),
+        ("otlp", "OTLP"),
+        ("host.textfile", "text files with metrics"),
+        ("outputs.otlp", "the OTLP output"),
+        ("outputs.archive", "the archive output"),
+        ("logs.containers", "logs of containers"),
+        ("logs.docker", "logs of containers"),
+        ("logs.journald", "the journal"),
+        ("logs.syslog", "syslog"),
+        ("logs.files.format", "formats other than plain lines"),
+    ];
+    if let Some((_, what)) = LATER.iter().find(|(key, _)| *key == path) {
+        let key = path.rsplit('.').next().unwrap_or(path);
+        return Some(format!("`{key}`: this version does not have {what} yet; remove the key"));
+    }
+    let moved = match path {
+        "scrape_interval" => "`interval`",
+        "insecure" => "`listen: {address: \"…\", insecure: true}`",
+        "remote_write" => "`outputs: {prometheus: [{url: …}]}`",
+        "clients" => "`outputs: {loki: [{url: …}]}`",
+        "outputs.remote_write" => "`prometheus`",
+        "logs.include" | "logs.path" => "`files: {include: […]}`",
+        "outputs.loki.tenant_id" | "outputs.prometheus.tenant_id" => "`tenant`",
+        "outputs.loki.username" | "outputs.prometheus.username" => {
+            "`basic_auth: {username: …, password_file: …}`"
+        }
+        _ => return None,
+    };
+    let key = path.rsplit('.').next().unwrap_or(path);
+    Some(format!("unknown key `{key}`: here it is {moved}"))
+}

@@ -1,0 +1,114 @@
+//! Notes become log lines: the source `taffrail`.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use taffrail_core::{Clock, Note};
+use taffrail_spool::Ticket;
+use tokio::sync::mpsc;
+
+use super::Chunk;
+
+/// The most notes that wait. More are counted and left out: what floods the queue says the same again and again.
+const WAITING: usize = 1000;
+
+/// Where any part posts a note. Never waits.
+#[derive(Clone, Debug)]
+pub struct Notes {
+    queue: mpsc::Sender<Note>,
+    left_out: Arc<AtomicU64>,
+}
+
+impl Notes {
+    /// A register of notes, and the source that reads it.
+    pub fn new(instance: &str, clock: Clock) -> (Self, NotesSource) {
+        let (queue, notes) = mpsc::channel(WAITING);
+        let labels = [("instance", instance), ("job", "taffrail"), ("service_name", "taffrail")];
+        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        (Notes { queue, left_out: Arc::default() }, NotesSource { notes, labels, clock, last_ns: 0 })
+    }
+
+    /// Posts a note.
+    pub fn send(&self, note: Note) {
+        if self.queue.try_send(note).is_err() {
+            self.left_out.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Notes left out because too many waited, or nobody reads them any more.
+    pub fn left_out(&self) -> u64 {
+        self.left_out.load(Ordering::Relaxed)
+    }
+}
+
+/// Turns notes into chunks.
+#[derive(Debug)]
+pub struct NotesSource {
+    notes: mpsc::Receiver<Note>,
+    labels: Arc<[(String, String)]>,
+    clock: Clock,
+    last_ns: i64,
+}
+
+impl NotesSource {
+    /// The next note as a chunk of one line; waits for it. None once all senders are gone.
+    pub async fn next(&mut self) -> Option<Chunk> {
+        let note = self.notes.recv().await?;
+        self.last_ns = self.clock.now_ns().max(self.last_ns + 1);
+        Some(Chunk {
+            labels: self.labels.clone(),
+            bytes: line(&note).into(),
+            base_ns: self.last_ns,
+            stages: Arc::default(),
+            ticket: Ticket::none(),
+        })
+    }
+}
+
+/// A note in logfmt.
+fn line(note: &Note) -> String {
+    let mut line = format!("level={} event={} msg={}", note.level.as_str(), note.event, quoted(&note.text));
+    for (name, value) in &note.facts {
+        line.push_str(&format!(" {name}={}", quoted(value)));
+    }
+    line.push('\n');
+    line
+}
+
+fn quoted(value: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./:@+".contains(c);
+    if !value.is_empty() && value.chars().all(plain) { value.to_owned() } else { format!("{value:?}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use taffrail_core::note::Level;
+
+    fn note(text: &str) -> Note {
+        Note {
+            level: Level::Warn,
+            event: "log_lost",
+            text: text.into(),
+            facts: vec![("file", "/a b".into())],
+        }
+    }
+
+    #[tokio::test]
+    async fn a_note_becomes_a_line_with_a_time_of_its_own() {
+        let (notes, mut source) = Notes::new("web-1", Clock::manual(5));
+        notes.send(note("two\nlines"));
+        notes.send(note("plain"));
+        let first = source.next().await.unwrap();
+        assert_eq!(&*first.bytes, b"level=warn event=log_lost msg=\"two\\nlines\" file=\"/a b\"\n");
+        let second = source.next().await.unwrap();
+        assert_eq!((first.base_ns, second.base_ns), (5, 6));
+    }
+
+    #[tokio::test]
+    async fn a_flood_is_bounded_and_counted() {
+        let (notes, _source) = Notes::new("web-1", Clock::manual(5));
+        (0..WAITING + 3).for_each(|_| notes.send(note("again")));
+        assert_eq!(notes.left_out(), 3);
+    }
+}

@@ -1,0 +1,183 @@
+//! Chunks become batches, and batches records of the logs' log.
+//!
+//! A batch is at most [`MAX_BATCH`] raw bytes, its boundaries are fixed when it is written, and it is replayed
+//! unchanged, so that a receiver which drops equal entries sees a batch sent twice once.
+
+use std::borrow::Cow;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use taffrail_spool::{Log, Pressure, Reason, Settled, Ticket};
+use taffrail_wire::loki::{Batch, write_label_set};
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use super::stage::Fate;
+use super::{Chunk, NotesSource};
+use crate::measures::{LOG_BYTES, LOG_ENTRIES, LOG_LEFT_OUT, Measures};
+use crate::page::Tail;
+
+/// A batch is written when it has grown to this many bytes.
+const MAX_BATCH: usize = 256 << 10;
+/// Or when its first line is this old.
+const LINGER: Duration = Duration::from_millis(200);
+
+/// Turns chunks into records.
+pub struct Processor {
+    log: Arc<dyn Log>,
+    tail: Arc<Tail>,
+    measures: Arc<Measures>,
+    pause: watch::Sender<bool>,
+    batch: Batch,
+    tickets: Vec<Ticket>,
+    /// The label set of the chunk before, which is most often the next one's too.
+    labels: (Arc<[(String, String)]>, String),
+}
+
+impl Processor {
+    /// A processor that appends to `log`, shows lines to `tail`, and tells sources by `pause` when to wait.
+    pub fn new(
+        log: Arc<dyn Log>,
+        tail: Arc<Tail>,
+        measures: Arc<Measures>,
+        pause: watch::Sender<bool>,
+    ) -> Self {
+        let labels = (Arc::from([]), String::new());
+        Processor { log, tail, measures, pause, batch: Batch::new(), tickets: Vec::new(), labels }
+    }
+
+    /// Runs until `stop`, then takes what is already in the queue, and ends. While every cursor lags and the log is
+    /// nearly full, sources are told to pause: what they would read is safe where it is.
+    pub async fn run(
+        mut self,
+        mut chunks: mpsc::Receiver<Chunk>,
+        mut notes: NotesSource,
+        stop: CancellationToken,
+    ) {
+        let mut pressure = self.log.pressure();
+        let mut linger = pin!(tokio::time::sleep(LINGER));
+        loop {
+            let filling = !self.batch.is_empty();
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                Some(chunk) = notes.next() => self.add(chunk),
+                Some(chunk) = chunks.recv() => self.add(chunk),
+                Ok(()) = pressure.changed() => {
+                    self.obey(*pressure.borrow_and_update());
+                    continue;
+                }
+                () = &mut linger, if filling => { self.flush(); continue }
+            }
+            if !filling {
+                linger.set(tokio::time::sleep(LINGER));
+            }
+            // What waits already is taken without asking the clock each time.
+            while self.batch.raw_len() < MAX_BATCH {
+                let Ok(chunk) = chunks.try_recv() else { break };
+                self.add(chunk);
+            }
+            if self.batch.raw_len() >= MAX_BATCH {
+                self.flush();
+            }
+        }
+        chunks.close();
+        while let Ok(chunk) = chunks.try_recv() {
+            self.add(chunk);
+            if self.batch.raw_len() >= MAX_BATCH {
+                self.flush();
+            }
+        }
+        self.flush();
+    }
+
+    fn obey(&mut self, pressure: Pressure) {
+        let pause = pressure == Pressure::AllLag;
+        let paused = self.pause.send_replace(pause);
+        match pressure {
+            Pressure::AllLag => {
+                warn!("no output takes logs and their log is nearly full: sources that can, wait");
+            }
+            Pressure::SomeLag => {
+                warn!("an output takes no logs and their log is nearly full: its oldest will go");
+            }
+            Pressure::Low if paused => info!("log sources go on"),
+            Pressure::Low => {}
+        }
+    }
+
+    fn add(&mut self, chunk: Chunk) {
+        if !Arc::ptr_eq(&self.labels.0, &chunk.labels) {
+            self.labels.1.clear();
+            write_label_set(&mut self.labels.1, chunk.labels.iter().map(|(n, v)| (n.as_str(), v.as_str())));
+            self.labels.0 = chunk.labels.clone();
+        }
+        let label = |name| chunk.labels.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
+        let source = [label("job"), label("service_name")];
+        let (mut entries, mut left_out, mut last_ns) = (0, None, chunk.base_ns);
+        self.batch.stream(&self.labels.1);
+        for (line, ts_ns) in lines(&chunk.bytes).zip(chunk.base_ns..) {
+            last_ns = ts_ns;
+            if let Fate::Dropped(stage) = chunk.stages.apply(&line) {
+                self.measures.add(&LOG_LEFT_OUT, [source[0], stage], 1);
+                left_out = Some(stage);
+                continue;
+            }
+            self.batch.entry(ts_ns, &line, []);
+            entries += 1;
+        }
+        let kept = |line: &str| chunk.stages.apply(line) == Fate::Kept;
+        self.tail.push_chunk(&self.labels.1, &chunk.bytes, last_ns, kept);
+        self.measures.add(&LOG_ENTRIES, source, entries);
+        self.measures.add(&LOG_BYTES, source, chunk.bytes.len() as u64);
+        match left_out {
+            // Nothing of it goes on, so nobody else will settle it: what nobody wants is not read again.
+            Some(stage) if entries == 0 => chunk.ticket.settle(Settled::Dropped(Reason::Skipped(stage))),
+            _ if chunk.ticket.is_none() => {}
+            _ => self.tickets.push(chunk.ticket),
+        }
+    }
+
+    fn flush(&mut self) {
+        if self.batch.is_empty() {
+            return;
+        }
+        let record = Bytes::copy_from_slice(self.batch.finish());
+        self.batch.clear();
+        let tickets = std::mem::take(&mut self.tickets);
+        let all = Ticket::new(move |how| tickets.into_iter().for_each(|ticket| ticket.settle(how)));
+        // A record that cannot be taken was dropped for a counted reason, or its ticket was dropped unsettled.
+        if let Err(error) = self.log.append(record, all) {
+            error!(%error, "log entries were not kept");
+        }
+    }
+}
+
+/// The lines of a chunk, without their ends; bytes that are not UTF-8 are replaced.
+fn lines(bytes: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
+    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    // Checked once for all: most chunks are clean.
+    let clean = std::str::from_utf8(body).ok();
+    let mut start = 0;
+    let mut ends = memchr::memchr_iter(b'\n', body).chain(std::iter::once(body.len()));
+    std::iter::from_fn(move || {
+        let end = ends.next()?;
+        let mut to = end;
+        if to > start && body[to - 1] == b'\r' {
+            to -= 1;
+        }
+        let line = match clean {
+            Some(text) => Cow::Borrowed(&text[start..to]),
+            None => String::from_utf8_lossy(&body[start..to]),
+        };
+        start = end + 1;
+        Some(line)
+    })
+}
+
+#[cfg(test)]
+#[path = "processor_tests.rs"]
+mod tests;

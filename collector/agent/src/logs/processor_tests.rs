@@ -1,0 +1,113 @@
+//! What becomes of chunks, and of the tickets that their sources wait for.
+
+use std::sync::Mutex;
+
+use taffrail_core::Clock;
+use taffrail_host::Pattern;
+use taffrail_spool::{Cursor, MemoryLog, MemoryOptions, Start};
+use taffrail_wire::loki;
+
+use super::*;
+use crate::config::StageConfig;
+use crate::logs::{Notes, Stages};
+use crate::status::lock;
+
+#[test]
+fn lines_lose_their_ends_and_nothing_else() {
+    let all = |bytes| lines(bytes).map(Cow::into_owned).collect::<Vec<_>>();
+    assert_eq!(all(b"a\r\n\nb"), ["a", "", "b"]);
+    assert_eq!(all(b"a\n\xffb\n"), ["a", "\u{fffd}b"]);
+    assert_eq!(all("é\nü\n".as_bytes()), ["é", "ü"]);
+}
+
+/// A processor between a queue and a log with one cursor.
+struct Bed {
+    chunks: mpsc::Sender<Chunk>,
+    cursor: Cursor,
+    pause: watch::Receiver<bool>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+    /// How each chunk was settled, by its number.
+    settled: Arc<Mutex<Vec<(i64, Settled)>>>,
+    _notes: Notes,
+}
+
+impl Bed {
+    fn start(max_bytes: u64) -> Self {
+        let clock = Clock::manual(1);
+        let options = MemoryOptions { max_bytes, ..MemoryOptions::default() };
+        let log: Arc<dyn Log> = Arc::new(MemoryLog::new(options, clock.clone()));
+        let cursor = log.cursor("test", Start::Oldest).unwrap();
+        let (chunks, queue) = mpsc::channel(8);
+        let (pauses, pause) = watch::channel(false);
+        let (notes, source) = Notes::new("here", clock);
+        let stop = CancellationToken::new();
+        let processor = Processor::new(log, Arc::default(), Arc::default(), pauses);
+        let task = tokio::spawn(processor.run(queue, source, stop.clone()));
+        Bed { chunks, cursor, pause, stop, task, settled: Arc::default(), _notes: notes }
+    }
+
+    async fn send(&self, number: i64, bytes: &'static [u8], stages: &Arc<Stages>) {
+        let settled = self.settled.clone();
+        let chunk = Chunk {
+            labels: [("job".to_owned(), "test".to_owned())].into(),
+            bytes: Bytes::from_static(bytes),
+            base_ns: number * 1000,
+            stages: stages.clone(),
+            ticket: Ticket::new(move |how| lock(&settled).push((number, how))),
+        };
+        self.chunks.send(chunk).await.unwrap();
+    }
+}
+
+fn dropping(expression: &str) -> Arc<Stages> {
+    Arc::new(Stages::new(&[StageConfig::Drop { expression: Pattern::new(expression).unwrap() }]))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stage_that_drops_settles_what_nobody_else_will() {
+    let mut bed = Bed::start(1 << 20);
+    let stages = dropping("healthy");
+    bed.send(1, b"healthy\nhealthy\n", &stages).await;
+    bed.send(2, b"a\nhealthy\nb\n", &stages).await;
+    let peeked = bed.cursor.peek(1 << 20).await.unwrap();
+    let mut entries = Vec::new();
+    for stream in loki::streams(&peeked.records[0].bytes) {
+        for entry in stream.unwrap().entries() {
+            let entry = entry.unwrap();
+            entries.push((entry.ts_ns, entry.line.to_owned()));
+        }
+    }
+    // Times are counted over all lines, so that the same lines get the same times whatever a stage leaves out.
+    assert_eq!(entries, [(2000, "a".to_owned()), (2002, "b".to_owned())]);
+    assert_eq!(*lock(&bed.settled), [(1, Settled::Dropped(Reason::Skipped("drop")))]);
+    bed.cursor.commit(peeked.upto);
+    assert_eq!(lock(&bed.settled)[1], (2, Settled::Delivered));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_in_the_queue_at_the_end_is_not_left_there() {
+    let mut bed = Bed::start(1 << 20);
+    bed.stop.cancel();
+    bed.send(1, b"a\n", &Arc::default()).await;
+    bed.task.await.unwrap();
+    assert_eq!(bed.cursor.peek(1 << 20).await.unwrap().records.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sources_pause_before_the_oldest_goes_and_go_on_after() {
+    let mut bed = Bed::start(256 << 10);
+    let big: &'static [u8] = Box::leak(vec![b'x'; 60_000].into_boxed_slice());
+    for number in 0..4 {
+        bed.send(number, big, &Arc::default()).await;
+        tokio::time::sleep(LINGER * 2).await;
+    }
+    bed.pause.wait_for(|pause| *pause).await.unwrap();
+    assert!(lock(&bed.settled).is_empty());
+    while !lock(&bed.settled).iter().any(|(number, _)| *number == 3) {
+        let peeked = bed.cursor.peek(1 << 20).await.unwrap();
+        bed.cursor.commit(peeked.upto);
+    }
+    bed.pause.wait_for(|pause| !*pause).await.unwrap();
+    assert!(lock(&bed.settled).iter().all(|(_, how)| *how == Settled::Delivered));
+}

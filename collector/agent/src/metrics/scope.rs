@@ -1,0 +1,177 @@
+//! A scope: the series of one subject (or one target), as last seen.
+//!
+//! It gives series their identity, appends their samples to the metrics log, says when one has ended, and is what the
+//! pull page is made from.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use taffrail_core::{Collected, SeriesDef, Value};
+use taffrail_spool::SegmentId;
+use taffrail_wire::remote_write::encode_labels;
+
+use super::writer::Writer;
+use crate::page::Live;
+use crate::status::lock;
+
+/// The labels that every series of a job gets.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// `job`, `instance`, and what the config adds.
+    labels: BTreeMap<String, String>,
+}
+
+impl Identity {
+    /// `job` and `instance`, and `extra` where it does not say otherwise.
+    pub fn new(job: &str, instance: &str, extra: &BTreeMap<String, String>) -> Self {
+        let mut labels = extra.clone();
+        labels.insert("job".into(), job.into());
+        labels.insert("instance".into(), instance.into());
+        Identity { labels }
+    }
+
+    /// The labels of one series as a remote-write request carries them: sorted, none empty, its own before the job's.
+    fn encode(&self, def: &SeriesDef) -> Box<[u8]> {
+        let mut all: BTreeMap<&str, &str> = self.labels.iter().map(|(n, v)| (&**n, &**v)).collect();
+        all.extend(def.labels.iter().map(|(n, v)| (&**n, &**v)));
+        all.insert("__name__", &def.family.name);
+        let mut bytes = Vec::new();
+        encode_labels(&mut bytes, all.into_iter().filter(|(_, value)| !value.is_empty()));
+        bytes.into()
+    }
+}
+
+/// The series of one subject.
+#[derive(Debug)]
+pub struct Scope {
+    exporter: String,
+    identity: Identity,
+    writer: Arc<Writer>,
+    live: Arc<Live>,
+    /// Values older than this are not shown, and are marked as ended.
+    lifetime: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    series: Vec<Option<Known>>,
+    updated_ms: i64,
+}
+
+#[derive(Debug)]
+struct Known {
+    def: SeriesDef,
+    number: u64,
+    labels: Box<[u8]>,
+    /// The segment of the log that last defined it.
+    defined: Option<SegmentId>,
+    /// Its value, until it ends or the scope expires.
+    value: Option<f64>,
+}
+
+impl Scope {
+    /// An empty scope of `exporter`. Values live for two of its subject's intervals.
+    pub fn new(
+        exporter: &str,
+        identity: Identity,
+        interval: Duration,
+        writer: Arc<Writer>,
+        live: Arc<Live>,
+    ) -> Self {
+        let exporter = exporter.to_owned();
+        Scope { exporter, identity, writer, live, lifetime: interval * 2, state: Mutex::default() }
+    }
+
+    /// Takes in one run. Values that come too late (`now_ms` is past their lifetime) are left out: a dead thing must
+    /// not look alive because its last answer was slow.
+    pub fn accept(&self, collected: &Collected, now_ms: i64) {
+        let mut state = lock(&self.state);
+        let state = &mut *state;
+        let fresh = now_ms.saturating_sub(collected.ts_ms) < self.lifetime.as_millis() as i64;
+        self.writer.append(|segment, encoder| {
+            for gone in &collected.gone {
+                if let Some(mut known) = state.series.get_mut(gone.index()).and_then(Option::take) {
+                    known.end(segment, encoder, collected.ts_ms);
+                }
+            }
+            for (reference, def) in &collected.new {
+                let known = Known::new(def.clone(), self.identity.encode(def), self.writer.number());
+                if state.series.len() <= reference.index() {
+                    state.series.resize_with(reference.index() + 1, || None);
+                }
+                state.series[reference.index()] = Some(known);
+            }
+            for sample in collected.samples.iter().filter(|_| fresh) {
+                let Some(Some(known)) = state.series.get_mut(sample.series.index()) else { continue };
+                let value = sample.value.to_f64();
+                known.define(segment, encoder);
+                encoder.sample(known.number, sample.ts_ms, value);
+                known.value = matches!(sample.value, Value::F64(_)).then_some(value);
+            }
+        });
+        if fresh {
+            state.updated_ms = collected.ts_ms;
+            let mut samples = state.series.iter().flatten().filter_map(|k| Some((&k.def, k.value?)));
+            self.live.record(&self.exporter, collected.ts_ms, &mut samples);
+        }
+    }
+
+    /// Marks everything as ended if the last values are older than two intervals. The next answer brings it back.
+    pub fn expire(&self, now_ms: i64) {
+        let mut state = lock(&self.state);
+        if now_ms.saturating_sub(state.updated_ms) >= self.lifetime.as_millis() as i64 {
+            self.end_all(&mut state, now_ms);
+        }
+    }
+
+    /// Marks everything as ended: the scope's job was removed.
+    pub fn end(&self, now_ms: i64) {
+        self.end_all(&mut lock(&self.state), now_ms);
+    }
+
+    /// How many series are alive.
+    pub fn alive(&self) -> usize {
+        lock(&self.state).series.iter().flatten().filter(|k| k.value.is_some()).count()
+    }
+
+    /// Gives every living series to `each`, unless the values are too old to show.
+    pub fn visit(&self, now_ms: i64, mut each: impl FnMut(&SeriesDef, f64)) {
+        let state = lock(&self.state);
+        if now_ms.saturating_sub(state.updated_ms) < self.lifetime.as_millis() as i64 {
+            state
+                .series
+                .iter()
+                .flatten()
+                .filter_map(|k| Some((&k.def, k.value?)))
+                .for_each(|(d, v)| each(d, v));
+        }
+    }
+
+    fn end_all(&self, state: &mut State, now_ms: i64) {
+        self.writer.append(|segment, encoder| {
+            state.series.iter_mut().flatten().for_each(|known| known.end(segment, encoder, now_ms));
+        });
+    }
+}
+
+impl Known {
+    fn new(def: SeriesDef, labels: Box<[u8]>, number: u64) -> Self {
+        Known { def, number, labels, defined: None, value: None }
+    }
+
+    fn define(&mut self, segment: SegmentId, encoder: &mut super::record::Encoder) {
+        if self.defined != Some(segment) {
+            encoder.define(self.number, &self.labels);
+            self.defined = Some(segment);
+        }
+    }
+
+    fn end(&mut self, segment: SegmentId, encoder: &mut super::record::Encoder, ts_ms: i64) {
+        if self.value.take().is_some() {
+            self.define(segment, encoder);
+            encoder.sample(self.number, ts_ms, Value::Stale.to_f64());
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The collector's own metrics: what the board shows, as series of the job `taffrail`.
+
+mod page;
+mod process;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use taffrail_core::{Clock, Exporter, Out, Subject, metrics};
+
+pub use page::OwnPage;
+pub use process::Process;
+
+use crate::logs::Notes;
+use crate::measures::{self, Measures};
+use crate::status::{Board, Snapshot};
+
+metrics! {
+    /// The collector's version; the value is 1.
+    pub BUILD_INFO: Gauge = "taffrail_build_info" ["version"];
+    /// Series an exporter publishes now.
+    pub SERIES: Gauge = "taffrail_exporter_series" ["exporter"];
+    /// Seconds the last run of a subject took.
+    pub SUBJECT_SECONDS: Gauge = "taffrail_subject_duration_seconds" ["exporter", "subject"];
+    /// Whether the last run of a subject succeeded (1) or not (0).
+    pub SUBJECT_SUCCESS: Gauge = "taffrail_subject_success" ["exporter", "subject"];
+    /// Whether a run of a subject has outlived its budget (1) or not (0).
+    pub SUBJECT_LATE: Gauge = "taffrail_subject_late" ["exporter", "subject"];
+    /// Files, or the like, that a log source follows.
+    pub SOURCE_INPUTS: Gauge = "taffrail_source_inputs" ["source"];
+    /// Lines a log source has read.
+    pub SOURCE_LINES: Counter = "taffrail_source_lines_total" ["source"];
+    /// Bytes a log source has read.
+    pub SOURCE_BYTES: Counter = "taffrail_source_read_bytes_total" ["source"];
+    /// Bytes there to be read that a log source has not read yet.
+    pub SOURCE_BEHIND: Gauge = "taffrail_source_behind_bytes" ["source"];
+    /// Bytes a log source has read and not every output has settled.
+    pub SOURCE_UNSETTLED: Gauge = "taffrail_source_unsettled_bytes" ["source"];
+    /// Bytes a log source knows to be lost.
+    pub SOURCE_LOST: Counter = "taffrail_source_lost_bytes_total" ["source"];
+    /// Whether a log source reads nothing until somebody mends what it says (1) or not (0).
+    pub SOURCE_HOLDING: Gauge = "taffrail_source_holding" ["source"];
+    /// Bytes held in a log with cursors.
+    pub LOG_BYTES: Gauge = "taffrail_spool_bytes" ["log"];
+    /// Bytes a log with cursors may hold.
+    pub LOG_CAPACITY: Gauge = "taffrail_spool_capacity_bytes" ["log"];
+    /// Records appended to a log with cursors.
+    pub LOG_RECORDS: Counter = "taffrail_spool_records_total" ["log"];
+    /// Records that a log with cursors gave up, by reason.
+    pub LOG_DROPPED: Counter = "taffrail_spool_dropped_records_total" ["log", "reason"];
+    /// Samples or entries delivered.
+    pub DELIVERED: Counter = "taffrail_output_delivered_total" ["kind", "output"];
+    /// Samples or entries given up, by reason.
+    pub LOST: Counter = "taffrail_output_lost_total" ["kind", "output", "reason"];
+    /// Samples or entries that were sent twice and stored once.
+    pub RESENT: Counter = "taffrail_output_resent_total" ["kind", "output"];
+    /// Attempts to deliver that failed and were repeated.
+    pub RETRIES: Counter = "taffrail_output_retries_total" ["kind", "output"];
+    /// Bytes sent to a receiver, compressed.
+    pub SENT: Counter = "taffrail_output_sent_bytes_total" ["kind", "output"];
+    /// Records that wait for delivery.
+    pub WAITING: Gauge = "taffrail_output_waiting_records" ["kind", "output"];
+    /// Age of the oldest record that waits for delivery.
+    pub LAG: Gauge = "taffrail_output_lag_seconds" ["kind", "output"];
+    /// Whether an output is trying again what it could not deliver (1) or not (0).
+    pub RETRYING: Gauge = "taffrail_output_retrying" ["kind", "output"];
+    /// When the present config was taken.
+    pub CONFIG_LOADED: Gauge = "taffrail_config_loaded_timestamp_seconds" [];
+    /// Whether the last reload was taken (1) or refused (0).
+    pub CONFIG_OK: Gauge = "taffrail_config_last_reload_success" [];
+    /// Notes left out because too many waited.
+    pub NOTES_LEFT_OUT: Counter = "taffrail_notes_left_out_total" [];
+    /// Panics that were contained.
+    pub PANICS: Counter = "taffrail_panics_total" [];
+    /// CPU time the process has used.
+    pub PROCESS_CPU: Counter = "process_cpu_seconds_total" [];
+    /// Resident memory of the process.
+    pub PROCESS_RESIDENT: Gauge = "process_resident_memory_bytes" [];
+    /// Virtual memory of the process.
+    pub PROCESS_VIRTUAL: Gauge = "process_virtual_memory_bytes" [];
+    /// When the process started.
+    pub PROCESS_START: Gauge = "process_start_time_seconds" [];
+    /// File descriptors the process has open.
+    pub PROCESS_FDS: Gauge = "process_open_fds" [];
+    /// File descriptors the process may have open.
+    pub PROCESS_MAX_FDS: Gauge = "process_max_fds" [];
+    /// Seconds the last run of a subject of the collector's own took.
+    pub DURATION: Gauge = "taffrail_collector_duration_seconds" ["collector"];
+    /// Whether the last run of a subject of the collector's own succeeded.
+    pub SUCCESS: Gauge = "taffrail_collector_success" ["collector"];
+    /// Threads of the process.
+    pub PROCESS_THREADS: Gauge = "process_threads" [];
+}
+
+/// Panics contained since the start. The panic hook counts here, wherever it strikes.
+static PANICKED: AtomicU64 = AtomicU64::new(0);
+
+/// Counts a contained panic.
+pub fn count_panic() {
+    PANICKED.fetch_add(1, Ordering::Relaxed);
+}
+
+/// What the own metrics are made from.
+#[derive(Clone, Debug)]
+pub struct Own {
+    /// The board.
+    pub board: Arc<Board>,
+    /// What stages counted.
+    pub measures: Arc<Measures>,
+    /// The register of notes.
+    pub notes: Notes,
+    /// The one clock.
+    pub clock: Clock,
+}
+
+impl Own {
+    /// The exporters `self` and `measures` as one, of the job `taffrail`.
+    pub fn exporter(&self) -> Exporter {
+        let (own, mut process) = (self.clone(), Process::default());
+        let of_self = Subject::blocking("self", METRICS, move |out| {
+            own.collect(&mut process, out);
+            Ok(())
+        });
+        let measures = self.measures.clone();
+        let of_measures = Subject::blocking("measures", measures::METRICS, move |out| {
+            measures.collect(out);
+            Ok(())
+        });
+        Exporter {
+            name: "taffrail",
+            job: "taffrail".into(),
+            subjects: vec![of_self, of_measures],
+            duration: &DURATION,
+            success: &SUCCESS,
+        }
+    }
+
+    /// Writes all of it, and tells the board of the process.
+    pub fn collect(&self, process: &mut Process, out: &mut Out) {
+        process.collect(&self.board, out);
+        let snapshot = self.board.snapshot(self.clock.now_ms());
+        out.put(&BUILD_INFO, [env!("CARGO_PKG_VERSION")], 1.0);
+        out.put(&CONFIG_LOADED, [], snapshot.process.config_loaded_ms as f64 / 1000.0);
+        out.put(&CONFIG_OK, [], flag(snapshot.process.config_error.is_none()));
+        out.put(&NOTES_LEFT_OUT, [], self.notes.left_out() as f64);
+        out.put(&PANICS, [], PANICKED.load(Ordering::Relaxed) as f64);
+        exporters(&snapshot, out);
+        sources(&snapshot, out);
+        logs(&snapshot, out);
+        outputs(&snapshot, out);
+    }
+}
+
+fn flag(on: bool) -> f64 {
+    f64::from(u8::from(on))
+}
+
+fn exporters(snapshot: &Snapshot, out: &mut Out) {
+    for exporter in &snapshot.exporters {
+        out.put(&SERIES, [&exporter.name], exporter.series as f64);
+        for subject in &exporter.subjects {
+            let labels = [exporter.name.as_str(), subject.name];
+            out.put(&SUBJECT_SECONDS, labels, subject.duration_s);
+            out.put(&SUBJECT_SUCCESS, labels, flag(subject.ok));
+            out.put(&SUBJECT_LATE, labels, flag(subject.late));
+        }
+    }
+}
+
+fn sources(snapshot: &Snapshot, out: &mut Out) {
+    for source in &snapshot.sources {
+        let labels = [source.name.as_str()];
+        out.put(&SOURCE_INPUTS, labels, source.inputs as f64);
+        out.put(&SOURCE_LINES, labels, source.lines as f64);
+        out.put(&SOURCE_BYTES, labels, source.bytes as f64);
+        out.put(&SOURCE_BEHIND, labels, source.behind_bytes as f64);
+        out.put(&SOURCE_UNSETTLED, labels, source.unsettled_bytes as f64);
+        out.put(&SOURCE_LOST, labels, source.lost_bytes as f64);
+        out.put(&SOURCE_HOLDING, labels, flag(source.holding.is_some()));
+    }
+}
+
+fn logs(snapshot: &Snapshot, out: &mut Out) {
+    for log in &snapshot.logs {
+        out.put(&LOG_BYTES, [log.name], log.bytes as f64);
+        out.put(&LOG_CAPACITY, [log.name], log.max_bytes as f64);
+        out.put(&LOG_RECORDS, [log.name], log.records as f64);
+        for (reason, records) in &log.dropped {
+            out.put(&LOG_DROPPED, [log.name, reason], *records as f64);
+        }
+    }
+}
+
+fn outputs(snapshot: &Snapshot, out: &mut Out) {
+    for output in &snapshot.outputs {
+        let labels = [output.kind, output.name.as_str()];
+        out.put(&DELIVERED, labels, output.delivered as f64);
+        out.put(&RESENT, labels, output.resent as f64);
+        out.put(&RETRIES, labels, output.retries as f64);
+        out.put(&SENT, labels, output.sent_bytes as f64);
+        out.put(&WAITING, labels, output.waiting as f64);
+        out.put(&LAG, labels, output.lag_s);
+        out.put(&RETRYING, labels, flag(output.retrying.is_some()));
+        for (reason, lost) in &output.lost {
+            out.put(&LOST, [output.kind, &output.name, reason], *lost as f64);
+        }
+    }
+}

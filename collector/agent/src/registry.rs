@@ -1,0 +1,67 @@
+//! Every exporter, and with them every metric that can leave this process.
+//!
+//! A new exporter is its folder under `exporters/`, its line here, and the dependency line that Cargo insists on.
+
+use taffrail_core::Metric;
+
+use crate::own;
+
+/// One exporter.
+#[derive(Debug)]
+pub struct Registered {
+    /// Its folder under `exporters/`, and the name of its page.
+    pub name: &'static str,
+    /// What it is, in one sentence.
+    pub description: &'static str,
+    /// Its metrics, subject by subject.
+    pub metrics: fn() -> Vec<Entry>,
+}
+
+/// One declared metric, and where it comes from.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Its declaration.
+    pub metric: &'static Metric,
+    /// Its exporter, or `taffrail` for the collector's own.
+    pub exporter: &'static str,
+    /// Its subject, and what that is about.
+    pub subject: Option<&'static str>,
+    /// What the subject is about.
+    pub about: &'static str,
+}
+
+/// The exporters. One line each.
+pub static EXPORTERS: &[Registered] = &[Registered {
+    name: "host",
+    description: "This machine, named as node_exporter names it.",
+    metrics: host,
+}];
+
+/// The exporter under which the catalogue lists the collector's own metrics.
+pub const OWN: &str = "taffrail";
+
+fn host() -> Vec<Entry> {
+    let entry = |metric, subject, about| Entry { metric, exporter: "host", subject, about };
+    let subjects = taffrail_host::SUBJECTS.iter().flat_map(|about| {
+        about.metrics.iter().map(move |metric| entry(*metric, Some(about.name), about.description))
+    });
+    let whole = "The exporter as a whole.";
+    subjects.chain(taffrail_host::METRICS.iter().map(|metric| entry(*metric, None, whole))).collect()
+}
+
+/// Every declared metric: of all exporters, of their common frame, and the collector's own.
+pub fn catalogue() -> Vec<Entry> {
+    let own = |about| move |metric: &&'static Metric| Entry { metric, exporter: OWN, subject: None, about };
+    EXPORTERS
+        .iter()
+        .flat_map(|exporter| (exporter.metrics)())
+        .chain(taffrail_core::METRICS.iter().map(own("Of every job.")))
+        .chain(own::METRICS.iter().map(own("The collector itself.")))
+        .collect()
+}
+
+/// The declaration that covers a series' name. An exact one says more than a keyed family that covers it as well.
+pub fn find(catalogue: &[Entry], name: &str) -> Option<Entry> {
+    let covering = || catalogue.iter().filter(|entry| entry.metric.covers(name));
+    covering().find(|entry| entry.metric.keys.is_none()).or_else(|| covering().next()).copied()
+}

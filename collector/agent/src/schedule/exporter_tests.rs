@@ -1,0 +1,204 @@
+//! The schedule with real threads: subjects that hang, panic and come back.
+
+use std::collections::VecDeque;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use taffrail_core::subject::Collecting;
+use taffrail_core::{CollectError, Value, metrics};
+use taffrail_spool::{Cursor, Log, MemoryLog, MemoryOptions, Start};
+
+use super::*;
+use crate::metrics::record::{Decoder, Point};
+
+metrics! {
+    /// A.
+    GOOD: Gauge = "test_good" [];
+    /// B.
+    STUCK: Gauge = "test_stuck" [];
+    /// C.
+    TOOK: Gauge = "test_duration_seconds" ["collector"];
+    /// D.
+    WORKED: Gauge = "test_success" ["collector"];
+}
+
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// An exporter under test, and the log that its samples are read back from.
+struct Bed {
+    pages: Arc<Pages>,
+    clock: Clock,
+    cursor: Cursor,
+    decoder: Decoder<taffrail_spool::SegmentId>,
+    /// Read and not looked at yet.
+    points: VecDeque<Point>,
+    stop: CancellationToken,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Bed {
+    fn start(subjects: Vec<Subject>, end: bool) -> Self {
+        let clock = Clock::system();
+        let log: Arc<dyn Log> = Arc::new(MemoryLog::new(MemoryOptions::default(), clock.clone()));
+        let cursor = log.cursor("test", Start::Oldest).unwrap();
+        let settings = Settings {
+            identity: Identity::new("test", "here", &Default::default()),
+            interval: INTERVAL,
+            clock: clock.clone(),
+            writer: Arc::new(Writer::new(log)),
+            live: Arc::default(),
+            pages: Arc::default(),
+            board: Arc::default(),
+            notes: Notes::new("here", clock.clone()).0,
+        };
+        let pages = settings.pages.clone();
+        let exporter =
+            Exporter { name: "test", job: "test".into(), subjects, duration: &TOOK, success: &WORKED };
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(ExporterTask::new(exporter, settings).run(stop.clone(), move || end));
+        Bed { pages, clock, cursor, decoder: Decoder::default(), points: VecDeque::new(), stop, task }
+    }
+
+    /// Reads samples until one is as `wanted` says, and returns its time and all samples before it.
+    async fn until(&mut self, wanted: impl Fn(&str, f64) -> bool) -> (i64, Vec<(String, f64)>) {
+        let mut before = Vec::new();
+        let read = async {
+            loop {
+                while let Some(point) = self.points.pop_front() {
+                    let name = describe(&point);
+                    if wanted(&name, point.value) {
+                        return point.ts_ms;
+                    }
+                    before.push((name, point.value));
+                }
+                let peeked = self.cursor.peek(1 << 20).await.unwrap();
+                for record in &peeked.records {
+                    let points = &mut self.points;
+                    self.decoder
+                        .read(record.segment, &record.bytes, |point| points.push_back(point))
+                        .unwrap();
+                }
+            }
+        };
+        let found = tokio::time::timeout(Duration::from_secs(20), read).await;
+        (found.expect("the awaited sample does not come"), before)
+    }
+
+    fn page(&self) -> String {
+        let page = self.pages.render("test", taffrail_core::text::Format::Prometheus, self.clock.now_ms());
+        String::from_utf8(page.unwrap()).unwrap()
+    }
+}
+
+fn describe(point: &Point) -> String {
+    taffrail_wire::remote_write::display_labels(&point.labels)
+}
+
+fn is_stale(value: f64) -> bool {
+    Value::from_f64(value) == Value::Stale
+}
+
+fn good() -> Subject {
+    Subject::blocking("good", METRICS, |out| {
+        out.put(&GOOD, [], 1.0);
+        Ok(())
+    })
+}
+
+/// A subject that waits for a word before every run but the first.
+fn stuck() -> (Sender<f64>, Subject) {
+    let (release, gate): (_, Receiver<f64>) = channel();
+    let mut first = true;
+    let gate = Mutex::new(gate);
+    let mut subject = Subject::blocking("stuck", METRICS, move |out| {
+        let value = if first { 1.0 } else { lock(&gate).recv().unwrap_or(0.0) };
+        first = false;
+        out.put(&STUCK, [], value);
+        Ok(())
+    });
+    subject.budget = Duration::from_millis(30);
+    (release, subject)
+}
+
+#[tokio::test]
+async fn a_subject_that_hangs_costs_its_own_series_only() {
+    let (release, subject) = stuck();
+    let mut bed = Bed::start(vec![subject, good()], false);
+    let (last, _) = bed.until(|name, value| name.contains("test_stuck") && value == 1.0).await;
+    // It is marked as ended once, after two intervals; the others go on meanwhile.
+    let (ended, before) = bed.until(|name, value| name.contains("test_stuck") && is_stale(value)).await;
+    assert!(ended - last >= 2 * INTERVAL.as_millis() as i64, "{}", ended - last);
+    assert!(before.iter().any(|(name, _)| name.contains("test_good")), "{before:?}");
+    assert!(
+        before.iter().any(|(name, value)| name.contains("test_success{collector=\"stuck\"") && *value == 0.0)
+    );
+    let (_, later) =
+        bed.until(|name, value| name.contains("test_success{collector=\"good\"") && value == 1.0).await;
+    assert!(!later.iter().any(|(name, _)| name.contains("test_stuck")));
+    assert!(!bed.page().contains("test_stuck ") && bed.page().contains("test_good 1"));
+    // The answer of the hung run is too old to be shown; the next run's is not.
+    release.send(2.0).unwrap();
+    release.send(3.0).unwrap();
+    let (_, before) = bed.until(|name, value| name.contains("test_stuck") && value == 3.0).await;
+    assert!(!before.iter().any(|(name, value)| name.contains("test_stuck") && *value == 2.0), "{before:?}");
+}
+
+#[tokio::test]
+async fn a_panic_is_contained_and_the_subject_runs_again() {
+    let mut runs = 0;
+    let broken = Subject::blocking("broken", METRICS, move |out| {
+        runs += 1;
+        assert!(runs % 2 == 0, "as it should");
+        out.put(&STUCK, [], f64::from(runs));
+        Ok(())
+    });
+    let mut bed = Bed::start(vec![broken, good()], false);
+    bed.until(|name, value| name.contains("test_success{collector=\"broken\"") && value == 0.0).await;
+    bed.until(|name, value| name.contains("test_stuck") && value == 4.0).await;
+    bed.until(|name, value| name.contains("test_good") && value == 1.0).await;
+}
+
+/// An asynchronous subject that never answers.
+struct Never;
+
+impl taffrail_core::Collect for Never {
+    fn collect<'a>(&'a mut self, _out: &'a mut Out) -> Collecting<'a> {
+        Box::pin(std::future::pending::<Result<(), CollectError>>())
+    }
+}
+
+#[tokio::test]
+async fn an_asynchronous_subject_has_a_deadline_too() {
+    let budget = Duration::from_millis(30);
+    let never =
+        Subject { name: "never", metrics: METRICS, interval: None, budget, run: Run::Async(Box::new(Never)) };
+    let mut bed = Bed::start(vec![never, good()], false);
+    bed.until(|name, value| name.contains("test_success{collector=\"never\"") && value == 0.0).await;
+    bed.until(|name, value| name.contains("test_success{collector=\"good\"") && value == 1.0).await;
+}
+
+#[tokio::test]
+async fn series_end_when_their_job_is_removed_and_not_when_the_process_stops() {
+    let mut removed = Bed::start(vec![good()], true);
+    removed.until(|name, _| name.contains("test_success")).await;
+    removed.stop.cancel();
+    removed.until(|name, value| name.contains("test_good") && is_stale(value)).await;
+    removed.until(|name, value| name.starts_with("up{") && is_stale(value)).await;
+    (&mut removed.task).await.unwrap();
+    let mut stopped = Bed::start(vec![good()], false);
+    stopped.until(|name, _| name.contains("test_success")).await;
+    stopped.stop.cancel();
+    (&mut stopped.task).await.unwrap();
+    let rest = tokio::time::timeout(Duration::ZERO, stopped.until(|_, value| is_stale(value))).await;
+    assert!(rest.is_err());
+}
+
+#[test]
+fn runs_keep_to_their_phase_and_apart() {
+    let interval = Duration::from_secs(15);
+    for now_ms in (0..60_000).step_by(7) {
+        let wait = until_next(now_ms, interval, 4_000).as_millis() as i64;
+        assert_eq!((now_ms + wait) % 15_000, 4_000);
+        assert!((7_500..22_500).contains(&wait), "{wait}");
+    }
+}

@@ -1,0 +1,109 @@
+//! One subject with all that its runs need.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use taffrail_core::{Clock, CollectError, Collected, Note, Out, Run, Subject};
+
+use crate::metrics::Scope;
+
+/// A subject, what it wrote last, and where its samples go. It moves to where it runs and comes back when it is done.
+pub struct Runner {
+    pub index: usize,
+    pub subject: Subject,
+    pub out: Out,
+    pub scope: Arc<Scope>,
+    pub clock: Clock,
+}
+
+/// How a run ended.
+pub struct Report {
+    pub started_ms: i64,
+    pub took: Duration,
+    pub samples: usize,
+    pub notes: Vec<Note>,
+    pub outcome: Outcome,
+}
+
+/// What came of a run.
+pub enum Outcome {
+    /// It has its values, or the machine has no such thing.
+    Ok,
+    /// It failed; what it wrote before is kept, the rest has ended.
+    Failed(String),
+    /// It panicked; what it wrote before is kept.
+    Panicked(String),
+}
+
+impl Runner {
+    /// Runs the subject on this thread.
+    pub fn run_blocking(&mut self) -> Report {
+        let (started_ms, started) = self.begin();
+        let Run::Blocking(run) = &mut self.subject.run else {
+            return self.end(started_ms, started, Outcome::Failed("not a blocking subject".into()));
+        };
+        let out = &mut self.out;
+        let outcome = match catch_unwind(AssertUnwindSafe(|| run(out))) {
+            Ok(result) => outcome(result),
+            Err(panic) => Outcome::Panicked(panic_text(panic.as_ref())),
+        };
+        self.end(started_ms, started, outcome)
+    }
+
+    /// Runs the subject on the runtime.
+    pub async fn run_async(&mut self) -> Report {
+        let (started_ms, started) = self.begin();
+        let outcome = match &mut self.subject.run {
+            Run::Async(collect) => {
+                let mut collecting = collect.collect(&mut self.out);
+                // A panic is contained here as it is on a thread: the subject comes back and may run again.
+                let poll = |cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| {
+                    collecting.as_mut().poll(cx)
+                })) {
+                    Ok(poll) => poll.map(outcome),
+                    Err(panic) => Poll::Ready(Outcome::Panicked(panic_text(panic.as_ref()))),
+                };
+                poll_fn(poll).await
+            }
+            Run::Blocking(_) => Outcome::Failed("not an asynchronous subject".into()),
+        };
+        self.end(started_ms, started, outcome)
+    }
+
+    fn begin(&mut self) -> (i64, Duration) {
+        let now = self.clock.now_ms();
+        self.out.begin(now);
+        (now, self.clock.monotonic())
+    }
+
+    fn end(&mut self, started_ms: i64, started: Duration, outcome: Outcome) -> Report {
+        let Collected { ts_ms, new, samples, gone, notes, duplicates } = self.out.finish();
+        if duplicates > 0 {
+            tracing::debug!(
+                subject = self.subject.name,
+                duplicates,
+                "values for a series that had one already"
+            );
+        }
+        let collected = Collected { ts_ms, new, samples, gone, notes: vec![], duplicates };
+        self.scope.accept(&collected, self.clock.now_ms());
+        let took = self.clock.monotonic().saturating_sub(started);
+        Report { started_ms, took, samples: collected.samples.len(), notes, outcome }
+    }
+}
+
+fn outcome(result: Result<(), CollectError>) -> Outcome {
+    match result {
+        Ok(()) | Err(CollectError::Absent) => Outcome::Ok,
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+/// The words of a panic.
+pub fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|s| (*s).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panicked".into())
+}

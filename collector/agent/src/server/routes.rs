@@ -1,0 +1,97 @@
+//! What is served, apart from the live page's own routes.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, State as Extract};
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use taffrail_core::Clock;
+use taffrail_core::text::Format;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::metrics::Pages;
+use crate::own::OwnPage;
+use crate::status::Board;
+
+/// What the routes read.
+#[derive(Clone)]
+pub struct State {
+    /// The pull pages of exporters.
+    pub pages: Arc<Pages>,
+    /// The page of own metrics.
+    pub own: Arc<OwnPage>,
+    /// The board.
+    pub board: Arc<Board>,
+    /// The one clock.
+    pub clock: Clock,
+    /// Asks the process for something.
+    pub control: Control,
+}
+
+/// A request to reload; the answer is what went wrong, in words.
+pub type Reload = oneshot::Sender<Result<(), String>>;
+
+/// Where requests to reload go.
+#[derive(Clone, Debug)]
+pub struct Control(pub mpsc::Sender<Reload>);
+
+/// The operations' routes.
+pub fn router(state: State) -> Router {
+    Router::new()
+        .route("/-/healthy", get(|| async { "healthy\n" }))
+        .route("/-/ready", get(ready))
+        .route("/-/reload", post(reload))
+        .route("/metrics", get(own))
+        .route("/metrics/{exporter}", get(exporter))
+        .with_state(state)
+}
+
+/// Ready once every exporter has published something.
+async fn ready(Extract(state): Extract<State>) -> Response {
+    let snapshot = state.board.snapshot(state.clock.now_ms());
+    let waiting: Vec<&str> =
+        snapshot.exporters.iter().filter(|e| e.subjects.is_empty()).map(|e| e.name.as_str()).collect();
+    if waiting.is_empty() {
+        return "ready\n".into_response();
+    }
+    let text = format!("not ready: no values yet from {}\n", waiting.join(", "));
+    (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+}
+
+async fn reload(Extract(state): Extract<State>) -> Response {
+    let (answer, answered) = oneshot::channel();
+    if state.control.0.send(answer).await.is_err() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
+    }
+    match answered.await {
+        Ok(Ok(())) => "reloaded\n".into_response(),
+        Ok(Err(text)) => {
+            (StatusCode::BAD_REQUEST, format!("not reloaded, the old config goes on:\n{text}\n"))
+                .into_response()
+        }
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
+    }
+}
+
+async fn own(Extract(state): Extract<State>) -> Response {
+    match state.own.render() {
+        Ok(page) => ([(CONTENT_TYPE, OwnPage::CONTENT_TYPE)], page).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+async fn exporter(Extract(state): Extract<State>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let accept = headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let format = Format::negotiate(accept);
+    match state.pages.render(&name, format, state.clock.now_ms()) {
+        Some(page) => ([(CONTENT_TYPE, format.content_type())], page).into_response(),
+        None => {
+            let names = state.pages.names().join(", ");
+            let text = format!("there is no exporter {name:?} here; there is: {names}\n");
+            (StatusCode::NOT_FOUND, text).into_response()
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! What the ledger counts, and what it says of itself.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::ledger::{CursorState, Ledger};
+use crate::log::{CursorStats, LogStats, Pressure, Tally};
+use crate::segment::HEADER;
+use crate::ticket::Reason;
+
+/// The counters of [`crate::LogStats`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) appended: Tally,
+    pub(crate) full: Tally,
+    pub(crate) age: Tally,
+    pub(crate) disk: Tally,
+    pub(crate) too_large: Tally,
+    pub(crate) torn: Tally,
+    pub(crate) corrupt: Tally,
+    pub(crate) skipped: BTreeMap<&'static str, Tally>,
+}
+
+impl Counters {
+    pub(crate) fn by_reason(&mut self, reason: Reason) -> Option<&mut Tally> {
+        match reason {
+            Reason::NoOutput => None,
+            Reason::Full => Some(&mut self.full),
+            Reason::Age => Some(&mut self.age),
+            Reason::Disk => Some(&mut self.disk),
+            Reason::TooLarge => Some(&mut self.too_large),
+            Reason::Skipped(why) => Some(self.skipped.entry(why).or_default()),
+        }
+    }
+}
+
+impl Ledger {
+    /// How near the oldest is to being dropped.
+    pub(crate) fn pressure(&mut self) -> Pressure {
+        let mut taken = self.held_bytes as f64 / self.bounds.max_bytes as f64;
+        if let Some(bound) = self.bounds.memory_bytes.filter(|_| self.blocked) {
+            taken = taken.max(self.memory_bytes as f64 / bound as f64);
+        }
+        let high = self.tight || taken >= if self.pressure.is_high() { 0.6 } else { 0.75 };
+        self.pressure = Pressure::Low;
+        if high {
+            let lags = |cursor: &CursorState| self.lag(&cursor.committed).bytes;
+            let large = self.held_bytes / 2;
+            if !self.cursors.is_empty() && self.cursors.iter().all(|cursor| lags(cursor) > large) {
+                self.pressure = Pressure::AllLag;
+            } else if self.cursors.iter().any(|cursor| lags(cursor) > 0) {
+                self.pressure = Pressure::SomeLag;
+            }
+        }
+        self.pressure
+    }
+
+    /// What [`crate::Log::stats`] gives.
+    pub(crate) fn stats(&self, now_ms: i64) -> LogStats {
+        let age = |ms: Option<i64>| {
+            Duration::from_millis(ms.map_or(0, |ms| now_ms.saturating_sub(ms).max(0)) as u64)
+        };
+        let cursors = self.cursors.iter().map(|cursor| CursorStats {
+            name: cursor.name.to_string(),
+            open: cursor.open,
+            seen_ms: if cursor.open { now_ms } else { cursor.seen_ms },
+            committed: cursor.committed.position,
+            lag: self.lag(&cursor.committed),
+            lag_age: age(cursor.pending_ms),
+            lost: cursor.lost,
+        });
+        LogStats {
+            held: Tally {
+                records: self.segments.iter().map(|segment| segment.records).sum(),
+                bytes: self.segments.iter().map(|segment| segment.len - HEADER).sum(),
+            },
+            memory_bytes: self.memory_bytes,
+            disk_bytes: self.segments.iter().map(|segment| segment.written).sum(),
+            capacity_bytes: self.bounds.max_bytes,
+            segments: self.segments.len(),
+            oldest_age: age(self.cursors.iter().filter_map(|cursor| cursor.pending_ms).min()),
+            appended: self.counters.appended,
+            dropped_full: self.counters.full,
+            dropped_age: self.counters.age,
+            dropped_disk: self.counters.disk,
+            dropped_too_large: self.counters.too_large,
+            skipped: self.counters.skipped.clone(),
+            torn: self.counters.torn,
+            corrupt: self.counters.corrupt,
+            disk_blocked: self.blocked,
+            last_error: self.last_error.clone(),
+            cursors: cursors.collect(),
+        }
+    }
+}

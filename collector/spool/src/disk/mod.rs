@@ -1,0 +1,201 @@
+//! The log on disk: segment files that survive the process.
+
+mod frame;
+pub(crate) mod frames;
+mod positions;
+pub(crate) mod read;
+mod recover;
+mod store;
+mod unwritten;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use taffrail_core::Clock;
+
+use crate::disk::positions::Saved;
+use crate::disk::recover::{Recovered, recover};
+use crate::disk::store::Store;
+use crate::engine::{Backed, Engine};
+use crate::error::FileError;
+use crate::ledger::{Bounds, Effects, Ledger};
+use crate::log::{Position, SegmentId};
+use crate::state_file::{Loaded, StateFile};
+
+/// When records go to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteMode {
+    /// At once: a record is in its file (the kernel's cache; a kill loses nothing) before the append returns, and its
+    /// ticket is settled as spooled.
+    Through,
+    /// Only when a cursor lags by more than this. Until then records are in memory, and their tickets are settled when
+    /// all cursors have committed them.
+    OnLag {
+        /// In bytes.
+        bytes: u64,
+        /// In time.
+        age: Duration,
+    },
+}
+
+/// The bounds of a [`DiskLog`].
+#[derive(Clone, Copy, Debug)]
+pub struct DiskOptions {
+    /// How much it holds. Full, it drops its oldest segment. A record may be half of this (and never over 64 MiB).
+    pub max_bytes: u64,
+    /// How long a record is held, within a sixteenth: a segment goes when its newest record is older.
+    pub max_age: Duration,
+    /// The part of the file system, 0 to 1, that stays free for others: the oldest segments go to keep it so.
+    pub min_free: f64,
+    /// How large a segment grows; at most a quarter of `max_bytes`.
+    pub segment_bytes: u64,
+    /// How much memory the newest records take, so that readers that keep up never read the disk; also what is kept
+    /// while the disk takes no writes.
+    pub memory_bytes: u64,
+    /// How often the disk is told to keep what was written, and cursor positions are saved: what a power cut may cost.
+    pub sync_every: Duration,
+    /// When records go to the disk.
+    pub write: WriteMode,
+}
+
+impl Default for DiskOptions {
+    fn default() -> Self {
+        DiskOptions {
+            max_bytes: 1 << 30,
+            max_age: Duration::from_secs(6 * 3600),
+            min_free: 0.1,
+            segment_bytes: 8 << 20,
+            memory_bytes: 2 << 20,
+            sync_every: Duration::from_secs(1),
+            write: WriteMode::Through,
+        }
+    }
+}
+
+/// A [`Log`](crate::Log) on disk, in a directory of its own.
+///
+/// Reads and writes files in the calling thread when appending, on tokio's blocking threads when a reader lags, and on
+/// a thread of its own to sync. Dropping it completes its files and saves the cursors.
+#[derive(Debug)]
+pub struct DiskLog {
+    store: Arc<Store>,
+    thread: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl DiskLog {
+    /// Opens the log in `dir`, which is created if need be. The directory must be ours alone ([`crate::DirLock`]).
+    ///
+    /// Damage is counted and skipped; cursor positions that cannot be read make every cursor begin at the oldest
+    /// record, so that records come twice rather than never.
+    ///
+    /// # Errors
+    /// If the directory cannot be created or listed, or no thread can be started.
+    pub fn open(dir: &Path, options: DiskOptions, clock: Clock) -> Result<Self, FileError> {
+        std::fs::create_dir_all(dir).map_err(|cause| FileError::new("create the directory", dir, cause))?;
+        let found = recover(dir)?;
+        let mut state = StateFile::new(dir.join("cursors"));
+        let (saved, problem) = match state.load() {
+            Loaded::Empty => (Some(Saved::default()), None),
+            Loaded::Found { bytes, problem, .. } => {
+                if let Some(problem) = problem {
+                    tracing::info!(%problem, "the other generation of the cursors' positions is used");
+                }
+                (Saved::decode(&bytes), Some("they are not in a format that this version knows".to_owned()))
+            }
+            Loaded::Unreadable { problem } => (None, Some(problem)),
+        };
+        let ledger = restore(&options, found, saved, problem, clock.now_ms());
+        let engine = Engine::new(clock, ledger);
+        let every = options.sync_every.max(Duration::from_millis(10));
+        let store = Arc::new(Store::new(engine, dir.to_owned(), options, state));
+        store.tick();
+        let (stop, stopped) = channel();
+        let worker = store.clone();
+        let thread = std::thread::Builder::new()
+            .name("spool".to_owned())
+            .spawn(move || {
+                while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
+                    worker.tick();
+                }
+            })
+            .map_err(|cause| FileError::new("start a thread for", dir, cause))?;
+        Ok(DiskLog { store, thread: Some((stop, thread)) })
+    }
+
+    /// Does now what is done every [`DiskOptions::sync_every`]: waits until all that was appended and committed would
+    /// survive a power cut, gives up what is too old, and tries again a disk that took no writes.
+    pub fn sync(&self) {
+        self.store.tick();
+    }
+}
+
+impl Drop for DiskLog {
+    fn drop(&mut self) {
+        if let Some((stop, thread)) = self.thread.take() {
+            drop(stop);
+            // It ends by itself; if it panicked, there is nothing more to learn.
+            let _ = thread.join();
+        }
+        self.store.finish();
+    }
+}
+
+impl Backed for DiskLog {
+    fn engine(&self) -> &Arc<Engine> {
+        &self.store.engine
+    }
+
+    fn store(&self, fx: &mut Effects) {
+        self.store.store(fx);
+    }
+}
+
+/// The ledger as it was, as far as that is known.
+fn restore(
+    options: &DiskOptions,
+    found: Recovered,
+    saved: Option<Saved>,
+    problem: Option<String>,
+    now_ms: i64,
+) -> Ledger {
+    let mut bounds = Bounds::new(options.max_bytes, options.segment_bytes, options.max_age);
+    let mut memory = options.memory_bytes;
+    if let WriteMode::OnLag { bytes, .. } = options.write {
+        // The current segment stays in memory whole, besides what lags.
+        bounds.segment_bytes = bounds.segment_bytes.min(bytes.max(1 << 16));
+        memory += 2 * bytes;
+    }
+    bounds.memory_bytes = Some(memory);
+    let lost = saved.is_none();
+    let saved = saved.unwrap_or_else(|| Saved {
+        // No log gave away more positions than a million a millisecond since 1970.
+        next: if found.segments.is_empty() { (now_ms.max(0) as u64) << 20 } else { 0 },
+        ..Saved::default()
+    });
+    let last = found.segments.last().map_or(0, |last| last.end).max(saved.next);
+    let next_segment = SegmentId(found.free_id.max(saved.next_segment));
+    let mut ledger = Ledger::new(bounds, epoch(last), next_segment);
+    ledger.counters.torn = found.torn;
+    ledger.counters.corrupt = found.corrupt;
+    ledger.last_error = found.problem.map(|what| (now_ms, what));
+    ledger.adopt(found.segments, lost);
+    for cursor in saved.cursors {
+        let pending_ms = if cursor.pending_ms == 0 { cursor.seen_ms } else { cursor.pending_ms };
+        ledger.add_cursor(&cursor.name, cursor.committed, cursor.seen_ms, pending_ms);
+    }
+    if let Some(problem) = problem.filter(|_| lost) {
+        let what = format!("the cursors' positions are lost, all that is held is sent again: {problem}");
+        tracing::warn!(%what, "the log on disk");
+        ledger.last_error = Some((now_ms, what));
+    }
+    ledger
+}
+
+/// The first position after a restart. Positions that were given away since the state was last saved are not known, so
+/// the next multiple of 2^32 is taken: more than can have been appended meanwhile.
+fn epoch(last: Position) -> Position {
+    (last >> 32).saturating_add(1) << 32
+}

@@ -1,0 +1,192 @@
+//! The host exporter's settings: plain, valid, comparable. What is written in `taffrail.yml` is parsed elsewhere.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use taffrail_core::subject::DEFAULT_BUDGET;
+
+use crate::pattern::Filter;
+
+/// Partitions and pseudo devices, as node_exporter leaves them out.
+pub const DISK_DEVICES: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
+/// Mount points of the system and of container engines, as node_exporter leaves them out.
+pub const MOUNT_POINTS: &str =
+    r"^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
+/// File systems without a size of their own, as node_exporter leaves them out.
+pub const FS_TYPES: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|devpts|devtmpfs|fusectl|hugetlbfs|\
+    iso9660|mqueue|nsfs|overlay|proc|procfs|pstore|rpc_pipefs|securityfs|selinuxfs|squashfs|erofs|sysfs|tracefs)$";
+/// The host's ends of containers' interfaces: they come and go with containers, which have metrics of their own.
+pub const VIRTUAL_INTERFACES: &str = "^(veth.*|cali.*|lxc.*|[0-9a-f]{15})$";
+/// The fields of `/proc/vmstat` that node_exporter publishes.
+pub const VMSTAT_FIELDS: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
+
+/// The settings of all host subjects.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostConfig {
+    /// Where the host's procfs is: `/proc`, or `/host/proc` in a container.
+    pub procfs: PathBuf,
+    /// Where the host's sysfs is.
+    pub sysfs: PathBuf,
+    /// Where the host's root directory is.
+    pub rootfs: PathBuf,
+    /// Where udev keeps what it knows of devices.
+    pub udev: PathBuf,
+    /// When subjects run; one that is not named here has the default.
+    pub schedules: BTreeMap<&'static str, Schedule>,
+    /// The subject `cpu`.
+    pub cpu: Cpu,
+    /// The subject `stat`.
+    pub stat: Stat,
+    /// The subject `vmstat`: which fields.
+    pub vmstat: Filter,
+    /// The subject `diskstats`: which devices.
+    pub diskstats: Filter,
+    /// The subject `filesystem`.
+    pub filesystem: Filesystem,
+    /// The subject `netdev`: which interfaces.
+    pub netdev: Filter,
+    /// The subject `netclass`.
+    pub netclass: Netclass,
+}
+
+/// When a subject runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Whether it runs at all.
+    pub on: bool,
+    /// How often, when not as often as the exporter.
+    pub interval: Option<Duration>,
+    /// How long a run may take.
+    pub budget: Duration,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Schedule { on: true, interval: None, budget: DEFAULT_BUDGET }
+    }
+}
+
+/// Settings of the subject `cpu`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cpu {
+    /// Publish `node_cpu_guest_seconds_total`.
+    pub guest: bool,
+}
+
+/// Settings of the subject `stat`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stat {
+    /// Publish `node_softirqs_total`.
+    pub softirq: bool,
+}
+
+/// Settings of the subject `filesystem`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Filesystem {
+    /// Which mount points, as the host names them.
+    pub mount_points: Filter,
+    /// Which types of file systems.
+    pub fs_types: Filter,
+}
+
+/// Settings of the subject `netclass`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Netclass {
+    /// Which interfaces.
+    pub devices: Filter,
+    /// Leave out the speed of -1 that some drivers give when they do not know it.
+    pub ignore_invalid_speed: bool,
+}
+
+impl Default for HostConfig {
+    fn default() -> Self {
+        HostConfig {
+            procfs: "/proc".into(),
+            sysfs: "/sys".into(),
+            rootfs: "/".into(),
+            udev: "/run/udev/data".into(),
+            schedules: BTreeMap::new(),
+            cpu: Cpu { guest: true },
+            stat: Stat::default(),
+            vmstat: Filter::including(VMSTAT_FIELDS),
+            diskstats: Filter::excluding(DISK_DEVICES),
+            filesystem: Filesystem {
+                mount_points: Filter::excluding(MOUNT_POINTS),
+                fs_types: Filter::excluding(FS_TYPES),
+            },
+            netdev: Filter::excluding(VIRTUAL_INTERFACES),
+            netclass: Netclass {
+                devices: Filter::excluding(VIRTUAL_INTERFACES),
+                ignore_invalid_speed: false,
+            },
+        }
+    }
+}
+
+impl HostConfig {
+    /// When the subject runs.
+    pub fn schedule(&self, subject: &str) -> Schedule {
+        self.schedules.get(subject).copied().unwrap_or_default()
+    }
+
+    /// A file of procfs.
+    pub(crate) fn proc(&self, path: &str) -> PathBuf {
+        self.procfs.join(path)
+    }
+
+    /// A file of sysfs.
+    pub(crate) fn sys(&self, path: &str) -> PathBuf {
+        self.sysfs.join(path)
+    }
+
+    /// Whether the host's root is somewhere else than ours.
+    pub(crate) fn has_own_rootfs(&self) -> bool {
+        self.rootfs != Path::new("/")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pattern::Pattern;
+
+    #[test]
+    fn the_default_filters_compile_and_decide() {
+        let config = HostConfig::default();
+        let excludes = |filter: &Filter| filter.exclude.as_ref().map(|p| p.as_str().to_owned());
+        assert_eq!(excludes(&config.diskstats).as_deref(), Some(DISK_DEVICES));
+        assert_eq!(excludes(&config.filesystem.mount_points).as_deref(), Some(MOUNT_POINTS));
+        assert_eq!(excludes(&config.filesystem.fs_types).as_deref(), Some(FS_TYPES));
+        assert_eq!(excludes(&config.netdev).as_deref(), Some(VIRTUAL_INTERFACES));
+        assert_eq!(config.vmstat.include.as_ref().map(Pattern::as_str), Some(VMSTAT_FIELDS));
+
+        for (name, kept) in
+            [("sda", true), ("sda1", false), ("nvme0n1", true), ("nvme0n1p2", false), ("dm-0", true)]
+        {
+            assert_eq!(config.diskstats.keeps(name.as_bytes()), kept, "{name}");
+        }
+        for (name, kept) in [("eth0", true), ("veth12", false), ("0123456789abcde", false), ("lxcbr0", false)]
+        {
+            assert_eq!(config.netdev.keeps(name.as_bytes()), kept, "{name}");
+        }
+        for (name, kept) in [("/", true), ("/dev/shm", false), ("/devel", true), ("/run/user/0", true)] {
+            assert_eq!(config.filesystem.mount_points.keeps(name.as_bytes()), kept, "{name}");
+        }
+        for (name, kept) in [("ext4", true), ("overlay", false), ("cgroup2", false), ("tmpfs", true)] {
+            assert_eq!(config.filesystem.fs_types.keeps(name.as_bytes()), kept, "{name}");
+        }
+        for (name, kept) in [("oom_kill", true), ("pgmajfault", true), ("nr_free_pages", false)] {
+            assert_eq!(config.vmstat.keeps(name.as_bytes()), kept, "{name}");
+        }
+    }
+
+    #[test]
+    fn equal_settings_are_equal() {
+        let mut other = HostConfig::default();
+        assert_eq!(other, HostConfig::default());
+        other.schedules.insert("cpu", Schedule { on: false, ..Schedule::default() });
+        assert_ne!(other, HostConfig::default());
+        assert!(!other.schedule("cpu").on && other.schedule("stat").on);
+    }
+}

@@ -1,0 +1,228 @@
+//! Space and inodes of mounted file systems: mounts from `<procfs>/1/mountinfo` (proc_pid_mountinfo(5)), numbers from
+//! statfs(2) below `rootfs`, in bytes. A mount that does not answer in four fifths of the subject's budget has
+//! `node_filesystem_device_error` 1 and no other numbers until it does.
+
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use taffrail_core::file::{KernelFile, read_once};
+use taffrail_core::{CollectError, Out, Subject, label, metrics};
+
+use crate::config::HostConfig;
+use crate::mounts::{self, Mount};
+use crate::statfs::{Answer, Ask, Asker, Target, Usage, ask_kernel};
+use crate::view::{self, Reach};
+
+metrics! {
+    /// Bytes of the file system.
+    SIZE: Gauge = "node_filesystem_size_bytes" ["device", "mountpoint", "fstype", "device_error"];
+    /// Bytes free.
+    FREE: Gauge = "node_filesystem_free_bytes" ["device", "mountpoint", "fstype", "device_error"];
+    /// Bytes free for those who are not root.
+    AVAIL: Gauge = "node_filesystem_avail_bytes" ["device", "mountpoint", "fstype", "device_error"];
+    /// Inodes of the file system.
+    FILES: Gauge = "node_filesystem_files" ["device", "mountpoint", "fstype", "device_error"];
+    /// Inodes free.
+    FILES_FREE: Gauge = "node_filesystem_files_free" ["device", "mountpoint", "fstype", "device_error"];
+    /// Whether the mount is read-only (1) or not (0).
+    READ_ONLY: Gauge = "node_filesystem_readonly" ["device", "mountpoint", "fstype", "device_error"];
+    /// Whether the file system failed to say how full it is (1) or not (0).
+    DEVICE_ERROR: Gauge = "node_filesystem_device_error" ["device", "mountpoint", "fstype", "device_error"];
+    /// The numbers of the mount's device. Always 1.
+    MOUNT_INFO: Gauge = "node_filesystem_mount_info" ["device", "major", "minor", "mountpoint"];
+}
+
+/// The subject `filesystem`.
+pub fn subject(config: &HostConfig) -> Subject {
+    asking(config, ask_kernel)
+}
+
+/// The subject with another call in the place of statfs(2): a fixture's mounts do not exist.
+pub fn asking(config: &HostConfig, ask: Ask) -> Subject {
+    // The frame gives up on a run at its budget; before that all that is known must have been written.
+    let limit = config.schedule("filesystem").budget * 4 / 5;
+    let mut mounted = Mounted::new(config);
+    let mut asker = Asker::new(ask);
+    Subject::blocking("filesystem", METRICS, move |out| {
+        mounted.refresh()?;
+        write(&mounted, &mut asker, limit, out)
+    })
+}
+
+/// Whether the host's mounts can be reached; the error says what to mount or set.
+pub(crate) fn check(config: &HostConfig) -> Result<(), CollectError> {
+    Mounted::new(config).refresh()
+}
+
+fn write(mounted: &Mounted, asker: &mut Asker, limit: Duration, out: &mut Out) -> Result<(), CollectError> {
+    let answers = asker.run(&mounted.targets, limit);
+    let answers = answers.map_err(|e| CollectError::Other(format!("no thread for statfs: {e}")))?;
+    for (shown, answer) in mounted.shown.iter().zip(answers) {
+        match answer {
+            Answer::Usage(usage) => shown.write(&usage, out),
+            Answer::Failed(error) => shown.write_error(&reason(&error), out),
+            Answer::Late => shown.write_error("mountpoint timeout", out),
+            Answer::NotAsked => shown.write_error("not asked, too many mountpoints time out", out),
+        }
+    }
+    Ok(())
+}
+
+/// The kernel's word for an error, as node_exporter has it in the label: lower case, without the number.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// The mounts that are collected. They are worked out anew only when the kernel's list is another than before.
+struct Mounted {
+    config: HostConfig,
+    file: KernelFile,
+    list: Vec<u8>,
+    shown: Vec<Shown>,
+    targets: Arc<[Target]>,
+}
+
+impl Mounted {
+    fn new(config: &HostConfig) -> Self {
+        Mounted {
+            config: config.clone(),
+            file: KernelFile::new(config.proc("1/mountinfo")),
+            list: Vec::new(),
+            shown: Vec::new(),
+            targets: Arc::default(),
+        }
+    }
+
+    fn refresh(&mut self) -> Result<(), CollectError> {
+        let list = match self.file.read() {
+            Ok(list) => list,
+            // The first process is hidden (hidepid), or there is none: our own mounts are the next best.
+            Err(error) => {
+                let own = self.config.proc("self/mountinfo");
+                if self.file.path() == own {
+                    return Err(error);
+                }
+                self.file = KernelFile::new(own);
+                self.file.read()?
+            }
+        };
+        if list == self.list && !list.is_empty() {
+            return Ok(());
+        }
+        let list = list.to_vec();
+        let mounts = mounts::parse(&list).map_err(|e| self.file.malformed(e))?;
+        self.list.clear();
+        self.take_over(mounts::visible(mounts))?;
+        self.list = list;
+        Ok(())
+    }
+
+    fn take_over(&mut self, mounts: Vec<Mount>) -> Result<(), CollectError> {
+        let path: PathBuf = self.config.proc("self/mountinfo");
+        let own = mounts::parse(&read_once(&path)?)
+            .map_err(|e| CollectError::Parse { path, what: e.to_string() })?;
+        let own = mounts::visible(own);
+        let reach = view::reach(&self.config.procfs, &self.config.rootfs, &mounts, &own);
+        let reach = reach.map_err(CollectError::Other)?;
+        let shown = mounts.into_iter().filter_map(|mount| self.show(mount, reach));
+        let (shown, targets): (Vec<_>, Vec<_>) = shown.unzip();
+        self.shown = shown;
+        self.targets = targets.into();
+        Ok(())
+    }
+
+    /// What is published of a mount, and where it is reached; `None` when it is not collected.
+    fn show(&self, mut mount: Mount, reach: Reach) -> Option<(Shown, Target)> {
+        let root = prefix(self.config.rootfs.as_os_str().as_bytes());
+        if reach == Reach::Own {
+            if !mounts::contains(root, &mount.point) {
+                return None;
+            }
+            mount.point.drain(..root.len());
+            if mount.point.is_empty() {
+                mount.point.push(b'/');
+            }
+        }
+        let config = &self.config.filesystem;
+        if !config.mount_points.keeps(&mount.point) || !config.fs_types.keeps(&mount.fs_type) {
+            return None;
+        }
+        let target = Target { id: mount.id, path: [root, &mount.point].concat() };
+        Some((Shown::new(&mount), target))
+    }
+}
+
+/// `rootfs` to be put before an absolute path: nothing for `/`.
+fn prefix(rootfs: &[u8]) -> &[u8] {
+    rootfs.strip_suffix(b"/").unwrap_or(rootfs)
+}
+
+/// A mount's labels.
+struct Shown {
+    device: String,
+    point: String,
+    fs_type: String,
+    major: String,
+    minor: String,
+    read_only: bool,
+}
+
+impl Shown {
+    fn new(mount: &Mount) -> Self {
+        let text = |bytes: &[u8]| label::value(bytes).into_owned();
+        Shown {
+            device: text(&mount.source),
+            point: text(&mount.point),
+            fs_type: text(&mount.fs_type),
+            major: mount.major.to_string(),
+            minor: mount.minor.to_string(),
+            read_only: mount.read_only,
+        }
+    }
+
+    fn write(&self, usage: &Usage, out: &mut Out) {
+        let labels = self.write_state("", out);
+        out.put(&SIZE, labels, usage.size as f64);
+        out.put(&FREE, labels, usage.free as f64);
+        out.put(&AVAIL, labels, usage.available as f64);
+        out.put(&FILES, labels, usage.files as f64);
+        out.put(&FILES_FREE, labels, usage.files_free as f64);
+        out.put(&MOUNT_INFO, [&self.device, &self.major, &self.minor, &self.point], 1.0);
+    }
+
+    fn write_error(&self, error: &str, out: &mut Out) {
+        self.write_state(error, out);
+    }
+
+    /// Writes what is known with and without an answer, and returns the labels.
+    fn write_state<'a>(&'a self, error: &'a str, out: &mut Out) -> [&'a str; 4] {
+        let labels = [&*self.device, &*self.point, &*self.fs_type, error];
+        out.put(&DEVICE_ERROR, labels, if error.is_empty() { 0.0 } else { 1.0 });
+        out.put(&READ_ONLY, labels, if self.read_only { 1.0 } else { 0.0 });
+        labels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_said_in_lower_case_without_a_number() {
+        let text = |code| reason(&std::io::Error::from_raw_os_error(code));
+        assert_eq!(text(13), "permission denied");
+        assert_eq!(text(107), "transport endpoint is not connected");
+    }
+
+    #[test]
+    fn the_root_before_a_path() {
+        assert_eq!(prefix(b"/"), b"");
+        assert_eq!(prefix(b"/host"), b"/host");
+        assert_eq!(prefix(b"/host/"), b"/host");
+    }
+}

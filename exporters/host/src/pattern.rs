@@ -1,0 +1,276 @@
+//! Regular expressions with RE2's meaning, and filters made of them.
+//!
+//! Filters are copied from node_exporter's flags, which RE2 reads (<https://github.com/google/re2/wiki/Syntax>): there
+//! `\d \w \s \b` are ASCII, and `[`, `&`, `~` have no meaning of their own inside a class. In Rust's `regex` they do, so
+//! a pattern is translated before it is compiled.
+
+use std::fmt;
+use std::iter::Peekable;
+use std::str::Chars;
+
+use regex::bytes::Regex;
+
+/// A regular expression, searched anywhere in a name. Two are equal when their texts are.
+#[derive(Clone)]
+pub struct Pattern {
+    text: String,
+    regex: Regex,
+}
+
+/// A text that is no regular expression.
+#[derive(Debug, thiserror::Error)]
+#[error("`{text}` is not a regular expression in RE2's syntax: {why}")]
+pub struct PatternError {
+    /// The text.
+    pub text: String,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+impl Pattern {
+    /// Compiles `text`.
+    pub fn new(text: &str) -> Result<Self, PatternError> {
+        match Regex::new(&translate(text)) {
+            Ok(regex) => Ok(Pattern { text: text.to_owned(), regex }),
+            Err(error) => {
+                // The library draws the pattern over several lines; what is wrong stands in the last.
+                let error = error.to_string();
+                let last = error.lines().last().unwrap_or_default();
+                let why = last.strip_prefix("error: ").unwrap_or(last).to_owned();
+                Err(PatternError { text: text.to_owned(), why })
+            }
+        }
+    }
+
+    /// As it was written.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it is found anywhere in `name`.
+    pub fn matches(&self, name: &[u8]) -> bool {
+        self.regex.is_match(name)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl fmt::Debug for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.text, f)
+    }
+}
+
+/// Which names are collected: those that `include` matches, or all without one, but for those that `exclude` matches.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filter {
+    /// Only these.
+    pub include: Option<Pattern>,
+    /// Not these.
+    pub exclude: Option<Pattern>,
+}
+
+impl Filter {
+    /// Leaves out what `text` matches. For texts that are known to compile; another leaves out nothing.
+    pub(crate) fn excluding(text: &str) -> Self {
+        Filter { include: None, exclude: Pattern::new(text).ok() }
+    }
+
+    /// Keeps what `text` matches. For texts that are known to compile; another keeps everything.
+    pub(crate) fn including(text: &str) -> Self {
+        Filter { include: Pattern::new(text).ok(), exclude: None }
+    }
+
+    /// Whether `name` is collected.
+    pub fn keeps(&self, name: &[u8]) -> bool {
+        self.include.as_ref().is_none_or(|p| p.matches(name))
+            && !self.exclude.as_ref().is_some_and(|p| p.matches(name))
+    }
+}
+
+/// A filter's decisions on a list whose names are much the same from run to run: no expression is searched twice for a
+/// name that keeps its place.
+#[derive(Debug)]
+pub(crate) struct Decisions {
+    filter: Filter,
+    known: Vec<(Box<[u8]>, bool)>,
+}
+
+impl Decisions {
+    pub(crate) fn new(filter: &Filter) -> Self {
+        Decisions { filter: filter.clone(), known: Vec::new() }
+    }
+
+    /// Whether the name at place `at` (counted from 0, without gaps) is collected.
+    pub(crate) fn keeps(&mut self, at: usize, name: &[u8]) -> bool {
+        match self.known.get_mut(at) {
+            Some((known, kept)) if **known == *name => *kept,
+            Some(other) => {
+                *other = (name.into(), self.filter.keeps(name));
+                other.1
+            }
+            None => {
+                let kept = self.filter.keeps(name);
+                self.known.push((name.into(), kept));
+                kept
+            }
+        }
+    }
+}
+
+/// The same expression in the syntax of Rust's `regex`.
+fn translate(text: &str) -> String {
+    let mut rust = String::with_capacity(text.len() + 16);
+    let mut chars = text.chars().peekable();
+    let mut in_class = false;
+    // A `]` right behind `[` or `[^` is a member of the class.
+    let mut class_begins = false;
+    while let Some(c) = chars.next() {
+        let first = std::mem::take(&mut class_begins);
+        match c {
+            '\\' => match chars.next() {
+                Some(escaped) => escape(&mut rust, escaped, in_class),
+                None => rust.push('\\'),
+            },
+            '(' if !in_class && chars.next_if_eq(&'?').is_some() => {
+                rust.push_str("(?");
+                flags(&mut rust, &mut chars);
+            }
+            '[' if !in_class => {
+                in_class = true;
+                class_begins = true;
+                rust.push('[');
+                if chars.next_if_eq(&'^').is_some() {
+                    rust.push('^');
+                }
+            }
+            '[' if chars.peek() == Some(&':') => {
+                rust.push('[');
+                // `[:alpha:]` goes over as it is, its brackets included.
+                for c in chars.by_ref() {
+                    rust.push(c);
+                    if c == ']' {
+                        break;
+                    }
+                }
+            }
+            ']' if in_class && first => rust.push_str("\\]"),
+            ']' if in_class => {
+                in_class = false;
+                rust.push(']');
+            }
+            '[' | '&' | '~' if in_class => {
+                rust.push('\\');
+                rust.push(c);
+            }
+            c => rust.push(c),
+        }
+    }
+    rust
+}
+
+/// The flags of a group. Case is folded in ASCII only: names of devices and mounts are, and the tables for the rest of
+/// Unicode are left out of this program.
+fn flags(rust: &mut String, chars: &mut Peekable<Chars<'_>>) {
+    let mut flags = String::new();
+    while let Some(flag) = chars.next_if(|c| c.is_ascii_alphabetic() || *c == '-') {
+        flags.push(flag);
+    }
+    let is_flags = matches!(chars.peek(), Some(')' | ':'));
+    let folds = flags.split('-').next().is_some_and(|on| on.contains('i'));
+    rust.push_str(&flags);
+    if is_flags && folds {
+        rust.push_str(if flags.contains('-') { "u" } else { "-u" });
+    }
+}
+
+fn escape(rust: &mut String, escaped: char, in_class: bool) {
+    let ascii = match escaped {
+        'd' => "0-9",
+        'w' => "0-9A-Za-z_",
+        's' => "\\t\\n\\f\\r ",
+        'D' => "^0-9",
+        'W' => "^0-9A-Za-z_",
+        'S' => "^\\t\\n\\f\\r ",
+        'b' | 'B' if !in_class => {
+            rust.push_str("(?-u:\\");
+            rust.push(escaped);
+            rust.push(')');
+            return;
+        }
+        other => {
+            rust.push('\\');
+            rust.push(other);
+            return;
+        }
+    };
+    rust.push('[');
+    rust.push_str(ascii);
+    rust.push(']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(pattern: &str, name: &str) -> bool {
+        Pattern::new(pattern).unwrap().matches(name.as_bytes())
+    }
+
+    #[test]
+    fn classes_are_ascii_as_in_re2() {
+        assert!(found(r"^\d+$", "12") && !found(r"^\d+$", "١٢"));
+        assert!(found(r"^\w+$", "ab_1") && !found(r"^\w+$", "é"));
+        assert!(found(r"^[\D]$", "é") && found(r"^[^\d]$", "é") && !found(r"^[\d\-x]$", "y"));
+        assert!(found(r"a\s", "a\n") && !found(r"a\s", "a\u{a0}") && !found(r"a\s", "a\u{b}"));
+        // In RE2 é is no word character, so there is a boundary.
+        assert!(found(r"a\b", "aé") && !found(r"a\B", "aé"));
+        assert!(!found("^.$", "\n") && found("^.$", "é"));
+    }
+
+    #[test]
+    fn classes_have_no_set_operators() {
+        assert!(found("^[[a]$", "[") && found("^[a&&b]$", "&") && found("^[~~]$", "~"));
+        assert!(found("^[]a]$", "]") && found("^[^]a]$", "b") && !found("^[^]a]$", "]"));
+        assert!(found("^[[:digit:]x]+$", "1x") && !found("^[[:digit:]]$", "x"));
+    }
+
+    #[test]
+    fn groups_and_flags() {
+        assert!(found("^(?i)ETH", "eth0") && found("^(?i:E)TH", "eTH0") && !found("^(?i:E)TH", "eth0"));
+        assert!(found("(?i-s)A", "a") && found("(?s)a.b", "a\nb") && !found("(?-i)A", "a"));
+        assert!(found("(?P<name>eth)0", "eth0") && found("(?:a|b)$", "xb") && found("^(eth|lo)", "lo"));
+    }
+
+    #[test]
+    fn any_bytes_can_be_searched() {
+        assert!(Pattern::new("b").unwrap().matches(b"\xffb"));
+    }
+
+    #[test]
+    fn a_bad_pattern_says_what_is_wrong() {
+        let error = Pattern::new("a(b").unwrap_err().to_string();
+        assert_eq!(error, "`a(b` is not a regular expression in RE2's syntax: unclosed group");
+        assert!(Pattern::new("\\").is_err());
+        assert!(Pattern::new("[a").is_err());
+    }
+
+    #[test]
+    fn patterns_are_equal_by_text() {
+        assert_eq!(Pattern::new("a").unwrap(), Pattern::new("a").unwrap());
+        assert_ne!(Pattern::new("a").unwrap(), Pattern::new("b").unwrap());
+    }
+
+    #[test]
+    fn decisions_follow_names_that_move() {
+        let mut decisions = Decisions::new(&Filter::excluding("^veth"));
+        assert!(!decisions.keeps(0, b"veth0") && decisions.keeps(1, b"eth0"));
+        assert!(decisions.keeps(0, b"eth0") && decisions.keeps(1, b"lo"));
+        let both = Filter { include: Pattern::new("eth").ok(), exclude: Pattern::new("^veth").ok() };
+        assert!(both.keeps(b"eth0") && !both.keeps(b"veth0") && !both.keeps(b"lo"));
+    }
+}

@@ -1,0 +1,121 @@
+//! Interfaces that come, go and change their names, and another network than the host's.
+
+use std::fs;
+use std::path::Path;
+
+use taffrail_core::{CollectError, Collected, Out, Subject};
+use taffrail_host::{HostConfig, netclass, netdev};
+
+use crate::run;
+
+struct Machine {
+    dir: tempfile::TempDir,
+    config: HostConfig,
+}
+
+impl Machine {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let config = HostConfig {
+            procfs: dir.path().join("proc"),
+            sysfs: dir.path().join("sys"),
+            ..HostConfig::default()
+        };
+        fs::create_dir_all(dir.path().join("proc/1/net")).unwrap();
+        fs::create_dir_all(dir.path().join("sys/class/net")).unwrap();
+        Machine { dir, config }
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.dir.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    fn add(&self, name: &str, index: u32) {
+        for (file, text) in [("ifindex", &*index.to_string()), ("mtu", "1500"), ("operstate", "up")] {
+            self.write(&format!("sys/class/net/{name}/{file}"), &format!("{text}\n"));
+        }
+        self.write(&format!("sys/class/net/{name}/statistics/rx_nohandler"), &format!("{index}\n"));
+    }
+
+    fn list(&self, names: &[&str]) {
+        let columns = " 1".repeat(16);
+        let lines: String = names.iter().map(|name| format!("{name}:{columns}\n")).collect();
+        self.write("proc/1/net/dev", &format!("head\nhead\n{lines}"));
+    }
+
+    fn class(&self) -> &Path {
+        &self.config.sysfs
+    }
+}
+
+/// The devices of one family, with their values.
+fn devices(subject: &mut Subject, out: &mut Out, family: &str) -> Result<Vec<(String, f64)>, CollectError> {
+    // A fresh table each time, so that all series are new and have their labels.
+    *out = Out::default();
+    let Collected { new, samples, .. } = run(subject, out)?;
+    let of_family = new.iter().filter(|(_, def)| def.family.name == family);
+    let value = |series| samples.iter().find(|s| s.series == series).unwrap().value.to_f64();
+    let mut found: Vec<_> =
+        of_family.map(|(series, def)| (def.labels[0].1.to_string(), value(*series))).collect();
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    Ok(found)
+}
+
+#[test]
+fn interfaces_come_and_go_and_change_places() {
+    let machine = Machine::new();
+    machine.add("eth0", 2);
+    machine.add("eth1", 3);
+    machine.list(&["eth0", "eth1"]);
+    let mut subject = netclass::subject(&machine.config);
+    let mut out = Out::default();
+    let mut ids = || devices(&mut subject, &mut out, "node_network_iface_id").unwrap();
+    let pair = |name: &str, id: f64| (name.to_owned(), id);
+    assert_eq!(ids(), [pair("eth0", 2.0), pair("eth1", 3.0)]);
+
+    let class = machine.class().join("class/net");
+    fs::rename(class.join("eth0"), class.join("old")).unwrap();
+    fs::rename(class.join("eth1"), class.join("eth0")).unwrap();
+    fs::rename(class.join("old"), class.join("eth1")).unwrap();
+    assert_eq!(ids(), [pair("eth0", 3.0), pair("eth1", 2.0)], "names were exchanged");
+
+    fs::remove_dir_all(class.join("eth1")).unwrap();
+    machine.list(&["eth0"]);
+    assert_eq!(ids(), [pair("eth0", 3.0)]);
+}
+
+#[test]
+fn a_changed_value_is_seen_through_the_open_file() {
+    let machine = Machine::new();
+    machine.add("eth0", 2);
+    machine.list(&["eth0"]);
+    let mut subject = netclass::subject(&machine.config);
+    let mut out = Out::default();
+    let mut mtu = || devices(&mut subject, &mut out, "node_network_mtu_bytes").unwrap()[0].1;
+    assert_eq!(mtu(), 1500.0);
+    machine.write("sys/class/net/eth0/mtu", "9000\n");
+    assert_eq!(mtu(), 9000.0);
+}
+
+#[test]
+fn another_network_in_sysfs_is_refused_with_the_fix() {
+    let machine = Machine::new();
+    machine.add("eth0", 2);
+    machine.list(&["eth0", "docker0"]);
+    let mut out = Out::default();
+    let mut class = netclass::subject(&machine.config);
+    let error = devices(&mut class, &mut out, "node_network_up").unwrap_err().to_string();
+    assert!(error.contains("-v /sys:/host/sys:ro"), "{error}");
+
+    // Traffic is the host's all the same; only what sysfs alone knows is left out.
+    let mut dev = netdev::subject(&machine.config);
+    let count = |dev: &mut Subject, out: &mut Out, family| devices(dev, out, family).unwrap().len();
+    assert_eq!(count(&mut dev, &mut out, "node_network_receive_bytes_total"), 2);
+    assert_eq!(count(&mut dev, &mut out, "node_network_receive_nohandler_total"), 0);
+
+    machine.add("docker0", 3);
+    assert_eq!(count(&mut class, &mut out, "node_network_up"), 2);
+    assert_eq!(count(&mut dev, &mut out, "node_network_receive_nohandler_total"), 2);
+}
