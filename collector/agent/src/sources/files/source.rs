@@ -281,7 +281,8 @@ impl Source {
         }
     }
 
-    fn settle(&mut self) {
+    /// Takes note of what was settled meanwhile, in the journal too.
+    pub(super) fn settle(&mut self) {
         let mut fetched = std::mem::take(&mut self.fetched);
         self.receipts.fetch(&mut fetched);
         let mut moved = BTreeSet::new();
