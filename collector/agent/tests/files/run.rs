@@ -20,6 +20,8 @@ async fn stop_waits_until_all_is_settled() {
     let stopping = tokio::spawn(running.stop(Duration::from_secs(60)));
     assert!(chunks.recv().await.is_none(), "a source that stops gives up the queue");
     rig.append("a.log", "3\n");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(!stopping.is_finished(), "not all is settled");
     chunk.ticket.settle(Settled::Spooled);
     let left = stopping.await.unwrap();
     assert_eq!(left.unsettled_bytes, 0);
@@ -57,6 +59,8 @@ async fn a_full_queue_wakes_the_source_when_there_is_room() {
         let chunk = chunks.recv().await.unwrap();
         bytes += chunk.bytes.len();
         chunk.ticket.settle(Settled::Delivered);
+        // Slower than the source, so that it finds the queue full each time.
+        tokio::time::sleep(Duration::from_millis(2)).await;
     }
     // 256 chunks through a queue of one: a source that slept a quarter of a second each time would take a minute.
     assert!(rig.clock.monotonic() - began < Duration::from_secs(20));

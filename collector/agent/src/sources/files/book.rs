@@ -253,6 +253,24 @@ mod tests {
     }
 
     #[test]
+    fn after_a_failure_nothing_is_written_until_the_next_save() {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut book, _) = Book::open(folder.path()).unwrap();
+        book.save([head(), Record::File(entry(1, 10))].into_iter()).unwrap();
+        book.journal = Some(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        book.note(&Record::Mark { id: 1, mark: mark(10, 20) });
+        assert!(book.write().unwrap_err().to_string().contains("journal: No space left"));
+        book.note(&Record::Mark { id: 1, mark: mark(20, 30) });
+        book.write().expect("said once");
+        assert!(book.wants_save());
+        book.save([head(), Record::File(entry(1, 10))].into_iter()).unwrap();
+        book.note(&Record::Mark { id: 1, mark: mark(10, 20) });
+        book.write().unwrap();
+        let (_, memory) = Book::open(folder.path()).unwrap();
+        assert_eq!(memory.files[&1].1, [mark(10, 20)]);
+    }
+
+    #[test]
     fn a_torn_journal_is_not_written_on() {
         let folder = tempfile::tempdir().unwrap();
         let (mut book, _) = Book::open(folder.path()).unwrap();

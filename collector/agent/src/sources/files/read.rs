@@ -124,9 +124,10 @@ impl Source {
                 }
                 Ok(None) => continue,
                 Err(e) => {
-                    if let Some(file) = self.files.get_mut(&id) {
-                        file.retry_at = now + AFTER_ERROR;
-                        file.failing = true;
+                    let Some(file) = self.files.get_mut(&id) else { continue };
+                    file.retry_at = now + AFTER_ERROR;
+                    if std::mem::replace(&mut file.failing, true) {
+                        continue;
                     }
                     self.complain(format!("cannot read {}: {e}; it is tried again", name.display()));
                     continue;

@@ -40,10 +40,10 @@ impl Receipts {
         into.append(&mut lock(&self.waiting));
     }
 
-    /// From now on each receipt wakes the calling thread: it has nothing else to do than to wait for them.
-    pub(crate) fn wake_for_each(&self) {
+    /// Whether each receipt wakes the calling thread from now on. While it has other work it fetches them in passing.
+    pub(crate) fn wake_for_each(&self, wake: bool) {
         self.reader.get_or_init(std::thread::current);
-        self.eager.store(true, Ordering::Release);
+        self.eager.store(wake, Ordering::Release);
     }
 }
 

@@ -158,14 +158,14 @@ fn run(mut source: Source, orders: &Orders, context: &mut Option<Context>) -> Le
         match step {
             Step::Busy => {}
             Step::Full => wait_for_room(source.chunks.as_ref(), orders, SOON),
-            Step::Idle(_) => orders.wait(if now < lively_until { SOON } else { LATER }),
+            Step::Idle(_) => rest(&mut source, orders, if now < lively_until { SOON } else { LATER }),
             Step::Closed => orders.wait(LATER),
         }
     }
     // Both hold an end of the queue, which those behind it see close.
     source.halt();
     *context = None;
-    source.receipts().wake_for_each();
+    source.receipts().wake_for_each(true);
     let deadline = source.clock.monotonic() + *lock(&orders.by);
     loop {
         let (unsettled_bytes, unread_bytes) = source.settle_and_save();
@@ -175,6 +175,22 @@ fn run(mut source: Source, orders: &Orders, context: &mut Option<Context>) -> Le
         }
         std::thread::park_timeout(wait.min(LATER));
     }
+}
+
+/// Waits for the time of the next round. What is settled meanwhile is noted at once, so that a kill now would send
+/// none of it again.
+fn rest(source: &mut Source, orders: &Orders, time: Duration) {
+    let until = source.clock.monotonic() + time;
+    source.receipts().wake_for_each(true);
+    while !orders.stopping() {
+        source.settle();
+        let left = until.saturating_sub(source.clock.monotonic());
+        if left.is_zero() {
+            break;
+        }
+        orders.wait(left);
+    }
+    source.receipts().wake_for_each(false);
 }
 
 /// Waits until the queue has room, there is an order, or `time` is over: rotations are followed meanwhile.

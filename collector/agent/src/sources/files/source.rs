@@ -97,6 +97,8 @@ pub struct Source {
     pub(super) round: u64,
     poll_at: Duration,
     save_at: Duration,
+    /// The last try to save positions failed.
+    save_failing: bool,
     hold_until: Duration,
     /// The stream that is read first in the next round.
     pub(super) turn: Option<Arc<Path>>,
@@ -152,6 +154,7 @@ impl Source {
             round: 0,
             poll_at: Duration::ZERO,
             save_at: Duration::ZERO,
+            save_failing: false,
             hold_until: Duration::ZERO,
             turn: None,
             buffer: Vec::new(),
@@ -278,7 +281,8 @@ impl Source {
         }
     }
 
-    fn settle(&mut self) {
+    /// Takes note of what was settled meanwhile, in the journal too.
+    pub(super) fn settle(&mut self) {
         let mut fetched = std::mem::take(&mut self.fetched);
         self.receipts.fetch(&mut fetched);
         let mut moved = BTreeSet::new();
@@ -329,7 +333,11 @@ impl Source {
             let marks = marks.iter().map(|mark| Record::Mark { id: entry.id, mark: *mark });
             [Record::File(entry.clone())].into_iter().chain(marks)
         });
-        if let Err(e) = book.save([head].into_iter().chain(files).chain(missing)) {
+        let saved = book.save([head].into_iter().chain(files).chain(missing));
+        let failed_before = std::mem::replace(&mut self.save_failing, saved.is_err());
+        if let Err(e) = saved
+            && !failed_before
+        {
             self.complain(format!("cannot save positions, so a crash would send lines again: {e}"));
         }
     }
