@@ -190,6 +190,7 @@ impl Pipeline {
                     clock: clock.clone(),
                     instance: instance.clone(),
                     stages: Arc::new(Stages::new(&source.stages)),
+                    notes: self.notes.clone(),
                     chunks: self.chunks.clone(),
                     pause: self.pause.clone(),
                     state: self.shared.state.join("sources").join(&source.name),

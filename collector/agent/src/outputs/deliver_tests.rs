@@ -33,10 +33,12 @@ impl Delivery for Script {
     const PEEK_BYTES: usize = 1 << 20;
     const LINGER: Duration = Duration::ZERO;
 
-    fn read(&mut self, records: &[Record]) -> (Vec<Vec<String>>, Vec<String>) {
-        let text =
-            |record: &Record| String::from_utf8_lossy(&record.bytes).split(' ').map(str::to_owned).collect();
-        (records.iter().filter(|r| !r.replay).map(text).collect(), vec![])
+    fn read(&mut self, records: &[Record]) -> (Vec<Ready<Vec<String>>>, Vec<String>) {
+        let ready = |record: &Record| {
+            let batch = String::from_utf8_lossy(&record.bytes).split(' ').map(str::to_owned).collect();
+            Ready { batch, upto: Some(record.position + 1) }
+        };
+        (records.iter().filter(|r| !r.replay).map(ready).collect(), vec![])
     }
 
     fn len(batch: &Vec<String>) -> u64 {

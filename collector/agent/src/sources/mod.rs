@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use taffrail_core::Clock;
 use tokio::sync::{mpsc, watch};
 
-use crate::logs::{Chunk, Stages};
+use crate::logs::{Chunk, Notes, Stages};
 use crate::status::SourceStatus;
 
 /// What every source is given when it starts.
@@ -20,6 +20,8 @@ pub struct Context {
     pub instance: String,
     /// What its lines pass through; goes into every chunk.
     pub stages: Arc<Stages>,
+    /// Where notes go: what was lost, and why.
+    pub notes: Notes,
     /// Where chunks go. The queue is bounded: a source waits when it is full, and nothing is lost by waiting.
     pub chunks: mpsc::Sender<Chunk>,
     /// True while sources whose lines are safe where they are shall not read on: the log behind the queue is full.
