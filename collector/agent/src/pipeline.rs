@@ -4,6 +4,9 @@
 //! Stop: exporters and sources first, then the processor, then the logs are closed and outputs drain until the grace
 //! period ends.
 
+mod housekeeping;
+mod make;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,29 +15,33 @@ use std::time::Duration;
 
 use taffrail_core::{Clock, Exporter};
 use taffrail_spool::{Cursor, Log, Start};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use self::housekeeping::{housekeeping, remaining};
+use self::make::{Make, wanted};
 use crate::component::{Key, plan};
-use crate::config::{Config, Host, LogSource, LokiOutput, PrometheusOutput};
-use crate::logs::{Chunk, Notes, Processor, Stages};
+use crate::config::{Config, LogSource};
+use crate::contain::{contain, keep_running};
+use crate::logs::{Chunk, Notes, NotesSource, Processor, Stages};
 use crate::measures::Measures;
 use crate::metrics::{Identity, Pages, Writer};
-use crate::outputs::{Delivery, Loki, Prometheus, deliver};
+use crate::outputs::{ClientError, Delivery, Loki, Prometheus, deliver};
 use crate::own::Own;
 use crate::page::{Live, Tail};
 use crate::schedule::{ExporterTask, Settings};
 use crate::sources;
-use crate::status::{Board, LogStatus, OutputStatus, SourceStatus, lock};
+use crate::status::{Board, OutputStatus, SourceStatus};
 
 /// Chunks that wait for the processor; with 256 KiB each, 2 MiB at most. When it is full, sources wait.
 const CHUNKS_WAITING: usize = 8;
 /// How long a source that is stopped waits for what it has read to be settled.
 const FILES_SETTLE: Duration = Duration::from_secs(2);
-/// How often lags and sizes are brought to the board.
-const HOUSEKEEPING: Duration = Duration::from_secs(1);
+/// How long a source may take to look at its files for the first time.
+const FILES_START: Duration = Duration::from_secs(5);
 
 /// What is shared by all parts, and lives as long as the process.
 #[derive(Clone)]
@@ -57,16 +64,6 @@ pub struct Shared {
     pub logs: Arc<dyn Log>,
     /// Where sources keep their state.
     pub state: PathBuf,
-}
-
-/// What a component is made from; a reload restarts those whose make has changed.
-#[derive(Clone, Debug, PartialEq)]
-enum Make {
-    Host(Box<Host>, Identity),
-    Own(Duration, Identity),
-    Files(LogSource, String),
-    Prometheus(PrometheusOutput),
-    Loki(LokiOutput),
 }
 
 /// A component that runs.
@@ -94,54 +91,54 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// Starts all that `config` wants.
+    /// Starts all that `config` wants. What does not start is said and left out; the rest runs.
     pub async fn start(config: &Config, instance: &str, shared: Shared) -> anyhow::Result<Self> {
         let writer = Arc::new(Writer::new(shared.metrics.clone()));
-        let (notes, notes_source) = Notes::new(instance, shared.clock.clone());
+        let (notes, notes_source) = Notes::new(shared.clock.clone());
         let (chunks, queue) = mpsc::channel(CHUNKS_WAITING);
-        let stop = CancellationToken::new();
         let (pauses, pause) = watch::channel(false);
-        let Shared { logs, tail, measures, .. } = shared.clone();
-        let processor = Processor::new(logs, tail, measures, pauses);
-        let processor = tokio::spawn(processor.run(queue, notes_source, stop.clone()));
-        let housekeeping = tokio::spawn(housekeeping(shared.clone()));
+        let stop = CancellationToken::new();
+        let processor = process(shared.clone(), queue, notes_source, pauses, stop.clone());
+        let inner = shared.clone();
+        let housekeeping =
+            tokio::spawn(keep_running("housekeeping".into(), move || housekeeping(inner.clone())));
         let processor = (stop, processor);
-        let mut pipeline = Pipeline {
-            shared,
-            writer,
-            notes,
-            chunks,
-            pause,
-            running: BTreeMap::new(),
-            processor,
-            housekeeping,
-        };
-        pipeline.apply(config, instance).await?;
+        let running = BTreeMap::new();
+        let mut pipeline =
+            Pipeline { shared, writer, notes, chunks, pause, running, processor, housekeeping };
+        for problem in pipeline.apply(config, instance).await? {
+            error!("{problem}");
+        }
         Ok(pipeline)
     }
 
-    /// Makes what runs equal to what `config` wants; what is equal already is not touched.
-    pub async fn apply(&mut self, config: &Config, instance: &str) -> anyhow::Result<()> {
+    /// Makes what runs equal to what `config` wants; what is equal already is not touched. An error means that nothing
+    /// was changed. What it returns are the parts that could not be started though the config is right, in words.
+    pub async fn apply(&mut self, config: &Config, instance: &str) -> anyhow::Result<Vec<String>> {
         let wanted = wanted(config, instance);
         let present: BTreeMap<Key, Make> =
             self.running.iter().map(|(k, r)| (k.clone(), r.make.clone())).collect();
         let plan = plan(&present, &wanted);
-        // Whatever can be refused is refused before anything is touched.
         for (_, make) in plan.change.iter().chain(&plan.start) {
-            check(make, &self.shared.clock)?;
+            make.check(&self.shared.clock)?;
         }
-        for key in plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)) {
-            if let Some(running) = self.running.remove(key) {
-                self.stop_one(key, running, true).await;
-            }
-        }
+        self.notes.set_labels(instance, &config.labels);
+        let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
+        let old = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
+        self.stop_all(old, true, FILES_SETTLE).await;
         let mut new: Vec<(Key, &Make)> = plan.change.into_iter().chain(plan.start).collect();
         new.sort_by_key(|(_, make)| make.order());
+        let mut problems = Vec::new();
         for (key, make) in new {
-            let part = self.start_one(&key, make)?;
-            self.running.insert(key, Running { make: make.clone(), part });
+            match self.start_one(&key, make).await {
+                Ok(part) => drop(self.running.insert(key, Running { make: make.clone(), part })),
+                Err(error) => {
+                    self.shared.board.remove(&key);
+                    problems.push(format!("{key} does not run: {error:#}"));
+                }
+            }
         }
-        Ok(())
+        Ok(problems)
     }
 
     /// Stops everything: sources and exporters, then outputs as soon as they are empty, at the latest after `grace`.
@@ -152,10 +149,8 @@ impl Pipeline {
         let left = || by.saturating_sub(clock.monotonic());
         let all = std::mem::take(&mut self.running);
         let (outputs, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, r)| r.make.order() == 0);
-        for (key, running) in rest {
-            self.stop_one(&key, running, leaving).await;
-        }
-        let (stop, processor) = self.processor;
+        self.stop_all(rest, leaving, FILES_SETTLE.min(left())).await;
+        let (stop, processor) = &mut self.processor;
         stop.cancel();
         if tokio::time::timeout(left(), processor).await.is_err() {
             warn!("log entries that were read are not batched yet; their sources read them again");
@@ -173,39 +168,52 @@ impl Pipeline {
         remaining(&self.shared)
     }
 
-    fn start_one(&self, key: &Key, make: &Make) -> anyhow::Result<Part> {
-        let Shared { clock, board, .. } = &self.shared;
+    async fn start_one(&self, key: &Key, make: &Make) -> anyhow::Result<Part> {
+        let clock = &self.shared.clock;
         match make {
             Make::Host(host, identity) => {
-                let exporter = taffrail_host::exporter(&host.config, &host.job);
-                Ok(self.start_exporter(exporter, host.interval, identity.clone()))
+                for problem in taffrail_host::problems(&host.config) {
+                    warn!("{}: {}", problem.what, problem.text);
+                }
+                let (host, interval) = (host.clone(), host.interval);
+                let exporter = move || taffrail_host::exporter(&host.config, &host.job);
+                Ok(self.start_exporter(key, exporter, interval, identity.clone()))
             }
             Make::Own(interval, identity) => {
                 let own = self.own();
-                Ok(self.start_exporter(own.exporter(), *interval, identity.clone()))
+                Ok(self.start_exporter(key, move || own.exporter(), *interval, identity.clone()))
             }
-            Make::Files(source, instance) => {
-                let status = SourceStatus { name: source.name.clone(), kind: "files", ..Default::default() };
-                let context = sources::Context {
-                    clock: clock.clone(),
-                    instance: instance.clone(),
-                    stages: Arc::new(Stages::new(&source.stages)),
-                    notes: self.notes.clone(),
-                    chunks: self.chunks.clone(),
-                    pause: self.pause.clone(),
-                    state: self.shared.state.join("sources").join(&source.name),
-                    status: board.source(key.clone(), status),
-                };
-                Ok(Part::Files(sources::files::start(source, context)?))
-            }
+            Make::Files(source, instance) => self.start_files(key, source, instance).await,
             Make::Prometheus(config) => {
-                let output = || Prometheus::new(config, clock.clone());
-                Ok(self.start_output(key, &config.receiver.url, &self.shared.metrics, output)?)
+                let (make, clock) = (config.clone(), clock.clone());
+                let output = move || Prometheus::new(&make, clock.clone());
+                self.start_output(key, &config.receiver.url, &self.shared.metrics, output)
             }
             Make::Loki(config) => {
-                let output = || Loki::new(config, clock.clone());
-                Ok(self.start_output(key, &config.receiver.url, &self.shared.logs, output)?)
+                let (make, clock) = (config.clone(), clock.clone());
+                let output = move || Loki::new(&make, clock.clone());
+                self.start_output(key, &config.receiver.url, &self.shared.logs, output)
             }
+        }
+    }
+
+    async fn start_files(&self, key: &Key, source: &LogSource, instance: &str) -> anyhow::Result<Part> {
+        let status = SourceStatus { name: source.name.clone(), kind: "files", ..Default::default() };
+        let context = sources::Context {
+            clock: self.shared.clock.clone(),
+            instance: instance.to_owned(),
+            stages: Arc::new(Stages::new(&source.stages)),
+            notes: self.notes.clone(),
+            chunks: self.chunks.clone(),
+            pause: self.pause.clone(),
+            state: self.shared.state.join("sources").join(&source.name),
+            status: self.shared.board.source(key.clone(), status),
+        };
+        let source = source.clone();
+        let started = spawn_blocking(move || sources::files::start(&source, context));
+        match tokio::time::timeout(FILES_START, started).await {
+            Ok(started) => Ok(Part::Files(started??)),
+            Err(_) => anyhow::bail!("its files do not answer within {FILES_START:?}: is their mount dead?"),
         }
     }
 
@@ -219,7 +227,13 @@ impl Pipeline {
         }
     }
 
-    fn start_exporter(&self, exporter: Exporter, interval: Duration, identity: Identity) -> Part {
+    fn start_exporter(
+        &self,
+        key: &Key,
+        exporter: impl Fn() -> Exporter + Send + 'static,
+        interval: Duration,
+        identity: Identity,
+    ) -> Part {
         let settings = Settings {
             identity,
             interval,
@@ -232,144 +246,107 @@ impl Pipeline {
         };
         let (stop, end) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
         let (stopped, ends) = (stop.clone(), end.clone());
-        let task = ExporterTask::new(exporter, settings).run(stopped, move || ends.load(Ordering::SeqCst));
+        let task = keep_running(key.to_string(), move || {
+            let ends = ends.clone();
+            let task = ExporterTask::new(exporter(), settings.clone());
+            task.run(stopped.clone(), move || ends.load(Ordering::SeqCst))
+        });
         Part::Exporter { stop, end, task: tokio::spawn(task) }
     }
 
-    fn start_output<D: Delivery + 'static, E: std::error::Error + Send + Sync + 'static>(
+    fn start_output<D: Delivery + 'static>(
         &self,
         key: &Key,
         url: &http::Uri,
         log: &Arc<dyn Log>,
-        output: impl Fn() -> Result<D, E>,
+        output: impl Fn() -> Result<D, ClientError> + Send + 'static,
     ) -> anyhow::Result<Part> {
-        let url = format!(
-            "{}://{}{}",
-            url.scheme_str().unwrap_or("http"),
-            url.authority().map_or("", |a| a.as_str()),
-            url.path()
-        );
+        let host = url.authority().map_or("", |authority| authority.as_str());
+        let url = format!("{}://{host}{}", url.scheme_str().unwrap_or("http"), url.path());
         let status = OutputStatus { kind: key.kind, name: key.name.clone(), url, ..Default::default() };
         let status = self.shared.board.output(key.clone(), status);
-        let cursor: Cursor = log.cursor(&key.to_string(), Start::Newest)?;
         let leave = CancellationToken::new();
-        let task = tokio::spawn(deliver(output()?, cursor, status, self.shared.clock.clone(), leave.clone()));
-        Ok(Part::Output { leave, task })
-    }
-
-    async fn stop_one(&self, key: &Key, running: Running, ended: bool) {
-        match running.part {
-            Part::Exporter { stop, end, task } => {
-                end.store(ended, Ordering::SeqCst);
-                stop.cancel();
-                let _ = task.await;
-                // Its successor's first values must not carry the time of the markers that end its own.
-                tokio::time::sleep(Duration::from_millis(2)).await;
+        // The first ones are made here, so that what is wrong with them is known now.
+        let mut first = Some((output()?, log.cursor(&key.to_string(), Start::Newest)?));
+        let (name, log, clock, left) =
+            (key.to_string(), log.clone(), self.shared.clock.clone(), leave.clone());
+        let task = keep_running(name.clone(), move || {
+            let parts = first.take().ok_or(()).or_else(|()| again(&output, log.as_ref(), &name));
+            let (status, clock, left) = (status.clone(), clock.clone(), left.clone());
+            async move {
+                match parts {
+                    Ok((output, cursor)) => deliver(output, cursor, status, clock, left).await,
+                    Err(error) => error!("the output cannot be started again: {error:#}"),
+                }
             }
-            Part::Files(files) => {
-                let left = files.stop(FILES_SETTLE).await;
-                info!(source = %key, "{left}");
-            }
-            Part::Output { leave, task } => {
-                leave.cancel();
-                let _ = task.await;
-            }
+        });
+        Ok(Part::Output { leave, task: tokio::spawn(task) })
+    }
+
+    /// Stops components side by side. With `ended`, exporters mark their series as ended.
+    async fn stop_all(&self, running: Vec<(Key, Running)>, ended: bool, files_settle: Duration) {
+        let mut stopping = JoinSet::new();
+        for (key, running) in running {
+            self.shared.board.remove(&key);
+            stopping.spawn(stop_one(key, running.part, ended, files_settle));
         }
-        self.shared.board.remove(key);
+        stopping.join_all().await;
     }
 }
 
-impl Make {
-    /// Outputs start first.
-    fn order(&self) -> u8 {
-        match self {
-            Make::Prometheus(_) | Make::Loki(_) => 0,
-            Make::Own(..) => 1,
-            Make::Host(..) | Make::Files(..) => 2,
+async fn stop_one(key: Key, part: Part, ended: bool, files_settle: Duration) {
+    match part {
+        Part::Exporter { stop, end, task } => {
+            end.store(ended, Ordering::SeqCst);
+            stop.cancel();
+            let _ = task.await;
+            // Its successor's first values must not carry the time of the markers that end its own.
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
-    }
-}
-
-fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
-    let identity = |job: &str| Identity::new(job, instance, &config.labels);
-    let mut wanted = BTreeMap::new();
-    if let Some(host) = &config.host {
-        wanted.insert(Key::new("exporter", "host"), Make::Host(Box::new(host.clone()), identity(&host.job)));
-    }
-    if config.own_metrics {
-        wanted.insert(Key::new("exporter", "taffrail"), Make::Own(config.interval, identity("taffrail")));
-    }
-    for source in &config.logs {
-        let mut source = source.clone();
-        for (name, value) in &config.labels {
-            source.labels.entry(name.clone()).or_insert_with(|| value.clone());
-        }
-        wanted.insert(Key::new("source", &source.name), Make::Files(source, instance.to_owned()));
-    }
-    for output in &config.prometheus {
-        wanted.insert(Key::new("prometheus", &output.receiver.name), Make::Prometheus(output.clone()));
-    }
-    for output in &config.loki {
-        wanted.insert(Key::new("loki", &output.receiver.name), Make::Loki(output.clone()));
-    }
-    wanted
-}
-
-/// Makes what can fail, and throws it away.
-fn check(make: &Make, clock: &Clock) -> anyhow::Result<()> {
-    match make {
-        Make::Prometheus(config) => drop(Prometheus::new(config, clock.clone())?),
-        Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
-        Make::Host(..) | Make::Own(..) | Make::Files(..) => {}
-    }
-    Ok(())
-}
-
-/// Brings sizes and lags of the logs to the board.
-async fn housekeeping(shared: Shared) {
-    let logs = [("metrics", &shared.metrics), ("logs", &shared.logs)];
-    let places = logs.map(|(name, log)| {
-        let status = LogStatus { name, ..Default::default() };
-        (log, shared.board.log(Key::new("log", name), status))
-    });
-    loop {
-        for (log, place) in &places {
-            let stats = log.stats();
-            let mut status = lock(place);
-            status.bytes = stats.held.bytes;
-            status.max_bytes = stats.capacity_bytes;
-            status.records = stats.appended.records;
-            let dropped = [
-                ("full", stats.dropped_full),
-                ("age", stats.dropped_age),
-                ("disk", stats.dropped_disk),
-                ("too_large", stats.dropped_too_large),
-                ("torn", stats.torn),
-                ("corrupt", stats.corrupt),
-            ];
-            status.dropped =
-                dropped.into_iter().map(|(reason, tally)| (reason.to_owned(), tally.records)).collect();
-            for cursor in &stats.cursors {
-                shared.board.lag(&cursor.name, cursor.lag.records, cursor.lag_age.as_secs_f64());
+        Part::Files(files) => {
+            // A thread that hangs in a dead mount must not hold up the rest.
+            match tokio::time::timeout(files_settle + Duration::from_secs(1), files.stop(files_settle)).await
+            {
+                Ok(left) => info!(source = %key, "{left}"),
+                Err(_) => warn!(source = %key, "its files do not answer; it is left to itself"),
             }
         }
-        tokio::time::sleep(HOUSEKEEPING).await;
+        Part::Output { leave, task } => {
+            leave.cancel();
+            let _ = task.await;
+        }
     }
 }
 
-/// What the outputs have not delivered, by log and cursor.
-fn remaining(shared: &Shared) -> Vec<String> {
-    let mut left = Vec::new();
-    for (name, log) in [("metrics", &shared.metrics), ("logs", &shared.logs)] {
-        for cursor in log.stats().cursors.iter().filter(|cursor| cursor.lag.records > 0) {
-            left.push(format!(
-                "{name} for {}: {} records, {} bytes",
-                cursor.name, cursor.lag.records, cursor.lag.bytes
-            ));
-        }
-    }
-    if !left.is_empty() {
-        error!("not delivered: {}", left.join("; "));
-    }
-    left
+/// The parts of an output that panicked, made anew.
+fn again<D>(
+    output: &impl Fn() -> Result<D, ClientError>,
+    log: &dyn Log,
+    name: &str,
+) -> anyhow::Result<(D, Cursor)> {
+    Ok((output()?, log.cursor(name, Start::Newest)?))
+}
+
+/// Runs the processor on a thread of its own: it computes, and writes to the disk.
+fn process(
+    shared: Shared,
+    mut chunks: mpsc::Receiver<Chunk>,
+    mut notes: NotesSource,
+    pauses: watch::Sender<bool>,
+    stop: CancellationToken,
+) -> JoinHandle<()> {
+    let runtime = Handle::current();
+    spawn_blocking(move || {
+        let Shared { logs, tail, measures, .. } = shared;
+        runtime.block_on(async {
+            while !stop.is_cancelled() {
+                let processor = Processor::new(logs.clone(), tail.clone(), measures.clone(), pauses.clone());
+                // After a panic, what it held is unsettled and is read again at the next start; the rest goes on.
+                match contain(processor.run(&mut chunks, &mut notes, stop.clone())).await {
+                    Ok(()) => return,
+                    Err(text) => error!("the log processor panicked and is started again: {text}"),
+                }
+            }
+        });
+    })
 }

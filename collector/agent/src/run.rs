@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use taffrail_core::Clock;
 use taffrail_spool::{DirLock, DiskLog, DiskOptions, WriteMode};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::config::{Config, Errors};
 use crate::measures::Measures;
@@ -40,6 +41,7 @@ pub struct Options {
 /// Runs `config` until SIGTERM or SIGINT.
 pub fn run(config: Config, options: Options) -> anyhow::Result<()> {
     let levels = telemetry::start(&config.log)?;
+    raise_open_files();
     let _lock = DirLock::acquire(&config.data_dir)?;
     // Two threads are enough: what is heavy runs on threads of its own, and each more costs memory.
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -65,12 +67,14 @@ struct Process {
     server: Server,
     reloads: mpsc::Receiver<Reload>,
     control: Control,
+    watching: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// The present socket and what stops it.
 struct Server {
     stop: CancellationToken,
     task: tokio::task::JoinHandle<()>,
+    allowed: Allowed,
 }
 
 impl Process {
@@ -86,7 +90,9 @@ impl Process {
         let (requests, reloads) = mpsc::channel(1);
         let control = Control(requests);
         let server = Server::start(listener, &config, &shared, &pipeline, &control);
-        let mut process = Process { options, config, levels, shared, pipeline, server, reloads, control };
+        let watching = None;
+        let mut process =
+            Process { options, config, levels, shared, pipeline, server, reloads, control, watching };
         process.watch();
         loop {
             tokio::select! {
@@ -112,23 +118,25 @@ impl Process {
         let result = self.try_reload().await;
         let now_ms = self.shared.clock.now_ms();
         let mut process = lock(&self.shared.board.process);
-        match result {
-            Ok(()) => {
-                info!("the config was reloaded");
-                process.config_error = None;
+        let text = match result {
+            Ok(problems) => {
                 process.config_loaded_ms = now_ms;
-                Ok(())
+                if problems.is_empty() {
+                    info!("the config was reloaded");
+                    process.config_error = None;
+                    return Ok(());
+                }
+                format!("reloaded, but not everything runs: {}", problems.join("; "))
             }
-            Err(error) => {
-                let text = format!("{error:#}");
-                error!("the config was not reloaded, the old one goes on: {text}");
-                process.config_error = Some(Failure { at_ms: now_ms, text: text.clone() });
-                Err(text)
-            }
-        }
+            Err(error) => format!("not reloaded, the old config goes on: {error:#}"),
+        };
+        error!("{text}");
+        process.config_error = Some(Failure { at_ms: now_ms, text: text.clone() });
+        Err(text)
     }
 
-    async fn try_reload(&mut self) -> anyhow::Result<()> {
+    /// An error means that nothing was changed; else what does not run is told.
+    async fn try_reload(&mut self) -> anyhow::Result<Vec<String>> {
         let config = (self.options.load)()?;
         if config.data_dir != self.config.data_dir {
             anyhow::bail!(
@@ -141,21 +149,28 @@ impl Process {
             true => None,
             false => Some(server::listen(config.listen).await?),
         };
-        self.pipeline.apply(&config, &instance).await?;
         self.levels.set(&config.log)?;
+        let problems = self.pipeline.apply(&config, &instance).await?;
+        self.server.allowed.set_names([&instance]);
+        lock(&self.shared.board.process).instance = instance;
         if let Some(listener) = listener {
             let new = Server::start(listener, &config, &self.shared, &self.pipeline, &self.control);
             std::mem::replace(&mut self.server, new).stop.cancel();
         }
-        lock(&self.shared.board.process).instance = instance;
         self.config = config;
-        Ok(())
+        self.watch();
+        Ok(problems)
     }
 
-    /// Reloads when the config file changes, where that is asked for.
-    fn watch(&self) {
-        if let (true, Some(path)) = (self.config.watch, self.options.path.clone()) {
-            tokio::spawn(watch::watch(path, self.control.clone()));
+    /// Reloads when the config file changes, while that is asked for.
+    fn watch(&mut self) {
+        match (self.config.watch, &self.options.path, self.watching.take()) {
+            (true, Some(path), None) => {
+                self.watching = Some(tokio::spawn(watch::watch(path.clone(), self.control.clone())));
+            }
+            (true, _, watching) => self.watching = watching,
+            (false, _, Some(watching)) => watching.abort(),
+            (false, _, None) => {}
         }
     }
 
@@ -187,10 +202,10 @@ impl Server {
         // The host's own name is how people on the same network reach it.
         let instance = lock(&shared.board.process).instance.clone();
         let allowed = Allowed::new(config.listen, [instance], "hostname");
-        let router = server::guard(server::router(state).merge(page), allowed);
+        let router = server::guard(server::router(state).merge(page), allowed.clone());
         let stop = CancellationToken::new();
         let task = tokio::spawn(server::serve(listener, router, stop.clone()));
-        Server { stop, task }
+        Server { stop, task, allowed }
     }
 }
 
@@ -222,6 +237,16 @@ impl Signals {
             _ = self.interrupt.recv() => Asked::End("SIGINT"),
             _ = self.hangup.recv() => Asked::Reload,
         }
+    }
+}
+
+/// Files that are followed or read again and again stay open; the usual soft limit of 1,024 is for programs that use
+/// `select(2)`.
+fn raise_open_files() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    if let Err(error) = raised {
+        warn!(%error, current = limit.current, "the limit of open files cannot be raised");
     }
 }
 

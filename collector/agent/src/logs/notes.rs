@@ -1,13 +1,15 @@
 //! Notes become log lines: the source `taffrail`.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use taffrail_core::{Clock, Note};
 use taffrail_spool::Ticket;
 use tokio::sync::mpsc;
 
 use super::Chunk;
+use crate::status::lock;
 
 /// The most notes that wait. More are counted and left out: what floods the queue says the same again and again.
 const WAITING: usize = 1000;
@@ -17,15 +19,28 @@ const WAITING: usize = 1000;
 pub struct Notes {
     queue: mpsc::Sender<Note>,
     left_out: Arc<AtomicU64>,
+    labels: Arc<Mutex<Labels>>,
 }
+
+/// A stream's labels, sorted by name.
+type Labels = Arc<[(String, String)]>;
 
 impl Notes {
     /// A register of notes, and the source that reads it.
-    pub fn new(instance: &str, clock: Clock) -> (Self, NotesSource) {
+    pub fn new(clock: Clock) -> (Self, NotesSource) {
         let (queue, notes) = mpsc::channel(WAITING);
-        let labels = [("instance", instance), ("job", "taffrail"), ("service_name", "taffrail")];
-        let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        (Notes { queue, left_out: Arc::default() }, NotesSource { notes, labels, clock, last_ns: 0 })
+        let labels: Arc<Mutex<Labels>> = Arc::new(Mutex::new(Arc::from([])));
+        let source = NotesSource { notes, labels: labels.clone(), clock, last_ns: 0 };
+        (Notes { queue, left_out: Arc::default(), labels }, source)
+    }
+
+    /// Sets the labels of the notes' stream: `job`, `instance`, `service_name`, and `extra`.
+    pub fn set_labels(&self, instance: &str, extra: &BTreeMap<String, String>) {
+        let mut labels = extra.clone();
+        for (name, value) in [("instance", instance), ("job", "taffrail"), ("service_name", "taffrail")] {
+            labels.insert(name.into(), value.into());
+        }
+        *lock(&self.labels) = labels.into_iter().collect();
     }
 
     /// Posts a note.
@@ -45,7 +60,7 @@ impl Notes {
 #[derive(Debug)]
 pub struct NotesSource {
     notes: mpsc::Receiver<Note>,
-    labels: Arc<[(String, String)]>,
+    labels: Arc<Mutex<Labels>>,
     clock: Clock,
     last_ns: i64,
 }
@@ -56,7 +71,7 @@ impl NotesSource {
         let note = self.notes.recv().await?;
         self.last_ns = self.clock.now_ns().max(self.last_ns + 1);
         Some(Chunk {
-            labels: self.labels.clone(),
+            labels: lock(&self.labels).clone(),
             bytes: line(&note).into(),
             base_ns: self.last_ns,
             stages: Arc::default(),
@@ -96,18 +111,21 @@ mod tests {
 
     #[tokio::test]
     async fn a_note_becomes_a_line_with_a_time_of_its_own() {
-        let (notes, mut source) = Notes::new("web-1", Clock::manual(5));
+        let (notes, mut source) = Notes::new(Clock::manual(5));
+        notes.set_labels("web-1", &BTreeMap::from([("env".to_owned(), "prod".to_owned())]));
         notes.send(note("two\nlines"));
         notes.send(note("plain"));
         let first = source.next().await.unwrap();
         assert_eq!(&*first.bytes, b"level=warn event=log_lost msg=\"two\\nlines\" file=\"/a b\"\n");
+        let names: Vec<&str> = first.labels.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["env", "instance", "job", "service_name"]);
         let second = source.next().await.unwrap();
         assert_eq!((first.base_ns, second.base_ns), (5, 6));
     }
 
     #[tokio::test]
     async fn a_flood_is_bounded_and_counted() {
-        let (notes, _source) = Notes::new("web-1", Clock::manual(5));
+        let (notes, _source) = Notes::new(Clock::manual(5));
         (0..WAITING + 3).for_each(|_| notes.send(note("again")));
         assert_eq!(notes.left_out(), 3);
     }

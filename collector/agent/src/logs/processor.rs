@@ -53,8 +53,8 @@ impl Processor {
     /// nearly full, sources are told to pause: what they would read is safe where it is.
     pub async fn run(
         mut self,
-        mut chunks: mpsc::Receiver<Chunk>,
-        mut notes: NotesSource,
+        chunks: &mut mpsc::Receiver<Chunk>,
+        notes: &mut NotesSource,
         stop: CancellationToken,
     ) {
         let mut pressure = self.log.pressure();

@@ -38,12 +38,15 @@ impl Bed {
         let options = MemoryOptions { max_bytes, ..MemoryOptions::default() };
         let log: Arc<dyn Log> = Arc::new(MemoryLog::new(options, clock.clone()));
         let cursor = log.cursor("test", Start::Oldest).unwrap();
-        let (chunks, queue) = mpsc::channel(8);
+        let (chunks, mut queue) = mpsc::channel(8);
         let (pauses, pause) = watch::channel(false);
-        let (notes, source) = Notes::new("here", clock);
+        let (notes, mut source) = Notes::new(clock);
         let stop = CancellationToken::new();
         let processor = Processor::new(log, Arc::default(), Arc::default(), pauses);
-        let task = tokio::spawn(processor.run(queue, source, stop.clone()));
+        let task = tokio::spawn({
+            let stop = stop.clone();
+            async move { processor.run(&mut queue, &mut source, stop).await }
+        });
         Bed { chunks, cursor, pause, stop, task, settled: Arc::default(), _notes: notes }
     }
 
@@ -122,11 +125,11 @@ async fn a_log_that_is_full_at_the_start_pauses() {
         log.append(vec![0; 52_000].into(), Ticket::none()).unwrap();
     }
     assert_eq!(*log.pressure().borrow(), Pressure::AllLag);
-    let (_chunks, queue) = mpsc::channel(8);
+    let (_chunks, mut queue) = mpsc::channel(8);
     let (pauses, mut pause) = watch::channel(false);
-    let (_notes, source) = Notes::new("here", clock);
+    let (_notes, mut source) = Notes::new(clock);
     let processor = Processor::new(log, Arc::default(), Arc::default(), pauses);
-    tokio::spawn(processor.run(queue, source, CancellationToken::new()));
+    tokio::spawn(async move { processor.run(&mut queue, &mut source, CancellationToken::new()).await });
     tokio::time::timeout(Duration::from_secs(1), pause.wait_for(|p| *p))
         .await
         .expect("never paused")
@@ -139,11 +142,11 @@ async fn a_flood_is_paused_before_anything_is_dropped() {
     let options = MemoryOptions { max_bytes: 64 << 20, ..MemoryOptions::default() };
     let log: Arc<dyn Log> = Arc::new(MemoryLog::new(options, clock.clone()));
     let _cursor = log.cursor("test", Start::Oldest).unwrap();
-    let (chunks, queue) = mpsc::channel(8);
+    let (chunks, mut queue) = mpsc::channel(8);
     let (pauses, pause) = watch::channel(false);
-    let (_notes, source) = Notes::new("here", clock);
+    let (_notes, mut source) = Notes::new(clock);
     let processor = Processor::new(log.clone(), Arc::default(), Arc::default(), pauses);
-    tokio::spawn(processor.run(queue, source, CancellationToken::new()));
+    tokio::spawn(async move { processor.run(&mut queue, &mut source, CancellationToken::new()).await });
     let text: Bytes =
         "x".repeat(99).lines().map(|l| format!("{l}\n")).collect::<String>().repeat(2600).into();
     let read = Arc::new(std::sync::atomic::AtomicUsize::new(0));

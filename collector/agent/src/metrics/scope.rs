@@ -59,6 +59,8 @@ pub struct Scope {
 struct State {
     series: Vec<Option<Known>>,
     updated_ms: i64,
+    /// When everything was last marked as ended.
+    marked_ms: i64,
     /// Its job was removed: nothing is taken in any more.
     ended: bool,
 }
@@ -90,13 +92,15 @@ impl Scope {
     /// Takes in one run. Values that come too late (`now_ms` is past their lifetime) are left out: a dead thing must
     /// not look alive because its last answer was slow.
     pub fn accept(&self, collected: &Collected, now_ms: i64) {
-        let fresh = now_ms.saturating_sub(collected.ts_ms) < self.lifetime.as_millis() as i64;
+        let mut fresh = now_ms.saturating_sub(collected.ts_ms) < self.lifetime.as_millis() as i64;
         // The scope is locked while the record is made, not while it is written: pages do not wait for the disk.
         self.writer.append(|segment, encoder| {
             let mut state = lock(&self.state);
             if state.ended {
                 return;
             }
+            // Nor may a value be older than the marker that ended its series: it would be out of order.
+            fresh &= collected.ts_ms > state.marked_ms;
             state.take_in(collected, fresh, |def| Known::new(def, &self.identity, self.writer.number()));
             state.encode(collected, fresh, segment, encoder);
         });
@@ -177,6 +181,7 @@ impl State {
 
     fn end_all(&mut self, now_ms: i64, segment: SegmentId, encoder: &mut Encoder) {
         self.series.iter_mut().flatten().for_each(|known| known.end(segment, encoder, now_ms));
+        self.marked_ms = now_ms;
     }
 }
 

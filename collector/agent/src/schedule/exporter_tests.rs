@@ -49,7 +49,7 @@ impl Bed {
             live: Arc::default(),
             pages: Arc::default(),
             board: Arc::default(),
-            notes: Notes::new("here", clock.clone()).0,
+            notes: Notes::new(clock.clone()).0,
         };
         let pages = settings.pages.clone();
         let exporter =

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::extract::{Request, State};
@@ -16,11 +16,13 @@ use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
+use crate::status::lock;
+
 /// The hosts that the server answers to.
 #[derive(Clone, Debug)]
 pub struct Allowed {
     listen: IpAddr,
-    names: BTreeSet<String>,
+    names: Arc<Mutex<BTreeSet<String>>>,
     setting: &'static str,
 }
 
@@ -32,8 +34,14 @@ impl Allowed {
         names: impl IntoIterator<Item = impl AsRef<str>>,
         setting: &'static str,
     ) -> Self {
-        let names = names.into_iter().map(|name| plain(name.as_ref())).collect();
-        Allowed { listen: listen.ip(), names, setting }
+        let allowed = Allowed { listen: listen.ip(), names: Arc::default(), setting };
+        allowed.set_names(names);
+        allowed
+    }
+
+    /// Takes other names, for a server that is running too.
+    pub fn set_names(&self, names: impl IntoIterator<Item = impl AsRef<str>>) {
+        *lock(&self.names) = names.into_iter().map(|name| plain(name.as_ref())).collect();
     }
 
     /// Whether a request for `host` (a name or an address, without port) is one for this server.
@@ -48,7 +56,7 @@ impl Allowed {
                 || address == self.listen.to_canonical();
         }
         let name = plain(host);
-        name == "localhost" || name.ends_with(".localhost") || self.names.contains(&name)
+        name == "localhost" || name.ends_with(".localhost") || lock(&self.names).contains(&name)
     }
 }
 

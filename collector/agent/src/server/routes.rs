@@ -68,10 +68,7 @@ async fn reload(Extract(state): Extract<State>) -> Response {
     }
     match answered.await {
         Ok(Ok(())) => "reloaded\n".into_response(),
-        Ok(Err(text)) => {
-            (StatusCode::BAD_REQUEST, format!("not reloaded, the old config goes on:\n{text}\n"))
-                .into_response()
-        }
+        Ok(Err(text)) => (StatusCode::BAD_REQUEST, format!("{text}\n")).into_response(),
         Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
     }
 }

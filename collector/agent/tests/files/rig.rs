@@ -72,7 +72,7 @@ impl Rig {
     pub fn context(&self, chunks: mpsc::Sender<Chunk>) -> Context {
         Context {
             stages: Arc::default(),
-            notes: taffrail_collector::logs::Notes::new("here", taffrail_core::Clock::system()).0,
+            notes: taffrail_collector::logs::Notes::new(Clock::system()).0,
             clock: self.clock.clone(),
             instance: "host-1".to_owned(),
             chunks,

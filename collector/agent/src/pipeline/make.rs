@@ -1,0 +1,70 @@
+//! What components are made from, as the config wants them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use taffrail_core::Clock;
+
+use crate::component::Key;
+use crate::config::{Config, Host, LogSource, LokiOutput, PrometheusOutput};
+use crate::metrics::Identity;
+use crate::outputs::{Loki, Prometheus};
+use crate::sources::files::Patterns;
+
+/// What a component is made from; a reload restarts those whose make has changed.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Make {
+    Host(Box<Host>, Identity),
+    Own(Duration, Identity),
+    Files(LogSource, String),
+    Prometheus(PrometheusOutput),
+    Loki(LokiOutput),
+}
+
+impl Make {
+    /// The order of starting; stopping is the other way round.
+    pub(super) fn order(&self) -> u8 {
+        match self {
+            Make::Prometheus(_) | Make::Loki(_) => 0,
+            Make::Own(..) => 1,
+            Make::Host(..) | Make::Files(..) => 2,
+        }
+    }
+
+    /// Makes what can fail, and throws it away: what is refused is refused before anything that runs is touched.
+    pub(super) fn check(&self, clock: &Clock) -> anyhow::Result<()> {
+        match self {
+            Make::Prometheus(config) => drop(Prometheus::new(config, clock.clone())?),
+            Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
+            Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
+            Make::Host(..) | Make::Own(..) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Everything that `config` wants to run.
+pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
+    let identity = |job: &str| Identity::new(job, instance, &config.labels);
+    let mut wanted = BTreeMap::new();
+    if let Some(host) = &config.host {
+        wanted.insert(Key::new("exporter", "host"), Make::Host(Box::new(host.clone()), identity(&host.job)));
+    }
+    if config.own_metrics {
+        wanted.insert(Key::new("exporter", "taffrail"), Make::Own(config.interval, identity("taffrail")));
+    }
+    for source in &config.logs {
+        let mut source = source.clone();
+        for (name, value) in &config.labels {
+            source.labels.entry(name.clone()).or_insert_with(|| value.clone());
+        }
+        wanted.insert(Key::new("source", &source.name), Make::Files(source, instance.to_owned()));
+    }
+    for output in &config.prometheus {
+        wanted.insert(Key::new("prometheus", &output.receiver.name), Make::Prometheus(output.clone()));
+    }
+    for output in &config.loki {
+        wanted.insert(Key::new("loki", &output.receiver.name), Make::Loki(output.clone()));
+    }
+    wanted
+}
