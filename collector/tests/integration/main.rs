@@ -1,6 +1,17 @@
 //! The whole path, with the real programs that `setup.sh` unpacked. One module a subject.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests start other programs and compare what was sent with the real time"
+)]
+#![allow(
+    clippy::unwrap_used,
+    reason = "all of this is tests, helpers too: what is not as it should be ends one"
+)]
 
 mod browser;
 mod end_to_end;
 mod page;
+mod pages;
 mod prometheus;
+mod receivers;
+mod support;

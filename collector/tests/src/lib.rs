@@ -15,6 +15,7 @@
 
 mod alertmanager;
 mod browser;
+mod gate;
 mod hang;
 mod http;
 pub mod loki;
@@ -30,6 +31,7 @@ mod wire;
 
 pub use alertmanager::Alertmanager;
 pub use browser::{Seen, open_page, run_node};
+pub use gate::Gate;
 pub use hang::HangingMount;
 pub use http::{Client, Response};
 pub use loki::LokiDouble;

@@ -1,8 +1,9 @@
-//! The page `/metrics`: the own metrics, collected when asked, written by prometheus-client.
+//! The page `/metrics`: the own metrics, collected when asked, written by prometheus-client in OpenMetrics, and by the
+//! writer of the other pull pages in the text format, which prometheus-client does not have.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
@@ -10,6 +11,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::{MetricType, TypedMetric};
 use prometheus_client::registry::Registry;
+use taffrail_core::text::{Format, Page};
 use taffrail_core::{Kind, Out, SeriesDef};
 
 use super::{Own, Process};
@@ -19,54 +21,81 @@ use crate::status::lock;
 #[derive(Debug)]
 pub struct OwnPage {
     registry: Registry,
+    metrics: Arc<OwnMetrics>,
 }
 
 impl OwnPage {
-    /// The content type of [`OwnPage::render`].
-    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-
     /// A page of `own`.
     pub fn new(own: Own) -> Self {
+        let metrics = Arc::new(OwnMetrics { own, process: Mutex::default() });
         let mut registry = Registry::default();
-        registry.register_collector(Box::new(OwnCollector { own, process: Mutex::default() }));
-        OwnPage { registry }
+        registry.register_collector(Box::new(OwnCollector(metrics.clone())));
+        OwnPage { registry, metrics }
     }
 
-    /// The page now, in OpenMetrics 1.0.
-    pub fn render(&self) -> Result<String, fmt::Error> {
-        let mut page = String::new();
-        text::encode(&mut page, &self.registry)?;
-        Ok(page)
+    /// The page now.
+    ///
+    /// # Errors
+    /// When prometheus-client cannot write a value.
+    pub fn render(&self, format: Format) -> Result<Vec<u8>, fmt::Error> {
+        if format == Format::OpenMetrics {
+            let mut page = String::new();
+            text::encode(&mut page, &self.registry)?;
+            return Ok(page.into_bytes());
+        }
+        let mut page = Page::new(format);
+        for series in self.metrics.collect().values() {
+            let Some((first, _)) = series.first() else { continue };
+            page.family(&first.family);
+            for (def, value) in series {
+                page.sample(&def.family, def.labels.iter().map(|(n, v)| (&**n, &**v)), *value, None);
+            }
+        }
+        Ok(page.finish())
     }
 }
 
+/// What is on the page.
 #[derive(Debug)]
-struct OwnCollector {
+struct OwnMetrics {
     own: Own,
     process: Mutex<Process>,
 }
 
-impl Collector for OwnCollector {
-    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+/// Series with their values, by family.
+type Families = BTreeMap<String, Vec<(SeriesDef, f64)>>;
+
+impl OwnMetrics {
+    fn collect(&self) -> Families {
         let mut out = Out::default();
         out.begin(0);
         self.own.collect(&mut lock(&self.process), &mut out);
         self.own.measures.collect(&mut out);
         let collected = out.finish();
-        let values: Vec<f64> = collected.samples.iter().map(|sample| sample.value.to_f64()).collect();
-        let mut families: BTreeMap<&str, Vec<(&SeriesDef, f64)>> = BTreeMap::new();
+        let values = collected.samples.iter().map(|sample| sample.value.to_f64());
+        let mut families = Families::new();
         // In a first run every series is new, in the order of its samples.
         for ((_, def), value) in collected.new.iter().zip(values) {
-            families.entry(&def.family.name).or_default().push((def, value));
+            families.entry(def.family.name.clone()).or_default().push((def.clone(), value));
         }
-        families.into_iter().try_for_each(|(name, series)| family(&mut encoder, name, &series))
+        families
+    }
+}
+
+#[derive(Debug)]
+struct OwnCollector(Arc<OwnMetrics>);
+
+impl Collector for OwnCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let families = self.0.collect();
+        families.iter().try_for_each(|(name, series)| family(&mut encoder, name, series))
     }
 }
 
 fn family(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
-    series: &[(&SeriesDef, f64)],
+    series: &[(SeriesDef, f64)],
 ) -> Result<(), fmt::Error> {
     let Some((first, _)) = series.first() else { return Ok(()) };
     let counter = first.family.kind == Kind::Counter;

@@ -73,16 +73,16 @@ async fn reload(Extract(state): Extract<State>) -> Response {
     }
 }
 
-async fn own(Extract(state): Extract<State>) -> Response {
-    match state.own.render() {
-        Ok(page) => ([(CONTENT_TYPE, OwnPage::CONTENT_TYPE)], page).into_response(),
+async fn own(Extract(state): Extract<State>, headers: HeaderMap) -> Response {
+    let format = wanted(&headers);
+    match state.own.render(format) {
+        Ok(page) => ([(CONTENT_TYPE, format.content_type())], page).into_response(),
         Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
     }
 }
 
 async fn exporter(Extract(state): Extract<State>, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    let accept = headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let format = Format::negotiate(accept);
+    let format = wanted(&headers);
     match state.pages.render(&name, format, state.clock.now_ms()) {
         Some(page) => ([(CONTENT_TYPE, format.content_type())], page).into_response(),
         None => {
@@ -91,4 +91,8 @@ async fn exporter(Extract(state): Extract<State>, Path(name): Path<String>, head
             (StatusCode::NOT_FOUND, text).into_response()
         }
     }
+}
+
+fn wanted(headers: &HeaderMap) -> Format {
+    Format::negotiate(headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default())
 }
