@@ -2,8 +2,10 @@
 rights than it needs, and wrong values are refused. Each check is first seen to fail on a broken chart."""
 
 import copy
+import os
 import pathlib
 import shutil
+import subprocess
 import sys
 import tempfile
 import warnings
@@ -12,7 +14,8 @@ import helm_python as helm
 import kubernetes_validate
 import yaml
 
-CHART = pathlib.Path(__file__).resolve().parents[2] / "helm" / "taffrail"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHART = ROOT / "helm" / "taffrail"
 # The oldest that the chart's kubeVersion admits and the schemas know, one between, the newest.
 VERSIONS = ["1.27", "1.32", kubernetes_validate.latest_version()]
 
@@ -135,6 +138,9 @@ def check():
     config = yaml.safe_load(rendered["all"]["ConfigMap"]["data"]["taffrail.yml"])
     if config["outputs"] != VALUES["all"]["config"]["outputs"] or config["host"]["rootfs"] != "/host":
         faults.append("the user's config does not lie over the chart's")
+    faults += config_faults(rendered["defaults"]["ConfigMap"]["data"]["taffrail.yml"])
+    if not config_faults("hots: {}"):
+        faults.append("the collector takes any config")
     for what, values in REFUSED.items():
         try:
             render(values)
@@ -142,6 +148,20 @@ def check():
         except helm.HelmError:
             pass
     return faults
+
+
+def config_faults(text):
+    """What the collector says of its config; its folders are replaced by this machine's."""
+    program = os.environ.get("TAFFRAIL_BIN", ROOT / "target/debug/taffrail")
+    text = text.replace("rootfs: /host", "rootfs: /").replace(" /host/", " /")
+    with tempfile.TemporaryDirectory() as folder:
+        config = pathlib.Path(folder) / "taffrail.yml"
+        config.write_text(text.replace("/var/lib/taffrail", folder))
+        environment = {"NODE_NAME": "node-1", "PATH": os.environ["PATH"]}
+        done = subprocess.run(
+            [program, "check", "--config", config], env=environment, capture_output=True, text=True, check=False
+        )
+    return [f"taffrail check: {done.stderr or done.stdout}"] if done.returncode else []
 
 
 def lint_faults(chart):

@@ -1,7 +1,7 @@
 // The charts and the key numbers: fetches rows it does not have yet, keeps an hour, draws.
 
 import { bytes, duration, el, number, percent, plural, value } from './format.js';
-import { Plot, fresh } from './plot.js';
+import { Plot, current, fresh } from './plot.js';
 
 const HOUR = 3_600_000;
 const LEAST = 90_000;
@@ -22,9 +22,9 @@ export class Charts {
     }
   }
 
-  // The newest row may still be written anew, so it is asked for again.
+  // The newest row may still be written anew, so it is asked for again. A chart that has ended does not hold it back.
   since() {
-    const ends = [...this.kept.values()].map((c) => c.t.at(-2) ?? 0);
+    const ends = [...this.kept.values()].filter((c) => current(c, this.now)).map((c) => c.t.at(-2) ?? 0);
     return ends.length ? Math.min(...ends) : 0;
   }
 
@@ -44,8 +44,10 @@ export class Charts {
   draw() {
     if (!this.now) return;
     const first = Math.min(this.now, ...[...this.kept.values()].map((c) => c.t[0] ?? this.now));
-    const auto = Math.min(HOUR, Math.max(LEAST, this.now - first));
-    const from = this.now - (SPANS[this.span] ?? auto);
+    // The newest row stands at the right edge, unless it is so old that the gap itself is the news.
+    const newest = Math.max(...[...this.kept.values()].map((c) => (current(c, this.now) ? c.t.at(-1) : 0)));
+    const to = newest > 0 ? newest : this.now;
+    const from = to - (SPANS[this.span] ?? Math.min(HOUR, Math.max(LEAST, to - first)));
     for (const chart of this.kept.values()) {
       if (!this.plots.has(chart.id)) {
         if (!this.plots.size) this.grid.replaceChildren();
@@ -54,7 +56,7 @@ export class Charts {
         this.grid.append(plot.figure);
         this.#order();
       }
-      this.plots.get(chart.id).update(chart, from, this.now, this.host);
+      this.plots.get(chart.id).update(chart, from, to, this.now, this.host);
     }
     this.#facts();
     this.#tiles();
@@ -107,8 +109,8 @@ function tile({ id, label, text, note, level, spark }) {
   const word = state === 'bad' ? ' (very high)' : state ? ' (high)' : '';
   return el('div', { class: `tile ${state}`, 'data-tile': id },
     el('dt', {}, label, el('span', { class: 'unseen' }, word)),
-    el('dd', {}, el('strong', {}, amount, el('small', {}, unit.length ? ` ${unit.join(' ')}` : '')), el('span', { class: 'note', title: note }, note)),
-    sparkline((spark ?? []).slice(-120)));
+    el('dd', {}, el('strong', {}, amount, el('small', {}, unit.length ? ` ${unit.join(' ')}` : '')), el('span', { class: 'note', title: note }, note),
+      sparkline((spark ?? []).slice(-120))));
 }
 
 function sparkline(values) {

@@ -73,7 +73,7 @@ export class Logs {
     this.#streams(answer.streams);
     this.#times(answer.now_ms);
     const shown = this.list.querySelectorAll('li[data-seq]').length;
-    const passed = answer.skipped_bytes ? `; ${bytes(answer.skipped_bytes)} passed by unseen` : '';
+    const passed = answer.skipped_bytes ? `; ${bytes(answer.skipped_bytes)} went by too fast to show` : '';
     this.count.textContent = `${plural(shown, 'line')}${passed}`;
     const searching = Boolean(this.filter.value.trim() || this.stream.value);
     this.list.hidden = shown === 0;

@@ -34,9 +34,9 @@ async function tick() {
   try {
     if (Date.now() >= due) {
       const [status, live] = await Promise.all([ask('/api/v1/status'), ask(`/api/v1/charts?since=${charts.since()}`)]);
+      interval = pace(status);
       pipeline.take(status);
       charts.take(live);
-      interval = pace(status);
       due = Date.now() + interval - 100;
     }
     await logs.poll();
@@ -49,11 +49,11 @@ async function tick() {
   }
 }
 
-// As often as there is something new; more often until the first picture is there.
+// As often as there is something new; more often until the first picture and the first rates are there.
 function pace(status) {
   const every = status.exporters.flatMap((e) => e.subjects.map((s) => s.interval_s * 1000)).filter((ms) => ms > 0);
   const drawn = [...charts.kept.values()].some((c) => c.id === 'cpu');
-  return drawn && every.length ? Math.min(MOST_MS, Math.max(LEAST_MS, Math.min(...every))) : LEAST_MS;
+  return drawn && pipeline.before && every.length ? Math.min(MOST_MS, Math.max(LEAST_MS, Math.min(...every))) : LEAST_MS;
 }
 
 function alive() {
@@ -67,6 +67,7 @@ function silent(error) {
   const why = error instanceof TypeError || error.name === 'TimeoutError' ? 'it does not answer' : error.message;
   lost.textContent = `Connection lost: the collector has not been heard${since} (${why}). What you see is old. Trying again every ${LEAST_MS / 1000} s.`;
   lost.hidden = false;
+  pipeline.unheard();
   document.body.dataset.lost = '';
 }
 

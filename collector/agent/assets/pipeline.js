@@ -25,6 +25,13 @@ export class Pipeline {
     this.before = status;
   }
 
+  // Nobody answers: what was last heard says nothing about now.
+  unheard() {
+    this.state.className = 'pill bad';
+    this.state.textContent = 'Not heard';
+    document.body.dataset.state = 'lost';
+  }
+
   #state({ problems }) {
     const n = problems.length;
     this.state.className = `pill ${n ? 'bad' : 'ok'}`;

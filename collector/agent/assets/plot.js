@@ -46,7 +46,7 @@ export class Plot {
   }
 
   // Shows `chart` (t in ms, series with values) between `from` and `to`, in ms.
-  update(chart, from, to, host) {
+  update(chart, from, to, now, host) {
     this.chart = chart;
     this.host = host;
     this.lines = this.#arrange(chart);
@@ -55,7 +55,7 @@ export class Plot {
       const seen = line.values.filter((v, i) => inside[i] && Number.isFinite(v));
       line.mean = seen.length ? seen.reduce((a, b) => a + b, 0) / seen.length : NaN;
       line.peak = seen.length ? Math.max(...seen) : NaN;
-      line.now = fresh(chart, line.values, to);
+      line.now = fresh(chart, line.values, now);
     }
     // Lines that were 0 all the time are named below the chart instead of drawn, unless there is nothing else.
     const alive = this.lines.filter((l) => l.peak !== 0);
@@ -69,6 +69,7 @@ export class Plot {
     this.figure.dataset.points = String(this.lines.reduce((n, l) => n + l.values.filter(Number.isFinite).length, 0));
     this.canvas.setAttribute('aria-valuemin', '0');
     this.canvas.setAttribute('aria-valuemax', String(Math.max(0, chart.t.length - 1)));
+    if (document.activeElement !== this.canvas) this.#say(chart.t.length - 1);
     this.headline.textContent = headline(chart, this.lines);
     this.#legend();
   }
@@ -81,9 +82,14 @@ export class Plot {
     // Reads and writes of one device share its colour.
     const colors = new Map();
     for (const line of lines) {
-      const device = line.name.replace(/ (read|write|in|out)$/, '');
-      if (!colors.has(device)) colors.set(device, FIXED[device] ?? [0, 1, 2, 3, 5, 6, 4, 7][colors.size % 8]);
-      line.color = colors.get(device);
+      line.device = line.name.replace(/ (read|write|in|out)$/, '');
+      if (!colors.has(line.device)) colors.set(line.device, FIXED[line.device] ?? [0, 1, 2, 3, 5, 6, 4, 7][colors.size % 8]);
+      line.color = colors.get(line.device);
+    }
+    if (lines.some((l) => l.below)) {
+      const size = (device) => Math.max(...lines.filter((l) => l.device === device).flatMap((l) => l.values.filter(Number.isFinite)), 0);
+      const sizes = new Map([...colors.keys()].map((device) => [device, size(device)]));
+      lines.sort((a, b) => sizes.get(b.device) - sizes.get(a.device) || a.device.localeCompare(b.device) || a.below - b.below);
     }
     return lines;
   }
@@ -153,8 +159,13 @@ export class Plot {
     const first = this.chart.t.findIndex((t) => t / 1000 >= this.plot.scales.x.min);
     const idx = Math.min(last, Math.max(first, next));
     this.plot.setCursor({ left: this.plot.valToPos(this.chart.t[idx] / 1000, 'x'), top: 10 }, true, true);
-    this.canvas.setAttribute('aria-valuenow', String(idx));
+    this.#say(idx);
+  }
+
+  // What a screen reader says of one row.
+  #say(idx) {
     const values = this.lines.slice(0, SHOWN).map((l) => `${l.name} ${value(l.values[idx] ?? NaN, this.chart.unit)}`);
+    this.canvas.setAttribute('aria-valuenow', String(Math.max(0, idx)));
     this.canvas.setAttribute('aria-valuetext', `${clock(this.chart.t[idx])}: ${values.join(', ')}`);
   }
 
@@ -195,11 +206,14 @@ function bar(line) {
   return el('span', { class: 'room' }, el('span', { class: 'bar' }, fill), el('small', {}, free));
 }
 
-// The last value, if it is not older than the page may claim.
+// Whether the last row is young enough to be called now.
+export function current(chart, now) {
+  return chart.t.length > 0 && now - chart.t.at(-1) <= Math.max(10_000, 2.5 * chart.step_ms);
+}
+
+// The last value, if it is.
 export function fresh(chart, values, now) {
-  const last = chart.t.length - 1;
-  if (last < 0 || now - chart.t[last] > Math.max(10_000, 2.5 * chart.step_ms)) return NaN;
-  return values[last] ?? NaN;
+  return current(chart, now) ? values[chart.t.length - 1] ?? NaN : NaN;
 }
 
 function headline(chart, lines) {
@@ -211,7 +225,8 @@ function headline(chart, lines) {
   if (lines.some((l) => l.below)) {
     const sum = (below) => lines.filter((l) => l.below === below && Number.isFinite(l.now)).reduce((a, l) => a + l.now, 0);
     const word = (below) => lines.find((l) => l.below === below)?.name.split(' ').at(-1) ?? '';
-    return [false, true].filter(word).map((b) => `${word(b)} ${value(sum(b), chart.unit)}`).join(' · ');
+    // Broken between the two directions only.
+    return [false, true].filter(word).map((b) => `${word(b)} ${value(sum(b), chart.unit)}`.replaceAll(' ', '\u00a0')).join(' · ');
   }
   return value(Math.max(...now), chart.unit);
 }

@@ -62,7 +62,7 @@ pub struct Shared {
 /// What a component is made from; a reload restarts those whose make has changed.
 #[derive(Clone, Debug, PartialEq)]
 enum Make {
-    Host(Host, Identity),
+    Host(Box<Host>, Identity),
     Own(Duration, Identity),
     Files(LogSource, String),
     Prometheus(PrometheusOutput),
@@ -293,7 +293,7 @@ fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     let identity = |job: &str| Identity::new(job, instance, &config.labels);
     let mut wanted = BTreeMap::new();
     if let Some(host) = &config.host {
-        wanted.insert(Key::new("exporter", "host"), Make::Host(host.clone(), identity(&host.job)));
+        wanted.insert(Key::new("exporter", "host"), Make::Host(Box::new(host.clone()), identity(&host.job)));
     }
     if config.own_metrics {
         wanted.insert(Key::new("exporter", "taffrail"), Make::Own(config.interval, identity("taffrail")));

@@ -22,6 +22,7 @@ use crate::pipeline::{Pipeline, Shared};
 use crate::server::{self, Allowed, Control, Reload, State};
 use crate::status::{Board, Failure, lock};
 use crate::telemetry::{self, Levels};
+use crate::watch;
 
 /// Reads and checks the config anew.
 pub type Load = Box<dyn Fn() -> Result<Config, Errors> + Send + Sync>;
@@ -154,7 +155,7 @@ impl Process {
     /// Reloads when the config file changes, where that is asked for.
     fn watch(&self) {
         if let (true, Some(path)) = (self.config.watch, self.options.path.clone()) {
-            tokio::spawn(watch(path, self.control.clone()));
+            tokio::spawn(watch::watch(path, self.control.clone()));
         }
     }
 
@@ -263,26 +264,4 @@ fn show(shared: &Shared, options: &Options, instance: &str, now_ms: i64) {
     process.started_ms = now_ms;
     process.config_loaded_ms = now_ms;
     process.config = options.path.as_deref().map(Path::display).map(|path| path.to_string());
-}
-
-/// Asks for a reload whenever the file has been another one for a moment. Looks rather than listens: a mounted
-/// ConfigMap changes by a swap of links that file events tell of in many ways, and once in two seconds costs nothing.
-async fn watch(path: PathBuf, control: Control) {
-    let read = |path: PathBuf| async move {
-        tokio::task::spawn_blocking(move || std::fs::read(path).ok()).await.ok()
-    };
-    let mut known = read(path.clone()).await;
-    loop {
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        let now = read(path.clone()).await;
-        if now == known || now == Some(None) {
-            continue;
-        }
-        known = now;
-        let (answer, answered) = tokio::sync::oneshot::channel();
-        if control.0.send(answer).await.is_err() {
-            return;
-        }
-        let _ = answered.await;
-    }
 }

@@ -1,5 +1,6 @@
 //! Log files: everything that happens to them, done to real ones.
 
+mod cost;
 mod follow;
 mod kill;
 mod lines;

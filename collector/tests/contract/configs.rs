@@ -59,7 +59,7 @@ fn blocks(text: &str) -> Vec<String> {
             None if line.trim_start().starts_with("```yaml") => open = Some((indent, String::new())),
             None => {}
             Some(_) if line.trim_start().starts_with("```") => {
-                blocks.extend(open.take().map(|(_, block)| block))
+                blocks.extend(open.take().map(|(_, block)| block));
             }
             Some((outer, block)) => {
                 block.push_str(line.get(*outer..).unwrap_or_default());

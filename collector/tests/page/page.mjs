@@ -1,7 +1,7 @@
 // Looks at the live page as a person would: sees a chart with points and a log line that was just written, filters,
 // goes dark, walks by keyboard, takes a phone. Usage:
 //
-//   node page.mjs http://127.0.0.1:9753 'text of a log line' FOLDER-FOR-SCREENSHOTS
+//   node page.mjs http://127.0.0.1:9753 'text of a log line' FOLDER-FOR-SCREENSHOTS [SECONDS TO WAIT FOR A SIGHT]
 //
 // CHROMIUM names the browser (default /usr/bin/chromium). Exit code 1 and a sentence on the first thing that is wrong.
 
@@ -12,9 +12,9 @@ import { join } from 'node:path';
 // NODE_PATH, which import does not read, may say where the browser's driver is installed.
 const { chromium } = createRequire(import.meta.url)('playwright-core');
 
-const [base, line, folder = 'screenshots'] = process.argv.slice(2);
+const [base, line, folder = 'screenshots', patience = '60'] = process.argv.slice(2);
 if (!base || !line) {
-  console.error("usage: node page.mjs URL 'text of a log line' [FOLDER]");
+  console.error("usage: node page.mjs URL 'text of a log line' [FOLDER [SECONDS]]");
   process.exit(2);
 }
 const origin = new URL(base).origin;
@@ -55,7 +55,7 @@ function must(condition, sentence) {
   if (!condition) throw new Error(sentence);
 }
 
-async function sees(page, what, test, argument, timeout = 60_000) {
+async function sees(page, what, test, argument, timeout = Number(patience) * 1000) {
   try {
     await page.waitForFunction(test, argument, { timeout, polling: 200 });
   } catch {
@@ -156,6 +156,7 @@ async function silence() {
   await charts(page);
   await page.route('**/api/**', (route) => route.abort());
   await sees(page, 'the words "Connection lost"', () => /Connection lost/.test(document.getElementById('lost').innerText), null, 15_000);
+  must((await page.locator('#state').innerText()) === 'Not heard', 'the page says that all is well while nobody answers');
   await page.screenshot({ path: join(folder, 'lost.png') });
   await page.unroute('**/api/**');
   await sees(page, 'the page recover', () => document.getElementById('lost').hidden, null, 15_000);

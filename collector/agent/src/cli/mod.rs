@@ -106,3 +106,45 @@ pub fn refuse(errors: &Errors) -> ExitCode {
     print::err(&format!("{errors}\n\nThe configuration has {count}."));
     ExitCode::from(USAGE)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Source, load_text};
+    use clap::CommandFactory;
+
+    fn exit(arguments: &[&str]) -> ExitCode {
+        let cli = Cli::try_parse_from([&["taffrail"], arguments].concat()).unwrap();
+        answer(&cli.command).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_starter_loads() {
+        load_text(Source::new("starter.yml", STARTER, ""), &[], &|_| None).unwrap();
+    }
+
+    #[test]
+    fn init_writes_once_and_check_takes_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("taffrail.yml");
+        let file = file.to_str().unwrap();
+        assert_eq!(exit(&["init", file]), ExitCode::SUCCESS);
+        assert_eq!(exit(&["check", "--config", file]), ExitCode::SUCCESS);
+        std::fs::write(file, "hots: {}\n").unwrap();
+        assert_eq!(exit(&["init", file]), ExitCode::FAILURE, "it is there");
+        assert_eq!(exit(&["check", "--config", file]), ExitCode::from(USAGE));
+        assert_eq!(exit(&["init", "--force", file]), ExitCode::SUCCESS);
+        assert_eq!(exit(&["check", "--config", file, "--set", "interval=5"]), ExitCode::from(USAGE));
+    }
+
+    #[test]
+    fn an_empty_name_of_a_file_is_none() {
+        let options = ConfigOptions { config: Some(PathBuf::new()), set: vec![] };
+        assert_eq!(options.file(), None);
+    }
+}

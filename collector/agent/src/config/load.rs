@@ -126,3 +126,99 @@ fn read(path: &Path) -> Result<Source, Errors> {
     let dir = path.parent().unwrap_or(Path::new("")).to_owned();
     Ok(Source::new(name, text.strip_prefix('\u{feff}').unwrap_or(&text), dir))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn none(_: &str) -> Option<String> {
+        None
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.yml");
+        std::fs::write(&file, bytes).unwrap();
+        load(Some(&file), &[], &none).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_one_is_refused() {
+        assert!(refused(b"host: {}\n\xff").contains("line 2 is not UTF-8"));
+        assert!(refused(&vec![b'#'; 2 << 20]).contains("larger than 1 MiB"));
+        let folder = tempfile::tempdir().unwrap();
+        assert!(
+            load(Some(folder.path()), &[], &none).unwrap_err().to_string().contains("name the file in it")
+        );
+        let missing = load(Some(&folder.path().join("x.yml")), &[], &none).unwrap_err().to_string();
+        assert!(missing.contains("taffrail init"), "{missing}");
+    }
+
+    #[test]
+    fn without_a_file_this_machine_is_collected() {
+        let config = load(None, &["outputs.loki.0.url=http://loki:3100".to_owned()], &none).unwrap();
+        assert!(config.host.is_some() && config.own_metrics && !config.logs.is_empty());
+        assert_eq!(config.loki.len(), 1);
+        assert!(config.prometheus.is_empty());
+    }
+
+    #[test]
+    fn with_a_file_only_its_sections_run() {
+        let config = load_text(Source::new("t.yml", "host: {}\n", ""), &[], &none).unwrap();
+        assert!(config.host.is_some() && config.logs.is_empty());
+        let config = load_text(Source::new("t.yml", "", ""), &[], &none).unwrap();
+        assert!(config.host.is_none());
+    }
+
+    #[test]
+    fn secrets_come_from_files_beside_the_configuration() {
+        use crate::config::Auth;
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("token"), "hunter2\n").unwrap();
+        let text = "outputs: {loki: [{url: 'http://loki', bearer_token_file: token}]}\n";
+        let config = load_text(Source::new("t.yml", text, folder.path()), &[], &none).unwrap();
+        let Some(Auth::Bearer(secret)) = &config.loki[0].receiver.auth else { panic!() };
+        assert_eq!(secret.expose(), "hunter2");
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn where_it_listens_is_told_from_a_broken_file_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("t.yml");
+        std::fs::write(&file, "listen: 127.0.0.1:1234\nhots: {}\n").unwrap();
+        assert_eq!(load_listen(Some(&file), &[], &none).port(), 1234);
+        assert_eq!(load_listen(None, &[], &none), defaults::LISTEN_ADDRESS);
+    }
+
+    #[test]
+    fn a_damaged_text_is_an_answer_and_never_a_panic() {
+        let good = crate::cli::STARTER.replace("# ", "");
+        let pieces = [
+            "{", "}", "[", "]", ":", "- ", "\n", "  ", "\"", "'", "|\n", "&a ", "*a", "${", "}", "ä", "\t",
+            "#", "\u{0}", "<<: ", "!x ",
+        ];
+        let mut random = 1u64;
+        let mut next = |below: usize| {
+            // Marsaglia's xorshift: the same texts in every run.
+            random ^= random << 13;
+            random ^= random >> 7;
+            random ^= random << 17;
+            usize::try_from(random % below as u64).unwrap()
+        };
+        for _ in 0..3000 {
+            let mut text: Vec<char> = good.chars().collect();
+            for _ in 0..=next(4) {
+                let at = next(text.len());
+                let until = (at + next(12)).min(text.len());
+                text.splice(at..until, pieces[next(pieces.len())].chars());
+            }
+            let text: String = text.into_iter().collect();
+            let set = format!("outputs.loki.0.url={}", pieces[next(pieces.len())]);
+            if let Err(errors) = load_text(Source::new("t.yml", text.as_str(), ""), &[set], &none) {
+                assert!(!errors.problems.is_empty(), "{text}");
+                assert!(!errors.to_string().is_empty());
+            }
+        }
+    }
+}

@@ -21,6 +21,12 @@ fn written() -> Value {
         root.insert("title".to_owned(), "taffrail.yml".into());
         root.remove("description");
     }
+    if let Some(subjects) =
+        schema.pointer_mut("/$defs/Host/properties/subjects").and_then(Value::as_object_mut)
+    {
+        let names: Vec<&str> = taffrail_host::SUBJECTS.iter().map(|subject| subject.name).collect();
+        subjects.insert("propertyNames".to_owned(), json!({ "enum": names }));
+    }
     schema
 }
 
@@ -52,6 +58,9 @@ fn loosen(schema: &mut Value) {
 
 /// A text that holds a variable.
 const VARIABLE: &str = r"\$\{";
+
+/// The section of one subject, below which all their names are listed.
+const SUBJECT: &str = "host.subjects.<name>";
 
 /// What stands above the tables.
 const HEAD: &str = "\
@@ -149,8 +158,22 @@ impl Page {
             };
             let _ = writeln!(self.text, "| `{key}` | {kind} | {default} | {} |", self.meaning(property));
         }
+        if path == SUBJECT {
+            self.subjects();
+        }
         self.waiting[before..].reverse();
         self.text.push('\n');
+    }
+
+    /// The names that `host.subjects` takes.
+    fn subjects(&mut self) {
+        self.text.push_str("\n| subject | about |\n|---|---|\n");
+        let mut subjects: Vec<_> = taffrail_host::SUBJECTS.iter().collect();
+        subjects.sort_by_key(|subject| subject.name);
+        for subject in subjects {
+            let _ =
+                writeln!(self.text, "| [`{0}`](metrics.md#{0}) | {1} |", subject.name, subject.description);
+        }
     }
 
     /// The type in words; sections on the way are queued under their path.

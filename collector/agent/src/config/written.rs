@@ -324,6 +324,7 @@ pub fn hint(path: &str) -> Option<String> {
     }
     let moved = match path {
         "scrape_interval" => "`interval`",
+        "insecure" => "`listen: {address: \"…\", insecure: true}`",
         "remote_write" => "`outputs: {prometheus: [{url: …}]}`",
         "clients" => "`outputs: {loki: [{url: …}]}`",
         "outputs.remote_write" => "`prometheus`",

@@ -117,18 +117,20 @@ impl Processor {
         }
         let label = |name| chunk.labels.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let source = [label("job"), label("service_name")];
-        let (mut entries, mut left_out) = (0, None);
+        let (mut entries, mut left_out, mut last_ns) = (0, None, chunk.base_ns);
         self.batch.stream(&self.labels.1);
         for (line, ts_ns) in lines(&chunk.bytes).zip(chunk.base_ns..) {
+            last_ns = ts_ns;
             if let Fate::Dropped(stage) = chunk.stages.apply(&line) {
                 self.measures.add(&LOG_LEFT_OUT, [source[0], stage], 1);
                 left_out = Some(stage);
                 continue;
             }
             self.batch.entry(ts_ns, &line, []);
-            self.tail.push(ts_ns, &self.labels.1, &line);
             entries += 1;
         }
+        let kept = |line: &str| chunk.stages.apply(line) == Fate::Kept;
+        self.tail.push_chunk(&self.labels.1, &chunk.bytes, last_ns, kept);
         self.measures.add(&LOG_ENTRIES, source, entries);
         self.measures.add(&LOG_BYTES, source, chunk.bytes.len() as u64);
         match left_out {

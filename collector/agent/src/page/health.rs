@@ -104,7 +104,7 @@ fn of_output(output: &OutputStatus) -> Vec<String> {
     }
     if let Some(why) = &output.retrying {
         let wait = if output.lag_s >= 1.0 { format!(" for {}", span(output.lag_s)) } else { String::new() };
-        found.push(format!("delivers nothing{wait}, and is tried again; nothing is lost so far: {why}"));
+        found.push(format!("delivers nothing{wait}, and is tried again: {why}"));
     } else if output.lag_s > LAG_S {
         found.push(format!(
             "is {} behind, and catches up as fast as the receiver takes it",
@@ -218,7 +218,7 @@ mod tests {
                 "config taffrail.yml: the new config was refused, the one before it goes on: line 3",
                 "log metrics: records were given up since the start: 2 full",
                 "output loki/audit: given up since the start: 12 too old",
-                "output loki/audit: delivers nothing for 3 min, and is tried again; nothing is lost so far: connection refused",
+                "output loki/audit: delivers nothing for 3 min, and is tried again: connection refused",
                 "source files: 1.5 KiB were lost since the start",
                 "subject host/cpu: a run takes longer than its budget; the others go on without it",
             ]

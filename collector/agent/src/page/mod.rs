@@ -16,6 +16,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::Router;
 use axum::extract::{Path, State};
+use axum::http::header::CACHE_CONTROL;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
@@ -62,7 +63,7 @@ async fn page(State(state): State<PageState>) -> Response {
     let process = lock(&state.board.process).clone();
     let page = Page { instance: process.instance, version: process.version };
     match page.render() {
-        Ok(html) => (assets::guarded(), Html(html)).into_response(),
+        Ok(html) => (assets::guarded(), [(CACHE_CONTROL, "no-cache")], Html(html)).into_response(),
         Err(e) => (StatusCode::INTERNAL_SERVER_ERROR, e.to_string()).into_response(),
     }
 }

@@ -83,45 +83,43 @@ impl Tail {
         Tail { clock, watched_until: AtomicI64::new(i64::MIN), ring: Mutex::new(ring) }
     }
 
-    /// How many of the last lines of a chunk are worth handing over now; never 0.
+    /// How many of the last lines of a chunk are worth a look now; never 0.
     pub fn wants(&self) -> usize {
         let watched = self.watched_until.load(Ordering::Relaxed) > self.clock.monotonic().as_nanos() as i64;
         if watched { WATCHED } else { IDLE }
     }
 
-    /// Takes the last lines of a chunk of the stream `labels` (in Loki's syntax): `bytes` are whole lines, `last_ns` is
-    /// the time of the last one, and each line before it is taken to be a nanosecond older.
-    pub fn push_chunk(&self, labels: &str, bytes: &[u8], last_ns: i64) {
-        let mut rest = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-        let mut lines = [(0, 0); WATCHED];
+    /// Takes the last lines of a chunk of the stream `labels` (in Loki's syntax), as far as `keep` wants them: `bytes`
+    /// are whole lines, `last_ns` is the time of the last one, and each line is a nanosecond older than the next.
+    pub fn push_chunk(&self, labels: &str, bytes: &[u8], last_ns: i64, keep: impl Fn(&str) -> bool) {
+        if bytes.is_empty() {
+            return;
+        }
+        let mut end = bytes.strip_suffix(b"\n").unwrap_or(bytes).len();
+        let mut ranges = [(0, 0); WATCHED];
         let mut taken = 0;
-        let mut end = rest.len();
-        for slot in lines.iter_mut().take(self.wants()) {
-            if bytes.is_empty() {
-                return;
-            }
-            let start = memchr::memrchr(b'\n', rest).map_or(0, |at| at + 1);
-            *slot = (start, end);
+        let mut passed = 0;
+        for range in ranges.iter_mut().take(self.wants()) {
+            let start = memchr::memrchr(b'\n', &bytes[..end]).map_or(0, |at| at + 1);
+            *range = (start, end);
             taken += 1;
-            end = start.saturating_sub(1);
-            rest = &rest[..end];
             if start == 0 {
+                passed = 0;
                 break;
             }
+            passed = start;
+            end = start - 1;
         }
         let mut ring = lock(&self.ring);
-        ring.skipped_bytes += end as u64;
+        ring.skipped_bytes += passed as u64;
         let stream = ring.stream(labels);
-        for (age, (start, end)) in lines[..taken].iter().enumerate().rev() {
-            ring.push(last_ns - age as i64, stream.clone(), &String::from_utf8_lossy(&bytes[*start..*end]));
+        for (age, (start, end)) in ranges[..taken].iter().enumerate().rev() {
+            let line = String::from_utf8_lossy(&bytes[*start..*end]);
+            let line = line.strip_suffix('\r').unwrap_or(&line);
+            if keep(line) {
+                ring.push(last_ns - age as i64, stream.clone(), line);
+            }
         }
-    }
-
-    /// Takes one line of the stream `labels` (in Loki's syntax).
-    pub fn push(&self, ts_ns: i64, labels: &str, line: &str) {
-        let mut ring = lock(&self.ring);
-        let stream = ring.stream(labels);
-        ring.push(ts_ns, stream, line);
     }
 
     /// The lines after number `after` that `keep` accepts, the newest `limit` of them. Whoever asks counts as looking.

@@ -49,7 +49,7 @@ impl Rig {
         before(&logs);
         let include = globs.iter().map(|glob| format!("{}/{glob}", logs.display())).collect();
         let files = Files { include, exclude: vec![], start, max_line_bytes: 64 << 10 };
-        let config = LogSource { name: "test".to_owned(), labels: BTreeMap::new(), files };
+        let config = LogSource { name: "test".to_owned(), labels: BTreeMap::new(), files, stages: vec![] };
         let (_, chunks) = mpsc::channel(1);
         let (pause, _) = watch::channel(false);
         let clock = Clock::manual(Clock::system().now_ns());
@@ -71,6 +71,7 @@ impl Rig {
 
     pub fn context(&self, chunks: mpsc::Sender<Chunk>) -> Context {
         Context {
+            stages: Arc::default(),
             clock: self.clock.clone(),
             instance: "host-1".to_owned(),
             chunks,

@@ -37,34 +37,44 @@ impl Source {
         }
         self.round += 1;
         let paths = self.listing.paths();
+        let mut unknown = Vec::new();
         for (path, literal) in paths.iter() {
-            if let Err(e) = self.look(path, *literal, now) {
-                self.trouble(path, &e, now);
+            match self.look(path, *literal, now) {
+                Ok(known) => unknown.extend((!known).then_some(path)),
+                Err(e) => self.trouble(path, &e, now),
+            }
+        }
+        // New files come last: what happened to those known before them is older, and goes out before them.
+        self.look_at_nameless(now);
+        for path in unknown {
+            match self.adopt(path, now) {
+                Ok(()) => drop(self.troubles.remove(path)),
+                Err(e) => self.trouble(path, &e, now),
             }
         }
         if self.troubles.len() > self.listing.errors().len() {
             let folders: Vec<_> = self.listing.errors().iter().map(|(path, _)| path.clone()).collect();
             self.troubles.retain(|path, _| paths.contains_key(path) || folders.contains(path));
         }
-        self.look_at_nameless(now);
     }
 
-    fn look(&mut self, path: &Path, literal: bool, now: Duration) -> io::Result<()> {
+    /// Looks at what a path that matches stands for now; false when it is a file that is not known yet.
+    fn look(&mut self, path: &Path, literal: bool, now: Duration) -> io::Result<bool> {
         if self.troubles.get(path).is_some_and(|trouble| now < trouble.retry_at) {
-            return Ok(());
+            return Ok(true);
         }
         let meta = match std::fs::metadata(path) {
             Ok(meta) => meta,
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
                 self.troubles.remove(path);
-                return Ok(());
+                return Ok(true);
             }
             Err(e) => return Err(e),
         };
         if let Some(id) = self.by_inode.get(&(meta.dev(), meta.ino())).copied() {
             self.seen(id, path, &meta, now);
         } else if meta.is_file() {
-            self.adopt(path, now)?;
+            return Ok(false);
         } else if literal {
             let what = if meta.is_dir() {
                 "it is a folder: write /*.log behind it"
@@ -74,7 +84,7 @@ impl Source {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, what));
         }
         self.troubles.remove(path);
-        Ok(())
+        Ok(true)
     }
 
     /// A file that is followed has a name that matches.

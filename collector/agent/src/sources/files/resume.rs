@@ -69,13 +69,15 @@ impl Source {
                 return self.go_on(&entry, marks, file);
             }
             Found::Anew(handle, meta, path) => {
-                let mut file = LogFile::new(self.new_id(), (handle, &meta), name.clone(), path, 0, now);
+                // Under its number, so that it keeps its place before younger files; tickets of before are gone.
+                let mut file = LogFile::new(entry.id, (handle, &meta), name.clone(), path, 0, now);
                 // If it cannot be read now, the next reading says so.
                 let _ = file.verify();
+                self.note(&Record::Gone { id: entry.id });
                 if !self.by_inode.contains_key(&(file.identity.device, file.identity.inode)) {
                     self.follow(file);
                 }
-                "it was truncated or replaced while nobody read it"
+                return self.lose(missing, &name, "it was truncated or replaced while nobody read it");
             }
             Found::Away if self.clock.now_ns() < self.earlier.saved_ns + MISSING_NS => {
                 self.earlier.files.insert(entry.id, (entry, marks));

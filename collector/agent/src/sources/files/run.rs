@@ -7,7 +7,7 @@ use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context as TaskContext, Poll, Wake, Waker};
+use std::task::{Context as TaskContext, Wake, Waker};
 use std::thread::Thread;
 use std::time::Duration;
 
@@ -182,7 +182,7 @@ fn wait_for_room(chunks: Option<&mpsc::Sender<Chunk>>, orders: &Orders, time: Du
     let Some(chunks) = chunks else { return };
     let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
     let mut room = pin!(chunks.reserve());
-    if let Poll::Pending = room.as_mut().poll(&mut TaskContext::from_waker(&waker)) {
+    if room.as_mut().poll(&mut TaskContext::from_waker(&waker)).is_pending() {
         orders.wait(time);
     }
 }
