@@ -7,7 +7,7 @@ use crate::disk::frames::Frames;
 use crate::disk::read::{Batch, Job};
 use crate::engine::Engine;
 use crate::log::{Peeked, Position, Record};
-use crate::places::Step;
+use crate::places::{Opened, Step};
 use crate::segment::Spot;
 
 /// A named place in a log, held by one reader.
@@ -42,7 +42,8 @@ struct Mark {
 }
 
 impl Cursor {
-    pub(crate) fn new(engine: Arc<Engine>, name: &str, id: u64, committed: Spot, read: Spot) -> Self {
+    pub(crate) fn new(engine: Arc<Engine>, name: &str, opened: Opened) -> Self {
+        let Opened { id, committed, read, .. } = opened;
         Cursor { engine, name: name.into(), id, read, committed, marks: VecDeque::new(), frames: None }
     }
 
