@@ -10,3 +10,4 @@ mod kill;
 mod load;
 mod model;
 mod state;
+mod trouble;
