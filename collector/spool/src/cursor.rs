@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::disk::frames::Frames;
 use crate::disk::read::{Batch, Job};
 use crate::engine::Engine;
 use crate::log::{Peeked, Position, Record};
-use crate::places::Step;
+use crate::places::{Opened, Step};
 use crate::segment::Spot;
 
 /// A named place in a log, held by one reader.
@@ -30,7 +31,12 @@ pub struct Cursor {
     marks: VecDeque<Mark>,
     /// The file it reads, while it lags.
     frames: Option<Frames>,
+    /// How long to wait before a file that could not be read is tried again; `None`: it can be read.
+    pause: Option<Duration>,
 }
+
+/// The first and the longest of these waits.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(2));
 
 /// The end of a batch that was given out.
 #[derive(Clone, Copy, Debug)]
@@ -42,8 +48,18 @@ struct Mark {
 }
 
 impl Cursor {
-    pub(crate) fn new(engine: Arc<Engine>, name: &str, id: u64, committed: Spot, read: Spot) -> Self {
-        Cursor { engine, name: name.into(), id, read, committed, marks: VecDeque::new(), frames: None }
+    pub(crate) fn new(engine: Arc<Engine>, name: &str, opened: Opened) -> Self {
+        let Opened { id, committed, read, .. } = opened;
+        Cursor {
+            engine,
+            name: name.into(),
+            id,
+            read,
+            committed,
+            marks: VecDeque::new(),
+            frames: None,
+            pause: None,
+        }
     }
 
     /// Its name.
@@ -53,6 +69,10 @@ impl Cursor {
 
     /// The next records: as many as fit `max_bytes`, but at least one. Waits until there is one; `None` when the log is
     /// closed and all is read, or the cursor was removed.
+    ///
+    /// Where a file cannot be read for a reason that may pass (no descriptor or memory left), it waits and tries again,
+    /// and [`LogStats::last_error`](crate::LogStats::last_error) says why; that needs a runtime with timers. What is
+    /// damaged or gone is left out, and counted.
     ///
     /// Moves the reading position, not the committed one. May be cancelled: what it has not returned, the next call
     /// returns.
@@ -72,6 +92,10 @@ impl Cursor {
                     let batch = self.read(Job { path, from, end, until, committed, max_bytes }).await?;
                     if !batch.records.is_empty() {
                         return Some(self.hand_out(batch.records, batch.after));
+                    }
+                    if batch.trouble.is_some() {
+                        self.wait_for_file().await;
+                        continue;
                     }
                     // Nothing but damage, or what was read before.
                     self.read = batch.after;
@@ -116,11 +140,32 @@ impl Cursor {
             }
         };
         self.frames = batch.frames.take();
+        match &batch.trouble {
+            Some(error) if batch.records.is_empty() => {
+                let now_ms = self.engine.clock.now_ms();
+                let what = self.engine.ledger().note_trouble(at, error, now_ms);
+                if self.pause.is_none() {
+                    tracing::warn!(cursor = %self.name, %what, "a reader of the log waits");
+                }
+            }
+            _ if self.pause.take().is_some() => {
+                tracing::info!(cursor = %self.name, "the reader of the log goes on");
+            }
+            _ => {}
+        }
         if !batch.damage.is_empty() {
             let now_ms = self.engine.clock.now_ms();
             self.engine.ledger().note_damage(self.id, at, &batch, now_ms);
         }
         Some(batch)
+    }
+
+    /// Waits before the next try to read a file, longer each time.
+    async fn wait_for_file(&mut self) {
+        let (first, longest) = PAUSES;
+        let pause = self.pause.map_or(first, |last| longest.min(2 * last));
+        self.pause = Some(pause);
+        tokio::time::sleep(pause).await;
     }
 
     fn hand_out(&mut self, records: Vec<Record>, after: Spot) -> Peeked {

@@ -32,6 +32,9 @@ pub(crate) trait Backed: Send + Sync {
 
     /// Called after each append, with the writer's lock held.
     fn store(&self, _fx: &mut Effects) {}
+
+    /// Called once a cursor is there that was not, before anybody has it.
+    fn cursor_added(&self) {}
 }
 
 impl Engine {
@@ -146,8 +149,12 @@ impl<T: Backed> Log for T {
         let engine = self.engine();
         let now_ms = engine.clock.now_ms();
         let opened = engine.ledger().open_cursor(name, start, now_ms);
-        let (id, committed, read) = opened.ok_or_else(|| CursorError::InUse { name: name.to_owned() })?;
-        Ok(Cursor::new(engine.clone(), name, id, committed, read))
+        let opened = opened.ok_or_else(|| CursorError::InUse { name: name.to_owned() })?;
+        if opened.new {
+            // What is promised from now on is promised to it: a kill must not make it unknown again.
+            self.cursor_added();
+        }
+        Ok(Cursor::new(engine.clone(), name, opened))
     }
 
     fn remove_cursor(&self, name: &str) {

@@ -194,7 +194,8 @@ pub trait Log: Send + Sync {
     /// error here: the record stays in memory, and [`LogStats::last_error`] says what is wrong.
     fn append(&self, record: Bytes, ticket: Ticket) -> Result<Position, AppendError>;
 
-    /// Opens the cursor `name` at the position it last committed, or at `start` if it was never seen.
+    /// Opens the cursor `name` at the position it last committed, or at `start` if it was never seen. On disk a new one
+    /// is saved before it is given, so this may wait for the disk.
     fn cursor(&self, name: &str, start: Start) -> Result<Cursor, CursorError>;
 
     /// Forgets a cursor and all that is held for it alone. A reader that still has it gets no more records.

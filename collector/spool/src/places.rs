@@ -21,10 +21,22 @@ pub(crate) enum Step {
     Ended,
 }
 
+/// A cursor that was opened.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) id: u64,
+    pub(crate) committed: Spot,
+    /// Where to read first.
+    pub(crate) read: Spot,
+    /// It was not there before.
+    pub(crate) new: bool,
+}
+
 impl Ledger {
-    /// Opens a cursor and says where to read first; `None` if it is open already.
-    pub(crate) fn open_cursor(&mut self, name: &str, start: Start, now_ms: i64) -> Option<(u64, Spot, Spot)> {
-        let index = match self.cursors.iter().position(|cursor| &*cursor.name == name) {
+    /// Opens a cursor; `None` if it is open already.
+    pub(crate) fn open_cursor(&mut self, name: &str, start: Start, now_ms: i64) -> Option<Opened> {
+        let known = self.cursors.iter().position(|cursor| &*cursor.name == name);
+        let index = match known {
             Some(index) => index,
             None => {
                 let oldest = start == Start::Oldest || self.cursors_lost;
@@ -43,7 +55,7 @@ impl Ledger {
         cursor.open = true;
         cursor.seen_ms = now_ms;
         let (id, committed) = (cursor.id, cursor.committed);
-        Some((id, committed, self.replay_from(&committed)))
+        Some(Opened { id, committed, read: self.replay_from(&committed), new: known.is_none() })
     }
 
     /// Registers a cursor that nobody holds yet. `pending_ms`: when the record after `committed` was appended, if
@@ -108,8 +120,10 @@ impl Ledger {
         if !segment.remembers(at.position)
             && let Some(path) = &segment.path
         {
-            let offset = if at.segment == segment.id { at.offset } else { 0 };
-            let from = Spot { position: at.position, segment: segment.id, offset };
+            // An offset holds only for a place inside: a reader before the first record skips none.
+            let inside = at.segment == segment.id && at.position > segment.first;
+            let offset = if inside { at.offset } else { 0 };
+            let from = Spot { position: at.position.max(segment.first), segment: segment.id, offset };
             // Only up to where memory goes on.
             let (end, until) = match segment.kept.front() {
                 Some(entry) => (entry.offset, entry.position),

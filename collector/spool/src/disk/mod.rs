@@ -151,6 +151,10 @@ impl Backed for DiskLog {
     fn store(&self, fx: &mut Effects) {
         self.store.store(fx);
     }
+
+    fn cursor_added(&self) {
+        self.store.save();
+    }
 }
 
 /// The ledger as it was, as far as that is known.
@@ -176,7 +180,10 @@ fn restore(
         ..Saved::default()
     });
     let last = found.segments.last().map_or(0, |last| last.end).max(saved.next);
-    let next_segment = SegmentId(found.free_id.max(saved.next_segment));
+    // A cursor may stand in a segment that only memory held: begun again, that id would take its offset for one of its
+    // own and skip what lies before.
+    let stood_in = saved.cursors.iter().map(|cursor| cursor.committed.segment.0.saturating_add(1)).max();
+    let next_segment = SegmentId(found.free_id.max(saved.next_segment).max(stood_in.unwrap_or(0)));
     let mut ledger = Ledger::new(bounds, epoch(last), next_segment);
     ledger.counters.torn = found.torn;
     ledger.counters.corrupt = found.corrupt;

@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use crate::disk::frames::{Frame, Frames};
 use crate::log::{Position, Record, Tally};
 use crate::segment::{HEADER, Spot};
@@ -30,16 +32,34 @@ pub(crate) struct Batch {
     pub(crate) after: Spot,
     /// Damaged stretches: from, to, and how many records are missing.
     pub(crate) damage: Vec<(u64, u64, u64)>,
+    /// Why the rest of the segment is given up.
     pub(crate) error: Option<io::Error>,
+    /// Why there is no more now; what comes next can be read later.
+    pub(crate) trouble: Option<io::Error>,
     /// To read on from, if there is more.
     pub(crate) frames: Option<Frames>,
+}
+
+/// Whether what could not be read never will be. Anything else may pass: no descriptor or memory left, a mount that is
+/// away, rights that are wrong.
+pub(crate) fn is_lost(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData
+    ) || matches!(Errno::from_io_error(error), Some(Errno::IO | Errno::BADMSG | Errno::UCLEAN))
 }
 
 impl Job {
     /// Reads; `frames` may be what an earlier batch left.
     pub(crate) fn run(self, frames: Option<Frames>) -> Batch {
-        let mut batch =
-            Batch { records: Vec::new(), after: self.from, damage: Vec::new(), error: None, frames: None };
+        let mut batch = Batch {
+            records: Vec::new(),
+            after: self.from,
+            damage: Vec::new(),
+            error: None,
+            trouble: None,
+            frames: None,
+        };
         let start = self.from.offset.max(HEADER);
         let frames = match frames
             .filter(|frames| frames.segment() == self.from.segment && frames.at() == start)
@@ -53,6 +73,7 @@ impl Job {
         match frames.and_then(|mut frames| self.fill(&mut frames, &mut batch).map(|more| (frames, more))) {
             Ok((frames, true)) => batch.frames = Some(frames),
             Ok((_, false)) => {}
+            Err(error) if !is_lost(&error) => batch.trouble = Some(error),
             Err(error) => {
                 // The rest of the segment is out of reach. Going on with the next beats trying this one for ever.
                 let from = batch.after.offset.max(HEADER);
@@ -105,6 +126,15 @@ impl Job {
 }
 
 impl crate::ledger::Ledger {
+    /// A reader at `at` met trouble that may pass; says what it is.
+    pub(crate) fn note_trouble(&mut self, at: Spot, error: &io::Error, now_ms: i64) -> String {
+        let segment = self.segments.iter().find(|segment| segment.id == at.segment);
+        let path = segment.and_then(|segment| segment.path.as_deref()).unwrap_or(Path::new("a segment"));
+        let what = format!("cannot read {}: {error}; it is tried again", path.display());
+        self.last_error = Some((now_ms, what.clone()));
+        what
+    }
+
     /// Counts what a reader found damaged, once however many readers find it.
     pub(crate) fn note_damage(&mut self, cursor: u64, at: Spot, batch: &Batch, now_ms: i64) {
         let Some(segment) = self.segments.iter_mut().find(|segment| segment.id == at.segment) else {

@@ -5,13 +5,18 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::disk::frame::{self, FOOTER, Summary};
 use crate::disk::frames::{Frame, Frames};
+use crate::disk::read::is_lost;
 use crate::error::FileError;
 use crate::log::{Position, SegmentId, Tally};
 use crate::segment::{HEADER, Segment};
 
+/// How often a segment is tried that may be readable in a moment, and how long that moment is.
+const TRIES: usize = 5;
+const MOMENT: Duration = Duration::from_millis(100);
 /// How many files that could not be read are kept for whoever wants to look.
 const KEEP_CORRUPT: usize = 4;
 
@@ -51,13 +56,19 @@ pub(crate) fn recover(dir: &Path) -> Result<Recovered, FileError> {
     for (id, path) in ids {
         found.free_id = found.free_id.max(id + 1);
         let least = found.segments.last().map_or(0, |before: &Segment| before.end);
-        match examine(SegmentId(id), &path, least, &mut found) {
+        match examine_patiently(SegmentId(id), &path, least, &mut found) {
             Ok(Some(segment)) => found.segments.push(segment),
             Ok(None) => remove(&path),
             Err(what) => {
-                let aside = path.with_extension("corrupt");
                 let bytes = path.metadata().map_or(0, |metadata| metadata.len());
                 found.corrupt.add(1, bytes);
+                if !is_lost(&what) {
+                    found.problem =
+                        Some(format!("{}: {what}; left as it is, for the next start", path.display()));
+                    tracing::warn!(path = %path.display(), %what, bytes, "a segment cannot be read now and is left out");
+                    continue;
+                }
+                let aside = path.with_extension("corrupt");
                 found.problem = Some(format!("{}: {what}; set aside as .corrupt", path.display()));
                 tracing::warn!(path = %path.display(), %what, bytes, "a segment cannot be read and is set aside");
                 if let Err(error) = std::fs::rename(&path, &aside) {
@@ -81,26 +92,49 @@ fn remove(path: &Path) {
     }
 }
 
+/// As [`examine`], several times where trouble may pass.
+fn examine_patiently(
+    id: SegmentId,
+    path: &Path,
+    least: Position,
+    found: &mut Recovered,
+) -> io::Result<Option<Segment>> {
+    let counted = (found.torn, found.corrupt);
+    let mut tries = 1;
+    loop {
+        match examine(id, path, least, found) {
+            Err(error) if !is_lost(&error) => {
+                (found.torn, found.corrupt) = counted;
+                if tries == TRIES {
+                    return Err(error);
+                }
+            }
+            done => return done,
+        }
+        tries += 1;
+        std::thread::sleep(MOMENT);
+    }
+}
+
 /// One file: the segment in it, or nothing if no record was ever whole in it.
 fn examine(
     id: SegmentId,
     path: &Path,
     least: Position,
     found: &mut Recovered,
-) -> Result<Option<Segment>, String> {
+) -> io::Result<Option<Segment>> {
     // A disk that takes no writes is no reason not to read.
-    let file = OpenOptions::new().read(true).write(true).open(path).or_else(|_| File::open(path));
-    let file = file.map_err(|error| error.to_string())?;
-    let file_len = file.metadata().map_err(|error| error.to_string())?.len();
-    let (summary, damage_upto) = match footer(&file, id, file_len) {
+    let file = OpenOptions::new().read(true).write(true).open(path).or_else(|_| File::open(path))?;
+    let file_len = file.metadata()?.len();
+    let (summary, damage_upto) = match footer(&file, id, file_len)? {
         Some(summary) => (summary, 0),
-        None => match scan(file, id, file_len, found).map_err(|error| error.to_string())? {
+        None => match scan(file, id, file_len, found)? {
             Some(summary) => (summary, summary.len),
             None => return Ok(None),
         },
     };
     if summary.first < least {
-        return Err("it repeats positions of the segment before".to_owned());
+        return Err(damaged("it repeats positions of the segment before"));
     }
     let mut segment = Segment::new(id, summary.first, summary.first_ms);
     segment.end = summary.end;
@@ -114,10 +148,19 @@ fn examine(
     Ok(Some(segment))
 }
 
-fn footer(file: &File, id: SegmentId, file_len: u64) -> Option<Summary> {
+fn damaged(what: &'static str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, what)
+}
+
+fn footer(file: &File, id: SegmentId, file_len: u64) -> io::Result<Option<Summary>> {
     let mut data = [0; FOOTER as usize];
-    file.read_exact_at(&mut data, file_len.checked_sub(FOOTER)?).ok()?;
-    frame::parse_footer(&data, id, file_len)
+    let Some(at) = file_len.checked_sub(FOOTER) else { return Ok(None) };
+    match file.read_exact_at(&mut data, at) {
+        Ok(()) => Ok(frame::parse_footer(&data, id, file_len)),
+        // The records before it may be whole.
+        Err(error) if is_lost(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Reads a file that was not completed; cuts its torn end off and completes it.
@@ -158,7 +201,7 @@ fn scan(file: File, id: SegmentId, file_len: u64, found: &mut Recovered) -> io::
             found.torn.add(u64::from(file_len > HEADER), file_len.saturating_sub(HEADER));
             return Ok(None);
         }
-        return Err(io::Error::other("nothing in it is a record"));
+        return Err(damaged("nothing in it is a record"));
     };
     if !header_holds {
         found.corrupt.add(0, HEADER);

@@ -258,7 +258,14 @@ impl Store {
     pub(crate) fn save(&self) {
         let now_ms = self.engine.clock.now_ms();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let saved = Saved::of(&self.engine.ledger(), now_ms);
+        let saved = {
+            let ledger = self.engine.ledger();
+            if ledger.cursors_lost && ledger.cursors.is_empty() && !ledger.segments.is_empty() {
+                // A state that says nothing of cursors would hide that they are lost, and with them what is held.
+                return;
+            }
+            Saved::of(&ledger, now_ms)
+        };
         let (file, last) = &mut *state;
         if last.as_ref() == Some(&saved) {
             return;

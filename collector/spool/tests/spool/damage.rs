@@ -248,3 +248,17 @@ async fn a_restart_in_the_middle_of_a_segment_replays_its_definitions() {
     let next = cursor.peek(1 << 20).await.unwrap();
     assert_eq!((next.records[0].segment, next.records[0].replay), (before, false));
 }
+
+#[test]
+fn lost_cursor_positions_stay_lost_until_a_cursor_is_there_again() {
+    let dir = tempfile::tempdir().unwrap();
+    killed(dir.path(), 6);
+    for slot in ["cursors.0", "cursors.1"] {
+        fs::write(dir.path().join(slot), b"garbage").unwrap();
+    }
+    // Killed before a cursor was opened.
+    std::mem::forget(open(dir.path()));
+    let log = open(dir.path());
+    let _cursor = log.cursor("out", Start::Newest).unwrap();
+    assert_eq!(log.stats().cursors[0].lag.records, 6);
+}

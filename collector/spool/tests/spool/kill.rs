@@ -12,8 +12,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use taffrail_core::Clock;
 use taffrail_spool::{
-    DirLock, DiskLog, DiskOptions, Durability, Loaded, LockError, Log, Record, Start, StateFile, Ticket,
-    WriteMode,
+    Cursor, DirLock, DiskLog, DiskOptions, Durability, Loaded, LockError, Log, Record, SegmentId, Settled,
+    Start, StateFile, Ticket, WriteMode,
 };
 
 const DIR: &str = "TAFFRAIL_SPOOL_TEST_DIR";
@@ -252,4 +252,89 @@ async fn a_power_cut_between_receipt_and_acknowledgement_sends_again() {
     let again = cursor.peek(1 << 20).await.unwrap();
     assert_eq!(again.records.iter().map(number).collect::<Vec<_>>(), [0, 1, 2]);
     assert!(again.records.iter().all(|record| !record.replay));
+}
+
+/// Nothing happens by itself, so that what is saved is what a kill finds.
+fn still(write: WriteMode) -> DiskOptions {
+    DiskOptions { sync_every: Duration::from_secs(3600), write, ..options() }
+}
+
+fn append(log: &DiskLog, numbers: std::ops::Range<u64>) {
+    for number in numbers {
+        log.append(payload(number), Ticket::none()).unwrap();
+    }
+}
+
+/// Leaves a log as a kill does: no destructor runs.
+fn kill(log: DiskLog, cursor: Cursor) {
+    std::mem::forget((log, cursor));
+}
+
+/// What the cursor is given, and may send, until nothing comes any more.
+async fn given(cursor: &mut Cursor) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    let patience = Duration::from_millis(200);
+    while let Ok(Some(peeked)) = tokio::time::timeout(patience, cursor.peek(1 << 20)).await {
+        numbers.extend(peeked.records.iter().filter(|record| !record.replay).map(number));
+        cursor.commit(peeked.upto);
+    }
+    numbers
+}
+
+/// A log whose segment was in memory only, and delivered in part, when the process was killed.
+async fn killed_with_a_segment_in_memory(dir: &Path, options: DiskOptions) -> SegmentId {
+    let log = DiskLog::open(dir, options, Clock::system()).unwrap();
+    let mut cursor = log.cursor("out", Start::Newest).unwrap();
+    append(&log, 0..10);
+    assert_eq!(given(&mut cursor).await.len(), 10);
+    log.sync();
+    let segment = log.segment();
+    kill(log, cursor);
+    segment
+}
+
+#[tokio::test]
+async fn a_segment_that_only_memory_held_is_not_begun_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let on_lag = still(WriteMode::OnLag { bytes: 100_000, age: Duration::from_secs(3600) });
+    let gone = killed_with_a_segment_in_memory(dir.path(), on_lag).await;
+    let through = DiskOptions { memory_bytes: 0, ..still(WriteMode::Through) };
+    let log = DiskLog::open(dir.path(), through, Clock::system()).unwrap();
+    assert!(log.segment() > gone, "{:?} after {gone:?}", log.segment());
+    let mut cursor = log.cursor("out", Start::Newest).unwrap();
+    append(&log, 0..20);
+    assert_eq!(given(&mut cursor).await, (0..20).collect::<Vec<_>>(), "{:?}", log.stats());
+}
+
+#[tokio::test]
+async fn after_a_kill_and_two_starts_nothing_is_skipped() {
+    let dir = tempfile::tempdir().unwrap();
+    let on_lag = still(WriteMode::OnLag { bytes: 1 << 20, age: Duration::from_secs(3600) });
+    killed_with_a_segment_in_memory(dir.path(), on_lag).await;
+    {
+        // The receiver is down; the stop is a clean one.
+        let log = DiskLog::open(dir.path(), on_lag, Clock::system()).unwrap();
+        let _cursor = log.cursor("out", Start::Newest).unwrap();
+        append(&log, 0..20);
+    }
+    let log = DiskLog::open(dir.path(), on_lag, Clock::system()).unwrap();
+    let mut cursor = log.cursor("out", Start::Newest).unwrap();
+    assert_eq!(given(&mut cursor).await, (0..20).collect::<Vec<_>>(), "{:?}", log.stats());
+}
+
+#[tokio::test]
+async fn a_cursor_is_known_from_the_moment_it_is_given() {
+    let dir = tempfile::tempdir().unwrap();
+    let settled = Arc::new(Mutex::new(Vec::new()));
+    let log = DiskLog::open(dir.path(), still(WriteMode::Through), Clock::system()).unwrap();
+    let cursor = log.cursor("out", Start::Newest).unwrap();
+    for number in 0..10 {
+        let settled = settled.clone();
+        log.append(payload(number), Ticket::new(move |how| settled.lock().unwrap().push(how))).unwrap();
+    }
+    kill(log, cursor);
+    assert_eq!(*settled.lock().unwrap(), [Settled::Spooled; 10]);
+    let log = DiskLog::open(dir.path(), still(WriteMode::Through), Clock::system()).unwrap();
+    let mut cursor = log.cursor("out", Start::Newest).unwrap();
+    assert_eq!(given(&mut cursor).await, (0..10).collect::<Vec<_>>(), "each was promised before the kill");
 }

@@ -1,6 +1,7 @@
 //! The log, the state file and the lock, seen from outside.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by a panic")]
 
+mod agreement;
 mod basics;
 mod damage;
 mod disk;
@@ -9,3 +10,4 @@ mod kill;
 mod load;
 mod model;
 mod state;
+mod trouble;
