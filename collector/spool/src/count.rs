@@ -8,6 +8,11 @@ use crate::log::{CursorStats, LogStats, Pressure, Tally};
 use crate::segment::HEADER;
 use crate::ticket::Reason;
 
+/// The lag that is a backlog, where segments are not smaller.
+const BACKLOG: u64 = 1 << 20;
+/// How long after it was last held a cursor counts as gone: a reload opens its cursors again at once.
+const GONE_AFTER_MS: i64 = 60_000;
+
 /// The counters of [`crate::LogStats`].
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
@@ -35,24 +40,36 @@ impl Counters {
 }
 
 impl Ledger {
-    /// How near the oldest is to being dropped.
-    pub(crate) fn pressure(&mut self) -> Pressure {
+    /// How near the oldest is to being dropped. What is high stays so until it is clearly lower, so that a source is
+    /// not stopped and started by every record.
+    pub(crate) fn pressure(&mut self, now_ms: i64) -> Pressure {
+        let was = self.pressure;
         let mut taken = self.held_bytes as f64 / self.bounds.max_bytes as f64;
         if let Some(bound) = self.bounds.memory_bytes.filter(|_| self.blocked) {
             taken = taken.max(self.memory_bytes as f64 / bound as f64);
         }
-        let high = self.tight || taken >= if self.pressure.is_high() { 0.6 } else { 0.75 };
         self.pressure = Pressure::Low;
-        if high {
-            let lags = |cursor: &CursorState| self.lag(&cursor.committed).bytes;
-            let large = self.held_bytes / 2;
-            if !self.cursors.is_empty() && self.cursors.iter().all(|cursor| lags(cursor) > large) {
-                self.pressure = Pressure::AllLag;
-            } else if self.cursors.iter().any(|cursor| lags(cursor) > 0) {
-                self.pressure = Pressure::SomeLag;
+        if self.tight || taken >= if was.is_high() { 0.6 } else { 0.75 } {
+            // Whoever nobody holds is not helped by a source that waits.
+            let held =
+                |cursor: &&CursorState| cursor.open || now_ms.saturating_sub(cursor.seen_ms) <= GONE_AFTER_MS;
+            let lag = |cursor: &CursorState| self.lag(&cursor.committed).bytes;
+            let lags = self.cursors.iter().filter(held).map(lag);
+            let (least, most) =
+                lags.fold((u64::MAX, 0), |(least, most), lag| (least.min(lag), most.max(lag)));
+            if most > self.backlog() / if was.is_high() { 2 } else { 1 } {
+                let all = least > most / if was == Pressure::AllLag { 4 } else { 2 };
+                self.pressure = if all { Pressure::AllLag } else { Pressure::SomeLag };
             }
         }
         self.pressure
+    }
+
+    /// From how many bytes on a lag is more than what comes and goes between an append and its commit.
+    fn backlog(&self) -> u64 {
+        // Not more than is given up at once, or records would go without a warning.
+        let blocked = self.bounds.memory_bytes.filter(|_| self.blocked).map_or(u64::MAX, |bound| bound / 4);
+        BACKLOG.min(self.bounds.segment_bytes).min(blocked)
     }
 
     /// What [`crate::Log::stats`] gives.

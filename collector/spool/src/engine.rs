@@ -64,7 +64,7 @@ impl Engine {
         let result = {
             let mut ledger = self.ledger();
             let result = work(&mut ledger, &mut fx);
-            self.publish(&mut ledger);
+            self.publish(&mut ledger, self.clock.now_ms());
             result
         };
         if !fx.unlink.is_empty() {
@@ -82,8 +82,8 @@ impl Engine {
         any
     }
 
-    fn publish(&self, ledger: &mut Ledger) {
-        let now = ledger.pressure();
+    fn publish(&self, ledger: &mut Ledger, now_ms: i64) {
+        let now = ledger.pressure(now_ms);
         self.pressure.send_if_modified(|was| std::mem::replace(was, now) != now);
     }
 }
@@ -137,7 +137,7 @@ impl<T: Backed> Log for T {
             self.store(&mut fx);
             let mut ledger = engine.ledger();
             ledger.decide_segment(now_ms);
-            engine.publish(&mut ledger);
+            engine.publish(&mut ledger, now_ms);
         }
         drop(writer);
         engine.changed.notify_waiters();

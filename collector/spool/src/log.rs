@@ -50,16 +50,18 @@ pub struct Peeked {
 }
 
 /// How near the log is to giving up its oldest records.
+///
+/// It is high where three quarters of the bound are taken, or free space on the disk is near its floor, and a cursor has
+/// a real backlog: 1 MiB, or a segment if those are smaller. A cursor that nobody has held for a minute does not count:
+/// its backlog shrinks for no source that pauses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Pressure {
     /// There is room.
     #[default]
     Low,
-    /// Three quarters of the bound are taken because at least one cursor lags; others keep up, so a source that pauses
-    /// now spares the one and starves the others.
+    /// At least one cursor lags; others keep up, so a source that pauses now spares the one and starves the others.
     SomeLag,
-    /// Three quarters of the bound are taken, and every cursor lags: a source that is safe on disk loses nothing by
-    /// pausing.
+    /// Every cursor lags by about as much: a source that is safe on disk loses nothing by pausing.
     AllLag,
 }
 

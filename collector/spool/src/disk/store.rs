@@ -191,7 +191,8 @@ impl Store {
         let floor = (stat.f_blocks as f64 * self.options.min_free.clamp(0.0, 1.0)) as u64 * stat.f_frsize;
         let mut free = stat.f_bavail * stat.f_frsize;
         let mut ledger = self.engine.ledger();
-        ledger.tight = floor > 0 && free < floor + floor / 4;
+        // Clearly more than that is needed to be out of it again.
+        ledger.tight = floor > 0 && free < floor + floor / if ledger.tight { 3 } else { 4 };
         while free < floor {
             let size = ledger.segments.front().map_or(0, |oldest| oldest.written);
             if size == 0 || !ledger.drop_oldest(Reason::Disk, fx) {

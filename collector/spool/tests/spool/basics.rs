@@ -119,6 +119,39 @@ async fn a_full_log_drops_its_oldest_segment_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_cursor_that_nobody_holds_presses_nobody() {
+    let clock = Clock::manual(1_000_000_000);
+    let options = MemoryOptions { max_bytes: 4000, segment_bytes: 500, max_age: 6 * HOUR };
+    let log = MemoryLog::new(options, clock.clone());
+    let pressure = log.pressure();
+    let mut live = log.cursor("live", Start::Newest).unwrap();
+    let removed = log.cursor("removed", Start::Newest).unwrap();
+    for _ in 0..20 {
+        append(&log, &"x".repeat(172));
+        let upto = peek(&mut live).await.upto;
+        live.commit(upto);
+    }
+    assert_eq!(*pressure.borrow(), Pressure::SomeLag);
+    drop(removed);
+    // A reload opens it again at once.
+    clock.advance(Duration::from_secs(59));
+    append(&log, "x");
+    assert_eq!(*pressure.borrow(), Pressure::SomeLag);
+    clock.advance(Duration::from_secs(2));
+    append(&log, "x");
+    assert_eq!(*pressure.borrow(), Pressure::Low, "those who are there keep up");
+    for _ in 0..20 {
+        append(&log, &"x".repeat(172));
+    }
+    assert_eq!(*pressure.borrow(), Pressure::AllLag, "and now they do not");
+    let upto = peek(&mut live).await.upto;
+    live.commit(upto);
+    let _back = log.cursor("removed", Start::Newest).unwrap();
+    append(&log, "x");
+    assert_eq!(*pressure.borrow(), Pressure::SomeLag);
+}
+
+#[tokio::test]
 async fn what_is_too_old_goes() {
     let clock = Clock::manual(1_000_000_000);
     let log = MemoryLog::new(

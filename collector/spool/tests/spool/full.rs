@@ -10,8 +10,8 @@ use bytes::Bytes;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use taffrail_core::Clock;
 use taffrail_spool::{
-    Cursor, DirLock, DiskLog, DiskOptions, Durability, Loaded, Log, Reason, SegmentId, Settled, Start,
-    StateFile, Ticket,
+    Cursor, DirLock, DiskLog, DiskOptions, Durability, Loaded, Log, Pressure, Reason, SegmentId, Settled,
+    Start, StateFile, Ticket,
 };
 
 /// A file system of 2 MiB, gone when it is dropped.
@@ -194,6 +194,50 @@ async fn a_floor_of_free_space_is_kept() {
     disk.relieve();
     log.sync();
     assert!(!log.stats().disk_blocked);
+}
+
+/// A log on this disk whose floor is just below what is free now.
+fn near_its_floor(dir: &Path) -> DiskLog {
+    let stat = rustix::fs::statvfs(dir).unwrap();
+    let min_free = stat.f_bavail as f64 / stat.f_blocks as f64 * 0.85;
+    DiskLog::open(&dir.join("log"), DiskOptions { min_free, ..options() }, Clock::system()).unwrap()
+}
+
+#[tokio::test]
+async fn near_its_floor_a_log_without_backlog_presses_nobody() {
+    let disk = SmallDisk::new();
+    let log = near_its_floor(disk.path());
+    let words = Words::default();
+    let mut cursor = log.cursor("out", Start::Newest).unwrap();
+    let mut pressure = log.pressure();
+    for number in 0..30 {
+        append(&log, &words, number);
+        let upto = cursor.peek(1 << 20).await.unwrap().upto;
+        cursor.commit(upto);
+    }
+    assert!(!pressure.has_changed().unwrap(), "{:?} with {:?}", *pressure.borrow(), log.stats());
+    // With a backlog it does, and goes on until that is worked off, not to and fro.
+    let mut changes = Vec::new();
+    let mut look = || {
+        if pressure.has_changed().unwrap() {
+            changes.push(*pressure.borrow_and_update());
+        }
+        changes.len()
+    };
+    for number in 30..50 {
+        append(&log, &words, number);
+        if look() > 0 {
+            let upto = cursor.peek(1).await.unwrap().upto;
+            cursor.commit(upto);
+            look();
+        }
+    }
+    while log.stats().cursors[0].lag.records > 0 {
+        let upto = cursor.peek(1).await.unwrap().upto;
+        cursor.commit(upto);
+        look();
+    }
+    assert_eq!(changes, [Pressure::AllLag, Pressure::Low]);
 }
 
 #[tokio::test]
