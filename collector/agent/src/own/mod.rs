@@ -38,6 +38,10 @@ metrics! {
     pub SOURCE_UNSETTLED: Gauge = "taffrail_source_unsettled_bytes" ["source"];
     /// Bytes a log source knows to be lost.
     pub SOURCE_LOST: Counter = "taffrail_source_lost_bytes_total" ["source"];
+    /// Files, or the like, that a log source should follow and cannot read.
+    pub SOURCE_UNREADABLE: Gauge = "taffrail_source_unreadable_inputs" ["source"];
+    /// Lines that a log source cut because they were too long.
+    pub SOURCE_CUT: Counter = "taffrail_source_cut_lines_total" ["source"];
     /// Whether a log source reads nothing until somebody mends what it says (1) or not (0).
     pub SOURCE_HOLDING: Gauge = "taffrail_source_holding" ["source"];
     /// Bytes held in a log with cursors.
@@ -176,6 +180,8 @@ fn sources(snapshot: &Snapshot, out: &mut Out) {
         out.put(&SOURCE_BEHIND, labels, source.behind_bytes as f64);
         out.put(&SOURCE_UNSETTLED, labels, source.unsettled_bytes as f64);
         out.put(&SOURCE_LOST, labels, source.lost_bytes as f64);
+        out.put(&SOURCE_UNREADABLE, labels, source.unreadable as f64);
+        out.put(&SOURCE_CUT, labels, source.cut_lines as f64);
         out.put(&SOURCE_HOLDING, labels, flag(source.holding.is_some()));
     }
 }
