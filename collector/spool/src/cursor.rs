@@ -48,8 +48,8 @@ struct Mark {
 }
 
 impl Cursor {
-    pub(crate) fn new(engine: Arc<Engine>, name: &str, opened: Opened) -> Self {
-        let Opened { id, committed, read, .. } = opened;
+    pub(crate) fn new(engine: Arc<Engine>, name: &str, opened: &Opened) -> Self {
+        let Opened { id, committed, read, .. } = *opened;
         Cursor {
             engine,
             name: name.into(),

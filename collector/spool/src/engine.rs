@@ -154,7 +154,7 @@ impl<T: Backed> Log for T {
             // What is promised from now on is promised to it: a kill must not make it unknown again.
             self.cursor_added();
         }
-        Ok(Cursor::new(engine.clone(), name, opened))
+        Ok(Cursor::new(engine.clone(), name, &opened))
     }
 
     fn remove_cursor(&self, name: &str) {

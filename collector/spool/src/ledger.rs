@@ -161,7 +161,8 @@ impl Ledger {
         // dropped in pieces.
         let old = now_ms.saturating_sub(last.first_ms) > self.bounds.max_age_ms / 16;
         let unwritten = self.bounds.memory_bytes.is_some_and(|bound| last.unwritten() >= bound / 4);
-        if last.len >= self.bounds.segment_bytes || old || (unwritten && self.blocked) {
+        let stays = self.blocked || self.cursors.is_empty();
+        if last.len >= self.bounds.segment_bytes || old || (unwritten && stays) {
             self.next_segment = SegmentId(last.id.0 + 1);
         }
     }

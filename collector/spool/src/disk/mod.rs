@@ -9,20 +9,20 @@ mod store;
 mod unwritten;
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use taffrail_core::Clock;
 
-use crate::disk::positions::Saved;
+use crate::disk::positions::{Saved, epoch};
 use crate::disk::recover::{Recovered, recover};
 use crate::disk::store::Store;
 use crate::engine::{Backed, Engine};
 use crate::error::FileError;
 use crate::ledger::{Bounds, Effects, Ledger};
-use crate::log::{Position, SegmentId};
+use crate::log::SegmentId;
 use crate::state_file::{Loaded, StateFile};
 
 /// When records go to the disk.
@@ -78,12 +78,31 @@ impl Default for DiskOptions {
 /// A [`Log`](crate::Log) on disk, in a directory of its own.
 ///
 /// Reads and writes files in the calling thread when appending, on tokio's blocking threads when a reader lags, and on
-/// a thread of its own to sync. Dropping it completes its files and saves the cursors.
+/// a thread of its own to sync. While it has no cursor it writes no records: nobody will read them.
+///
+/// **Its end.** [`close`](crate::Log::close) never waits for the disk. Dropping the log completes its files and saves
+/// the cursors, and waits for that for 5 seconds at most. A disk that does not answer by then (a dead network mount) is
+/// left to the log's thread, with a warning: what was settled as spooled before is in the kernel's hands, what was not
+/// written is not settled, and what was committed within the last [`DiskOptions::sync_every`] may come again. Only another
+/// process may open the directory then. [`DiskLog::sync`], and `append` where it has to write, wait for the disk as long
+/// as it takes.
 #[derive(Debug)]
 pub struct DiskLog {
     store: Arc<Store>,
-    thread: Option<(Sender<()>, JoinHandle<()>)>,
+    worker: Option<Worker>,
 }
+
+/// The thread that syncs and, at last, completes the files.
+#[derive(Debug)]
+struct Worker {
+    stop: Sender<()>,
+    /// Hung up on when the thread ends. Behind a lock only so that threads can share the log.
+    ended: Mutex<Receiver<()>>,
+    thread: JoinHandle<()>,
+}
+
+/// How long dropping a log waits for its disk.
+const LAST_WAIT: Duration = Duration::from_secs(5);
 
 impl DiskLog {
     /// Opens the log in `dir`, which is created if need be. The directory must be ours alone ([`crate::DirLock`]).
@@ -113,6 +132,7 @@ impl DiskLog {
         let store = Arc::new(Store::new(engine, dir.to_owned(), options, state));
         store.tick();
         let (stop, stopped) = channel();
+        let (end, ended) = channel::<()>();
         let worker = store.clone();
         let thread = std::thread::Builder::new()
             .name("spool".to_owned())
@@ -120,9 +140,11 @@ impl DiskLog {
                 while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                     worker.tick();
                 }
+                worker.finish();
+                drop(end);
             })
             .map_err(|cause| FileError::new("start a thread for", dir, cause))?;
-        Ok(DiskLog { store, thread: Some((stop, thread)) })
+        Ok(DiskLog { store, worker: Some(Worker { stop, ended: Mutex::new(ended), thread }) })
     }
 
     /// Does now what is done every [`DiskOptions::sync_every`]: waits until all that was appended and committed would
@@ -134,12 +156,18 @@ impl DiskLog {
 
 impl Drop for DiskLog {
     fn drop(&mut self) {
-        if let Some((stop, thread)) = self.thread.take() {
-            drop(stop);
-            // It ends by itself; if it panicked, there is nothing more to learn.
-            let _ = thread.join();
+        let Some(Worker { stop, ended, thread }) = self.worker.take() else { return };
+        drop(stop);
+        let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if ended.recv_timeout(LAST_WAIT) == Err(RecvTimeoutError::Timeout) {
+            tracing::warn!(
+                dir = %self.store.dir().display(),
+                "the disk does not answer: the log on it is left as it is, and what was delivered last may come again"
+            );
+        } else if thread.join().is_err() {
+            // It panicked while it synced; what it left is still worth writing.
+            self.store.finish();
         }
-        self.store.finish();
     }
 }
 
@@ -199,10 +227,4 @@ fn restore(
         ledger.last_error = Some((now_ms, what));
     }
     ledger
-}
-
-/// The first position after a restart. Positions that were given away since the state was last saved are not known, so
-/// the next multiple of 2^32 is taken: more than can have been appended meanwhile.
-fn epoch(last: Position) -> Position {
-    (last >> 32).saturating_add(1) << 32
 }

@@ -4,6 +4,15 @@ use crate::ledger::Ledger;
 use crate::log::{Position, SegmentId};
 use crate::segment::Spot;
 
+/// Positions begin at a multiple of 2 to the power of this after each restart.
+const EPOCH_BITS: u32 = 32;
+
+/// The first position after a restart. Positions that were given away since the state was last saved are not known, so
+/// the next epoch is taken: more than can have been appended meanwhile.
+pub(crate) fn epoch(last: Position) -> Position {
+    (last >> EPOCH_BITS).saturating_add(1) << EPOCH_BITS
+}
+
 /// The state as it is saved.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Saved {
@@ -33,6 +42,13 @@ impl Saved {
             pending_ms: cursor.pending_ms.unwrap_or(0),
         });
         Saved { next: ledger.next, next_segment: ledger.next_segment.0, cursors: cursors.collect() }
+    }
+
+    /// Whether a restart from `last` would do as well as from this: where there is no cursor, nobody knows a position or
+    /// a segment, and the positions' epoch is all that counts.
+    pub(crate) fn adds_nothing_to(&self, last: &Self) -> bool {
+        let nobody = self.cursors.is_empty() && last.cursors.is_empty();
+        nobody && self.next >> EPOCH_BITS == last.next >> EPOCH_BITS
     }
 
     /// Numbers of 8 bytes, little-endian: next position, next segment, and for each cursor its position, segment,

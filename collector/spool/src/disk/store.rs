@@ -58,6 +58,11 @@ impl Store {
         Store { engine, dir, options, files: Mutex::default(), state: Mutex::new((state, None)) }
     }
 
+    /// Where the files are.
+    pub(crate) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
     /// What follows an append, with the writer's lock held.
     pub(crate) fn store(&self, fx: &mut Effects) {
         let wanted = match self.options.write {
@@ -259,16 +264,17 @@ impl Store {
     pub(crate) fn save(&self) {
         let now_ms = self.engine.clock.now_ms();
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let saved = {
+        let (saved, last_time) = {
             let ledger = self.engine.ledger();
             if ledger.cursors_lost && ledger.cursors.is_empty() && !ledger.segments.is_empty() {
                 // A state that says nothing of cursors would hide that they are lost, and with them what is held.
                 return;
             }
-            Saved::of(&ledger, now_ms)
+            (Saved::of(&ledger, now_ms), ledger.closed)
         };
         let (file, last) = &mut *state;
-        if last.as_ref() == Some(&saved) {
+        let enough = |last: &Saved| saved == *last || !last_time && saved.adds_nothing_to(last);
+        if last.as_ref().is_some_and(enough) {
             return;
         }
         match file.save(&saved.encode(), Durability::PowerCut) {

@@ -40,8 +40,11 @@ impl Ledger {
         })
     }
 
-    /// The next piece to write, in order.
+    /// The next piece to write, in order. Without a cursor there is none: nobody will read it.
     pub(crate) fn piece(&self) -> Option<Piece> {
+        if self.cursors.is_empty() {
+            return None;
+        }
         let current = self.next_segment;
         let done = |segment: &Segment| segment.unwritten() == 0 && (segment.sealed || segment.id == current);
         // What is to be written stands at the end.

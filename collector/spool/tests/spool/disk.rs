@@ -1,11 +1,13 @@
 //! What only a log on disk does.
 
+use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustix::fs::{FileType, Mode};
 use taffrail_core::Clock;
 use taffrail_spool::{Cursor, DiskLog, DiskOptions, Log, Settled, Start, Ticket, WriteMode};
 
@@ -89,6 +91,66 @@ async fn a_reader_that_lags_costs_no_memory() {
     cursor.rewind();
     assert_eq!(read(&mut cursor).await, [3000]);
     assert_eq!(log.stats().cursors[0].lag.records, 0);
+}
+
+/// Every file and what is in it.
+fn contents(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let paths = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path());
+    paths.map(|path| (path.clone(), fs::read(&path).unwrap())).collect()
+}
+
+#[tokio::test]
+async fn a_log_that_nobody_reads_writes_nothing_until_somebody_does() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = DiskOptions { memory_bytes: 1 << 20, ..options() };
+    let log = DiskLog::open(dir.path(), options, Clock::system()).unwrap();
+    let before = contents(dir.path());
+    let words = Words::default();
+    for number in 0..1000 {
+        append(&log, &words, number, 10_000);
+        if number % 100 == 0 {
+            log.sync();
+        }
+    }
+    let stats = log.stats();
+    assert_eq!((contents(dir.path()), stats.disk_bytes), (before, 0), "{stats:?}");
+    assert!(stats.memory_bytes <= 1 << 20, "{stats:?}");
+    assert_eq!(words.lock().unwrap().len(), 1000);
+    // Who comes now gets the definitions of the segment first, from memory and after a restart from its file.
+    let cursor = log.cursor("out", Start::Newest).unwrap();
+    append(&log, &words, 1000, 10_000);
+    assert_eq!(words.lock().unwrap().last(), Some(&(1000, Settled::Spooled)));
+    drop((cursor, log));
+    let log = DiskLog::open(dir.path(), options, Clock::system()).unwrap();
+    let mut cursor = log.cursor("out", Start::Newest).unwrap();
+    assert_eq!(read(&mut cursor).await, [1000]);
+    cursor.rewind();
+    log.remove_cursor("out");
+    log.sync();
+    assert_eq!(files(dir.path()), 0, "what was for it alone is gone with it");
+}
+
+#[test]
+fn a_disk_that_does_not_answer_cannot_hold_up_the_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let clock = Clock::system();
+    let log = DiskLog::open(dir.path(), on_lag(), clock.clone()).unwrap();
+    let words = Words::default();
+    let cursor = log.cursor("out", Start::Oldest).unwrap();
+    append(&log, &words, 0, 10);
+    // Opening a pipe that nobody reads waits for ever, as a dead mount does.
+    let pipe = dir.path().join(format!("{:020}.seg", log.segment().0));
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let before = clock.monotonic();
+    log.close();
+    assert!(clock.monotonic() - before < Duration::from_secs(1), "closing waits for nothing");
+    drop(cursor);
+    drop(log);
+    let waited = clock.monotonic() - before;
+    assert!(waited < Duration::from_secs(10), "{waited:?}");
+    assert_eq!(*words.lock().unwrap(), [], "what was not written was not promised");
+    // Lets the thread that was left behind end.
+    fs::OpenOptions::new().read(true).write(true).open(pipe).unwrap();
 }
 
 fn on_lag() -> DiskOptions {
