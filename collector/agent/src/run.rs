@@ -43,9 +43,10 @@ pub fn run(config: Config, options: Options) -> anyhow::Result<()> {
     let levels = telemetry::start(&config.log)?;
     raise_open_files();
     let _lock = DirLock::acquire(&config.data_dir)?;
-    // Two threads are enough: what is heavy runs on threads of its own, and each more costs memory.
+    // One thread is enough: what computes, blocks or writes to the disk has threads of its own, and every further one
+    // is woken for nothing each time there is something to do.
     let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
+        .worker_threads(1)
         .max_blocking_threads(8)
         .thread_name("taffrail")
         .enable_all()

@@ -4,6 +4,7 @@
 //! <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
 
 use std::io::Write;
+use std::ops::Range;
 
 use crate::metric::{Kind, unit_of};
 use crate::sample::FamilyInfo;
@@ -96,6 +97,21 @@ impl Page {
             self.timestamp(ts_ms);
         }
         self.bytes.push(b'\n');
+    }
+
+    /// Adds a stretch of what another page of the same format holds.
+    pub fn append(&mut self, other: &Page, range: Range<usize>) {
+        self.bytes.extend_from_slice(&other.bytes[range]);
+    }
+
+    /// How many bytes it has so far.
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Whether nothing was written yet.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
     }
 
     /// The whole page.

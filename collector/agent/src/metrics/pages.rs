@@ -1,6 +1,7 @@
 //! The pull pages: `/metrics/<exporter>`, the last values of its scopes, never waiting for a collection.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use taffrail_core::text::{Format, Page};
@@ -15,8 +16,15 @@ pub struct Pages {
     exporters: Mutex<BTreeMap<String, Vec<Arc<Scope>>>>,
 }
 
-/// A family on a page, with its series in the order of their scopes.
-type Families = BTreeMap<String, (Arc<FamilyInfo>, Vec<(SeriesDef, f64)>)>;
+/// The families of a page. Lines are written once, in the order of their scopes, and put together by family at the end.
+struct Families {
+    lines: Page,
+    families: Vec<Arc<FamilyInfo>>,
+    /// Which family a stretch of lines is of, and where it ends; it begins where the one before ends.
+    stretches: Vec<(usize, usize)>,
+    /// Where a family is, by its address: its name is compared once for all its series.
+    places: HashMap<usize, usize>,
+}
 
 impl Pages {
     /// Puts the scopes of `exporter` on its page, in the place of what was there.
@@ -37,20 +45,55 @@ impl Pages {
     /// The page of `exporter`, if there is such an exporter.
     pub fn render(&self, exporter: &str, format: Format, now_ms: i64) -> Option<Vec<u8>> {
         let scopes = lock(&self.exporters).get(exporter)?.clone();
-        let mut families = Families::new();
+        let mut families = Families::new(format);
         for scope in scopes {
-            scope.visit(now_ms, |def, value| {
-                let family = families.entry(def.family.name.clone());
-                family.or_insert_with(|| (def.family.clone(), Vec::new())).1.push((def.clone(), value));
-            });
+            scope.visit(now_ms, |def, value| families.add(def, value));
         }
+        Some(families.finish(format))
+    }
+}
+
+impl Families {
+    fn new(format: Format) -> Self {
+        let lines = Page::new(format);
+        Families { lines, families: Vec::new(), stretches: Vec::new(), places: HashMap::new() }
+    }
+
+    fn add(&mut self, def: &SeriesDef, value: f64) {
+        let place = *self.places.entry(Arc::as_ptr(&def.family).addr()).or_insert_with(|| {
+            // Scopes that share a family have one of their own each.
+            self.families.iter().position(|family| family.name == def.family.name).unwrap_or_else(|| {
+                self.families.push(def.family.clone());
+                self.families.len() - 1
+            })
+        });
+        self.lines.sample(&def.family, def.labels.iter().map(|(n, v)| (&**n, &**v)), value, None);
+        let end = self.lines.len();
+        match self.stretches.last_mut() {
+            Some((last, upto)) if *last == place => *upto = end,
+            _ => self.stretches.push((place, end)),
+        }
+    }
+
+    fn finish(mut self, format: Format) -> Vec<u8> {
+        let mut begin = 0;
+        let mut pieces: Vec<(usize, Range<usize>)> = Vec::with_capacity(self.stretches.len());
+        for (place, end) in self.stretches.drain(..) {
+            pieces.push((place, begin..end));
+            begin = end;
+        }
+        let name = |place: usize| self.families[place].name.as_str();
+        // Stable: within a family the order of scopes stays.
+        pieces.sort_by(|(a, _), (b, _)| name(*a).cmp(name(*b)));
         let mut page = Page::new(format);
-        for (family, series) in families.values() {
-            page.family(family);
-            for (def, value) in series {
-                page.sample(family, def.labels.iter().map(|(n, v)| (&**n, &**v)), *value, None);
+        let mut present = None;
+        for (place, range) in pieces {
+            if present != Some(place) {
+                page.family(&self.families[place]);
+                present = Some(place);
             }
+            page.append(&self.lines, range);
         }
-        Some(page.finish())
+        page.finish()
     }
 }

@@ -1,4 +1,4 @@
-//! What is done every second: sizes and lags go to the board, and cursors that nobody wants any more go.
+//! What is done every other second: sizes and lags go to the board, and cursors that nobody wants any more go.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use super::Shared;
 use crate::component::Key;
 use crate::status::{LogStatus, lock};
 
-const EVERY: Duration = Duration::from_secs(1);
+const EVERY: Duration = Duration::from_secs(2);
 /// How long the cursor of an output that is gone is kept, should the output come back.
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
