@@ -35,15 +35,17 @@ pub fn serve() -> Result<()> {
     }
     let page = vec![b"node_metric{device=\"x\"} 123456\n".as_slice(); 600].concat();
     let mut buffer = vec![0; 256 << 10];
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", page.len());
     for stream in listener.incoming() {
         let mut stream = stream?;
-        let _ = stream.read(&mut [0; 1024])?;
-        for file in &files {
-            // A counter that an interface does not have says so with an error; asking is part of the floor.
-            let _ = file.read_at(&mut buffer, 0);
+        while let Ok(1..) = stream.read(&mut [0; 1024]) {
+            for file in &files {
+                // A counter that an interface does not have says so with an error; asking is part of the floor.
+                let _ = file.read_at(&mut buffer, 0);
+            }
+            stream.write_all(head.as_bytes())?;
+            stream.write_all(&page)?;
         }
-        stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n")?;
-        stream.write_all(&page)?;
     }
     Ok(())
 }

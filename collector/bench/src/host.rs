@@ -1,4 +1,5 @@
-//! Host metrics: the same subjects, collected once a second, and the page fetched once a second.
+//! Host metrics: the same subjects, collected once a second, and the page fetched once a second, on one connection, as
+//! Prometheus does.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use std::time::Duration;
 use anyhow::Result;
 
 use crate::measure::Account;
-use crate::program::{Program, free_address, get};
+use crate::program::{Client, Program, free_address};
 use crate::{Programs, say};
 
 /// Collections that are measured, after some that are not.
@@ -99,20 +100,20 @@ fn floor() -> Result<Cost> {
 fn cost(mut program: Program, address: SocketAddr, path: &str) -> Result<Cost> {
     let account = Account::open(program.pid())?;
     program.wait_until_serving(address, path)?;
+    let mut client = Client { address, connection: None };
     for _ in 0..WARM_UP {
         sleep(Duration::from_secs(1));
-        get(address, path)?;
+        client.get(path)?;
     }
     let before = account.cpu()?;
     let mut page = Vec::new();
     for _ in 0..RUNS {
         sleep(Duration::from_secs(1));
-        page = get(address, path)?;
+        page = client.get(path)?;
     }
     let used = account.cpu()? - before;
     let text = String::from_utf8_lossy(&page).into_owned();
-    let body = text.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    let series = body.lines().filter(|line| line.contains(' ') && !line.starts_with('#')).count();
+    let series = text.lines().filter(|line| line.contains(' ') && !line.starts_with('#')).count();
     let ms = used.as_secs_f64() * 1000.0 / f64::from(RUNS);
     Ok(Cost { name: program.name, ms, mib: account.largest_resident_mib()?, series })
 }

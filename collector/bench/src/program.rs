@@ -1,6 +1,6 @@
 //! A program under measurement: started, asked for pages, ended.
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -57,17 +57,67 @@ pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 
-/// Asks for a page and returns it with its headers.
+/// Asks for a page on a new connection and returns its body.
 pub fn get(address: SocketAddr, path: &str) -> Result<Vec<u8>> {
-    let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
-    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    // In one piece: the floor answers what it has read first, and closes.
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes())?;
-    let mut page = Vec::new();
-    stream.read_to_end(&mut page)?;
-    if !page.starts_with(b"HTTP/1.1 200") {
-        bail!("{path}: {}", String::from_utf8_lossy(&page[..page.len().min(80)]));
+    Client { address, connection: None }.get(path)
+}
+
+/// Asks for pages on one connection, as Prometheus does.
+pub struct Client {
+    pub address: SocketAddr,
+    pub connection: Option<BufReader<TcpStream>>,
+}
+
+impl Client {
+    /// Asks for a page and returns its body.
+    pub fn get(&mut self, path: &str) -> Result<Vec<u8>> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => {
+                let stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(1))?;
+                stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+                stream.set_nodelay(true)?;
+                BufReader::new(stream)
+            }
+        };
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
+        connection.get_mut().write_all(request.as_bytes())?;
+        let (mut first, mut head) = (String::new(), String::new());
+        connection.read_line(&mut first)?;
+        if !first.starts_with("HTTP/1.1 200") {
+            bail!("{path}: {}", first.trim());
+        }
+        while connection.read_line(&mut head)? > 2 {}
+        let head = head.to_ascii_lowercase();
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+        let body = match length {
+            Some(length) => take(&mut connection, length)?,
+            None => chunks(&mut connection)?,
+        };
+        if !head.contains("connection: close") {
+            self.connection = Some(connection);
+        }
+        Ok(body)
     }
-    Ok(page)
+}
+
+fn take(connection: &mut impl BufRead, length: usize) -> Result<Vec<u8>> {
+    let mut body = vec![0; length];
+    connection.read_exact(&mut body)?;
+    Ok(body)
+}
+
+fn chunks(connection: &mut impl BufRead) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let mut size = String::new();
+        connection.read_line(&mut size)?;
+        let size = usize::from_str_radix(size.trim(), 16)?;
+        body.extend(take(connection, size)?);
+        // Every chunk, the empty last one too, is followed by an empty line.
+        take(connection, 2)?;
+        if size == 0 {
+            return Ok(body);
+        }
+    }
 }
