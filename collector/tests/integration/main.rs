@@ -10,6 +10,7 @@
 
 mod browser;
 mod end_to_end;
+mod files;
 mod page;
 mod pages;
 mod prometheus;
