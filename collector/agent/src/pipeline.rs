@@ -31,8 +31,9 @@ use crate::status::{Board, LogStatus, OutputStatus, SourceStatus, lock};
 
 /// Chunks that wait for the processor; with 256 KiB each, 2 MiB at most. When it is full, sources wait.
 const CHUNKS_WAITING: usize = 8;
-/// How long a source that is stopped waits for what it has read to be settled.
-const FILES_SETTLE: Duration = Duration::from_secs(2);
+/// How long a source that is stopped waits for what it has read to be settled: until the log on disk has what a dead
+/// output has not (two seconds after it was read, looked at every second), so that it is not read and sent again.
+const FILES_SETTLE: Duration = Duration::from_secs(4);
 /// How often lags and sizes are brought to the board.
 const HOUSEKEEPING: Duration = Duration::from_secs(1);
 
@@ -130,10 +131,14 @@ impl Pipeline {
         for (_, make) in plan.change.iter().chain(&plan.start) {
             check(make, &self.shared.clock)?;
         }
-        for key in plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)) {
-            if let Some(running) = self.running.remove(key) {
-                self.stop_one(key, running, true).await;
-            }
+        let old = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key));
+        let mut old: Vec<(&Key, Running)> =
+            old.filter_map(|key| Some((key, self.running.remove(key)?))).collect();
+        // Sources first: outputs still settle what they have read, which else would be read and sent again; and
+        // exporters, which are quick to stop, are not away while a source waits for that.
+        old.sort_by_key(|(_, running)| std::cmp::Reverse(running.make.order()));
+        for (key, running) in old {
+            self.stop_one(key, running, true, FILES_SETTLE).await;
         }
         let mut new: Vec<(Key, &Make)> = plan.change.into_iter().chain(plan.start).collect();
         new.sort_by_key(|(_, make)| make.order());
@@ -153,7 +158,7 @@ impl Pipeline {
         let all = std::mem::take(&mut self.running);
         let (outputs, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, r)| r.make.order() == 0);
         for (key, running) in rest {
-            self.stop_one(&key, running, leaving).await;
+            self.stop_one(&key, running, leaving, FILES_SETTLE.min(left())).await;
         }
         let (stop, processor) = self.processor;
         stop.cancel();
@@ -256,7 +261,8 @@ impl Pipeline {
         Ok(Part::Output { leave, task })
     }
 
-    async fn stop_one(&self, key: &Key, running: Running, ended: bool) {
+    /// Stops a part; a source waits for `settle` until what it has read is settled.
+    async fn stop_one(&self, key: &Key, running: Running, ended: bool, settle: Duration) {
         match running.part {
             Part::Exporter { stop, end, task } => {
                 end.store(ended, Ordering::SeqCst);
@@ -266,7 +272,7 @@ impl Pipeline {
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
             Part::Files(files) => {
-                let left = files.stop(FILES_SETTLE).await;
+                let left = files.stop(settle).await;
                 info!(source = %key, "{left}");
             }
             Part::Output { leave, task } => {
@@ -279,12 +285,12 @@ impl Pipeline {
 }
 
 impl Make {
-    /// Outputs start first.
+    /// Outputs start first. A reload stops in the opposite order.
     fn order(&self) -> u8 {
         match self {
             Make::Prometheus(_) | Make::Loki(_) => 0,
-            Make::Own(..) => 1,
-            Make::Host(..) | Make::Files(..) => 2,
+            Make::Host(..) | Make::Own(..) => 1,
+            Make::Files(..) => 2,
         }
     }
 }

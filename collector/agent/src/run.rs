@@ -65,6 +65,8 @@ struct Process {
     server: Server,
     reloads: mpsc::Receiver<Reload>,
     control: Control,
+    /// Asks for reloads when the config file changes.
+    watching: Option<tokio::task::JoinHandle<()>>,
 }
 
 /// The present socket and what stops it.
@@ -86,7 +88,8 @@ impl Process {
         let (requests, reloads) = mpsc::channel(1);
         let control = Control(requests);
         let server = Server::start(listener, &config, &shared, &pipeline, &control);
-        let mut process = Process { options, config, levels, shared, pipeline, server, reloads, control };
+        let mut process =
+            Process { options, config, levels, shared, pipeline, server, reloads, control, watching: None };
         process.watch();
         loop {
             tokio::select! {
@@ -149,13 +152,19 @@ impl Process {
         }
         lock(&self.shared.board.process).instance = instance;
         self.config = config;
+        self.watch();
         Ok(())
     }
 
     /// Reloads when the config file changes, where that is asked for.
-    fn watch(&self) {
-        if let (true, Some(path)) = (self.config.watch, self.options.path.clone()) {
-            tokio::spawn(watch::watch(path, self.control.clone()));
+    fn watch(&mut self) {
+        let wanted = self.options.path.clone().filter(|_| self.config.watch);
+        match (wanted, self.watching.take()) {
+            (Some(_), Some(task)) => self.watching = Some(task),
+            (Some(path), None) => {
+                self.watching = Some(tokio::spawn(watch::watch(path, self.control.clone())));
+            }
+            (None, task) => task.iter().for_each(tokio::task::JoinHandle::abort),
         }
     }
 
