@@ -1,8 +1,9 @@
-"""A FUSE file system that never answers, for tests: hangfs.py MOUNTPOINT
+"""A FUSE file system that never answers, for tests: hangfs.py [--well] MOUNTPOINT
 
 Speaks just enough of the kernel's FUSE protocol (include/uapi/linux/fuse.h) to finish the mount: the
-kernel's FUSE_INIT is answered, everything after it is read and left lying. Needs root and nothing
-else; ends with SIGTERM or SIGKILL, and the kernel then fails all calls that wait.
+kernel's FUSE_INIT is answered, everything after it is read and left lying. With --well it says how
+large it is (FUSE_STATFS) until SIGSTOP makes it hang. Needs root and nothing else; ends with SIGTERM
+or SIGKILL, and the kernel then fails all calls that wait.
 """
 
 import ctypes
@@ -10,7 +11,9 @@ import os
 import struct
 import sys
 
+FUSE_STATFS = 17
 FUSE_INIT = 26
+ENOSYS = 38
 MS_NOSUID, MS_NODEV = 2, 4
 
 
@@ -33,13 +36,26 @@ def answer_init(device: int) -> None:
     os.write(device, struct.pack("<IiQ", 16 + len(body), 0, unique) + body)
 
 
+def answer_size(device: int, request: bytes) -> None:
+    _, opcode, unique = struct.unpack_from("<IIQ", request)
+    if opcode != FUSE_STATFS:
+        os.write(device, struct.pack("<IiQ", 16, -ENOSYS, unique))
+        return
+    # struct fuse_kstatfs: 1000 blocks of 4 KiB, 400 free, 300 for users; 100 files, 50 free.
+    body = struct.pack("<QQQQQIII28x", 1000, 400, 300, 100, 50, 4096, 255, 4096)
+    os.write(device, struct.pack("<IiQ", 16 + len(body), 0, unique) + body)
+
+
 def main() -> None:
+    well = sys.argv[1] == "--well"
     device = os.open("/dev/fuse", os.O_RDWR)
-    mount(device, sys.argv[1])
+    mount(device, sys.argv[-1])
     answer_init(device)
     print("mounted", flush=True)
     while True:
-        os.read(device, 1 << 17)
+        request = os.read(device, 1 << 17)
+        if well:
+            answer_size(device, request)
 
 
 if __name__ == "__main__":

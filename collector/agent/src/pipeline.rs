@@ -38,8 +38,9 @@ use crate::status::{Board, OutputStatus, SourceStatus};
 
 /// Chunks that wait for the processor; with 256 KiB each, 2 MiB at most. When it is full, sources wait.
 const CHUNKS_WAITING: usize = 8;
-/// How long a source that is stopped waits for what it has read to be settled.
-const FILES_SETTLE: Duration = Duration::from_secs(2);
+/// How long a source that is stopped waits for what it has read to be settled: until the log on disk has what a dead
+/// output has not (two seconds after it was read, looked at every second), so that it is not read and sent again.
+const FILES_SETTLE: Duration = Duration::from_secs(4);
 /// How long a source may take to look at its files for the first time.
 const FILES_START: Duration = Duration::from_secs(5);
 
@@ -124,8 +125,11 @@ impl Pipeline {
         }
         self.notes.set_labels(instance, &config.labels);
         let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
-        let old = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
-        self.stop_all(old, true, FILES_SETTLE).await;
+        let old = leaving.into_iter().filter_map(|key| self.running.remove_entry(key));
+        // Outputs last: until then they settle what sources have read, which else would be read and sent again.
+        let (outputs, rest): (Vec<_>, Vec<_>) = old.partition(|(_, running)| running.make.order() == 0);
+        self.stop_all(rest, true, FILES_SETTLE).await;
+        self.stop_all(outputs, true, FILES_SETTLE).await;
         let mut new: Vec<(Key, &Make)> = plan.change.into_iter().chain(plan.start).collect();
         new.sort_by_key(|(_, make)| make.order());
         let mut problems = Vec::new();

@@ -10,8 +10,12 @@
 
 mod browser;
 mod end_to_end;
+mod files;
+mod hang;
 mod page;
 mod pages;
+mod process;
 mod prometheus;
 mod receivers;
+mod reload;
 mod support;

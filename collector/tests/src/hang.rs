@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::process::Process;
@@ -24,11 +25,31 @@ impl HangingMount {
     /// # Errors
     /// When it cannot be mounted, with the reason.
     pub fn start() -> Result<Self> {
+        Self::mount(&[])
+    }
+
+    /// Mounts one that says how large it is, until [`HangingMount::hang`].
+    ///
+    /// # Errors
+    /// As [`HangingMount::start`].
+    pub fn start_well() -> Result<Self> {
+        Self::mount(&["--well"])
+    }
+
+    /// From now on it does not answer.
+    ///
+    /// # Errors
+    /// When its server has ended.
+    pub fn hang(&mut self) -> Result<()> {
+        self.process.signal(Signal::STOP)
+    }
+
+    fn mount(args: &[&str]) -> Result<Self> {
         let dir = TempDir::with_prefix("taffrail-hang-")?;
         let at = dir.path().join("mnt");
         std::fs::create_dir(&at)?;
         let mut command = Command::new(tool("PYTHON")?);
-        command.arg(repo_root().join("collector/tests/hangfs.py")).arg(&at);
+        command.arg(repo_root().join("collector/tests/hangfs.py")).args(args).arg(&at);
         let log = dir.path().join("log");
         let mut process = Process::start("hangfs", &mut command, &log)?;
         process.wait_ready(Duration::from_secs(10), || {

@@ -53,8 +53,16 @@ impl Taffrail {
     /// # Errors
     /// When the binary cannot be built or started.
     pub fn spawn(&mut self) -> Result<()> {
+        self.spawn_with(&[])
+    }
+
+    /// The same with more arguments of `run`.
+    ///
+    /// # Errors
+    /// As [`Taffrail::spawn`].
+    pub fn spawn_with(&mut self, args: &[&str]) -> Result<()> {
         self.process = None;
-        let mut command = Command::new(binary()?);
+        let mut command = Command::new(Self::binary()?);
         command
             .arg("run")
             .arg("--config")
@@ -62,7 +70,8 @@ impl Taffrail {
             .arg("--set")
             .arg(format!("listen=127.0.0.1:{}", self.port))
             .arg("--set")
-            .arg(format!("data_dir={}", self.data_dir().display()));
+            .arg(format!("data_dir={}", self.data_dir().display()))
+            .args(args);
         self.process = Some(Process::start("taffrail", &mut command, &self.log_path())?);
         Ok(())
     }
@@ -172,17 +181,20 @@ impl Taffrail {
     /// # Errors
     /// When it cannot be built or started.
     pub fn command(args: &[&str]) -> Result<(Option<i32>, String)> {
-        output(binary()?, args)
+        output(Self::binary()?, args)
     }
-}
 
-/// The binary under test: `$TAFFRAIL_BIN`, else built once a run beside the test binary.
-fn binary() -> Result<&'static Path> {
-    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = BINARY.get_or_init(|| build().map_err(|err| format!("{err:#}")));
-    match built {
-        Ok(path) => Ok(path),
-        Err(err) => bail!("{err}"),
+    /// The binary under test: `$TAFFRAIL_BIN`, else built once a run beside the test binary.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn binary() -> Result<&'static Path> {
+        static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+        let built = BINARY.get_or_init(|| build().map_err(|err| format!("{err:#}")));
+        match built {
+            Ok(path) => Ok(path),
+            Err(err) => bail!("{err}"),
+        }
     }
 }
 
