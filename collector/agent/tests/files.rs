@@ -10,3 +10,4 @@ mod settle;
 mod start;
 mod torture;
 mod trouble;
+mod unreadable;

@@ -129,6 +129,31 @@ fn a_truncated_file_is_read_from_its_beginning_and_the_loss_is_said() {
     assert_eq!(rig.texts(), ["5"]);
     assert_eq!(rig.status().lost_bytes, 4);
     assert!(rig.last_error().contains("app.log: at least 4 bytes are lost: the file was truncated"));
+    let notes = rig.notes();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    let file = rig.path("app.log").display().to_string();
+    let facts = format!(
+        " source=test file={file} bytes=4 why=\"the file was truncated before they were read and settled\""
+    );
+    assert!(notes[0].starts_with("level=error event=log_lost msg="), "{notes:?}");
+    assert!(notes[0].ends_with(&facts), "{notes:?}");
+}
+
+#[test]
+fn chunks_that_come_back_after_a_truncation_are_one_loss() {
+    let mut rig = Rig::new();
+    rig.append("app.log", format!("{}\n", "x".repeat(999)).repeat(1000));
+    let chunks = rig.take();
+    assert!(chunks.len() > 3);
+    rig.truncate("app.log");
+    rig.step();
+    assert!(rig.notes().is_empty(), "they may be delivered yet");
+    drop(chunks);
+    rig.steps(0..3);
+    let notes = rig.notes();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains(" bytes=1000000 "), "{notes:?}");
+    assert_eq!(rig.status().lost_bytes, 1_000_000);
 }
 
 #[test]
@@ -234,6 +259,11 @@ fn what_was_deleted_while_nobody_looked_is_counted() {
     assert!(rig.texts().is_empty());
     assert_eq!(rig.status().lost_bytes, 4);
     assert!(rig.last_error().contains("it was deleted while nobody read it"), "{}", rig.last_error());
+    let notes = rig.notes();
+    assert!(
+        notes.len() == 1 && notes[0].ends_with(" bytes=4 why=\"it was deleted while nobody read it\""),
+        "{notes:?}"
+    );
 }
 
 #[test]

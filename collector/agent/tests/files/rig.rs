@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::sync::{Arc, Mutex};
+use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use taffrail_collector::config::valid::{Files, LogSource, Start};
-use taffrail_collector::logs::Chunk;
+use taffrail_collector::logs::{Chunk, Notes, NotesSource};
 use taffrail_collector::sources::Context;
 use taffrail_collector::sources::files::{Source, Step};
 use taffrail_collector::status::SourceStatus;
@@ -25,6 +27,8 @@ pub struct Rig {
     pub pause: watch::Sender<bool>,
     pub status: Arc<Mutex<SourceStatus>>,
     pub room: usize,
+    notes: Notes,
+    posted: NotesSource,
 }
 
 /// One line as it would leave: its file's name, its time, its text.
@@ -53,8 +57,10 @@ impl Rig {
         let (_, chunks) = mpsc::channel(1);
         let (pause, _) = watch::channel(false);
         let clock = Clock::manual(Clock::system().now_ns());
+        let (notes, posted) = Notes::new(clock.clone());
+        let status = Arc::default();
         let mut rig =
-            Rig { dir, config, clock, source: None, chunks, pause, status: Arc::default(), room: 1000 };
+            Rig { dir, config, clock, source: None, chunks, pause, status, room: 1000, notes, posted };
         rig.restart();
         rig
     }
@@ -72,7 +78,7 @@ impl Rig {
     pub fn context(&self, chunks: mpsc::Sender<Chunk>) -> Context {
         Context {
             stages: Arc::default(),
-            notes: taffrail_collector::logs::Notes::new(Clock::system()).0,
+            notes: self.notes.clone(),
             clock: self.clock.clone(),
             instance: "host-1".to_owned(),
             chunks,
@@ -157,6 +163,16 @@ impl Rig {
             text: text.to_owned(),
         };
         text.split('\n').enumerate().map(line).collect()
+    }
+
+    /// The notes posted since this was asked last, as log lines.
+    pub fn notes(&mut self) -> Vec<String> {
+        let mut waker = TaskContext::from_waker(Waker::noop());
+        let mut notes = Vec::new();
+        while let Poll::Ready(Some(chunk)) = pin!(self.posted.next()).poll(&mut waker) {
+            notes.push(String::from_utf8_lossy(&chunk.bytes).trim_end().to_owned());
+        }
+        notes
     }
 
     pub fn status(&self) -> SourceStatus {

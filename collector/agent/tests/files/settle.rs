@@ -86,15 +86,41 @@ fn times_never_go_back_in_a_stream() {
 }
 
 #[test]
-fn times_do_not_go_back_although_the_clock_does() {
+fn times_do_not_go_back_although_the_clock_does_a_little() {
     let mut rig = Rig::new();
     rig.append("a.log", "1\n");
     let before = rig.read()[0].ns;
-    rig.clock = taffrail_core::Clock::manual(before - 3_600_000_000_000);
+    rig.clock = taffrail_core::Clock::manual(before - 290_000_000_000);
     rig.restart();
     rig.append("a.log", "2\n");
-    rig.step();
     assert_eq!(rig.read()[0].ns, before + 1);
+    assert!(rig.notes().is_empty());
+}
+
+#[test]
+fn times_return_to_now_after_the_clock_was_far_ahead() {
+    let mut rig = Rig::new();
+    ["a.log", "b.log"].iter().for_each(|name| rig.append(name, "1\n"));
+    let ahead = rig.read()[0].ns;
+    let now = ahead - 3_600_000_000_000;
+    rig.clock = taffrail_core::Clock::manual(now);
+    rig.restart();
+    for text in ["2", "3"] {
+        ["a.log", "b.log"].iter().for_each(|name| rig.append(name, format!("{text}\n")));
+        for line in rig.read() {
+            assert_eq!(line.text, text);
+            assert!(line.ns >= now && line.ns < now + 60_000_000_000, "{line:?}");
+        }
+    }
+    let notes = rig.notes();
+    assert_eq!(notes.len(), 1, "one change of the clock is said once: {notes:?}");
+    assert!(notes[0].starts_with("level=warn event=log_time_reset msg="), "{notes:?}");
+    assert!(notes[0].contains(" source=test file="), "{notes:?}");
+    assert!(rig.last_error().contains("ahead of the clock"), "{}", rig.last_error());
+    // A save has forgotten the time that was ahead.
+    rig.restart();
+    rig.append("a.log", "4\n");
+    assert_eq!((rig.read().len(), rig.notes()), (1, vec![]));
 }
 
 #[test]
@@ -182,6 +208,11 @@ fn a_source_over_garbled_positions_holds_and_says_how_to_go_on() {
     assert!(rig.texts().is_empty());
     let holding = rig.status().holding.unwrap();
     assert!(holding.contains("cannot be read") && holding.contains("move the folder away"), "{holding}");
+    rig.steps(0..12);
+    let notes = rig.notes();
+    assert_eq!(notes.len(), 1, "however often it is tried: {notes:?}");
+    assert!(notes[0].starts_with("level=warn event=source_holding msg="), "{notes:?}");
+    assert!(notes[0].contains(" source=test why=\"the positions in "), "{notes:?}");
     saved.iter().zip(good).for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
     rig.steps(0..6);
     assert_eq!(rig.texts(), ["2"]);

@@ -108,6 +108,9 @@ impl Source {
         if self.by_inode.contains_key(&inode) {
             return Ok(());
         }
+        if self.take_up_again(&handle, now)? {
+            return Ok(());
+        }
         let position = self.first_position(&handle, &meta)?;
         self.adopt_between(path, Identity::of(&meta).born_ns, now);
         let id = self.new_id();

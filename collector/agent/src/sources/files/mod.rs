@@ -23,6 +23,7 @@ mod receipts;
 mod record;
 mod resume;
 mod run;
+mod say;
 mod source;
 mod tracker;
 

@@ -24,6 +24,8 @@ const UNFINISHED: Duration = Duration::from_secs(5 * 60);
 const UNFINISHED_ROTATED: Duration = Duration::from_secs(1);
 /// How long until a file that could not be read is tried again.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
+/// How far, in nanoseconds, the last line's time may be ahead of the clock. Loki takes lines up to ten minutes ahead.
+const AHEAD_NS: i64 = 5 * 60 * 1_000_000_000;
 
 /// What came of trying to release one chunk.
 enum Released {
@@ -172,16 +174,33 @@ impl Source {
         Ok(Some(piece))
     }
 
+    /// The time of a stream's next line: now, but behind the line before it. Only when that line's time is far
+    /// ahead, as the clock was wrong then, times go back: receivers refuse lines of the future.
+    fn next_time(&mut self, name: &Arc<Path>, now_ns: i64) -> i64 {
+        let stream = self.stream(name);
+        let ahead_ns = stream.last_ns;
+        if ahead_ns <= now_ns.saturating_add(AHEAD_NS) {
+            return now_ns.max(ahead_ns + 1);
+        }
+        stream.last_ns = now_ns - 1;
+        // Every stream of that moment is ahead about as far; one note says it for all.
+        if ahead_ns > self.ahead_said_ns.saturating_add(AHEAD_NS) {
+            self.ahead_said_ns = ahead_ns;
+            self.say_times_return(name, ahead_ns, now_ns);
+        }
+        now_ns
+    }
+
     /// Notes the piece on disk, then sends it.
     fn send(&mut self, id: u64, mut piece: Piece, permit: Permit<'_, Chunk>) -> Released {
         let Some(name) = self.files.get(&id).map(|file| file.name.clone()) else { return Released::Nothing };
         let now_ns = self.clock.now_ns();
-        let stream = self.stream(&name);
         if piece.number.is_none() {
-            piece.mark.base_ns = now_ns.max(stream.last_ns + 1);
-            if piece.mark.lines > 0 {
-                stream.last_ns = piece.mark.last_ns();
-            }
+            piece.mark.base_ns = self.next_time(&name, now_ns);
+        }
+        let stream = self.stream(&name);
+        if piece.number.is_none() && piece.mark.lines > 0 {
+            stream.last_ns = piece.mark.last_ns();
         }
         let labels = stream.labels.clone();
         let Some(file) = self.files.get_mut(&id) else { return Released::Nothing };

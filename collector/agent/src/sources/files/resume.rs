@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::io;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
@@ -25,6 +26,8 @@ enum Found {
     Anew(File, std::fs::Metadata, Arc<Path>),
     /// It was known already that its bytes are gone.
     Lost,
+    /// It cannot be asked for: it, or its folder, cannot be opened or read.
+    Unreadable,
     /// Its folder is here, and it is not in it.
     Deleted,
     /// The file system it was on is not here.
@@ -41,6 +44,36 @@ impl Source {
         for (entry, marks) in files.into_values() {
             self.resume_file(entry, marks, now);
         }
+        if let Some((first, _)) = self.earlier.files.values().next() {
+            self.complain(format!(
+                "files with a position that cannot be opened, or whose file system is away: {}, first {}; their \
+                 positions are kept",
+                self.earlier.files.len(),
+                first.name.display()
+            ));
+        }
+    }
+
+    /// Goes on with a file that was not to be found and is here again, before it is taken for a new one. Says whether
+    /// there was one.
+    ///
+    /// # Errors
+    /// What reading its beginning gives; then it is still missing.
+    pub(super) fn take_up_again(&mut self, handle: &File, now: Duration) -> io::Result<bool> {
+        if self.earlier.files.is_empty() {
+            return Ok(false);
+        }
+        let identity = Identity::of(&handle.metadata()?);
+        let mut missing = self.earlier.files.values();
+        let Some((entry, _)) = missing.find(|(entry, _)| identity.agrees(&entry.identity)) else {
+            return Ok(false);
+        };
+        entry.fingerprint.check(handle)?;
+        let id = entry.id;
+        if let Some((entry, marks)) = self.earlier.files.remove(&id) {
+            self.resume_file(entry, marks, now);
+        }
+        Ok(true)
     }
 
     /// Looks again for files that were not to be found.
@@ -79,6 +112,10 @@ impl Source {
                 }
                 return self.lose(missing, &name, "it was truncated or replaced while nobody read it");
             }
+            Found::Unreadable => {
+                self.earlier.files.insert(entry.id, (entry, marks));
+                return;
+            }
             Found::Away if self.clock.now_ns() < self.earlier.saved_ns + MISSING_NS => {
                 self.earlier.files.insert(entry.id, (entry, marks));
                 return;
@@ -112,21 +149,32 @@ impl Source {
 
 /// Finds the file: under its name, where that really was, or under another name in the folder of either.
 fn find(entry: &Entry) -> Found {
-    let mut anew = None;
+    let (mut anew, mut unsure, mut listed) = (None, false, false);
     for path in [&entry.name, &entry.real] {
         match check(entry, path) {
             Check::Same(handle, meta) => return Found::Here(handle, meta, path.as_path().into()),
             Check::OtherContents(handle, meta) => anew = Some((handle, meta, path.as_path().into())),
+            Check::Unreadable => return Found::Unreadable,
+            Check::Unknown => unsure = true,
             Check::Other => {}
         }
     }
     let folders: BTreeSet<&Path> =
         [&entry.real, &entry.name].into_iter().filter_map(|path| path.parent()).collect();
-    let mut listed = false;
     for folder in folders {
-        let Ok(names) = std::fs::read_dir(folder) else { continue };
+        let names = match std::fs::read_dir(folder) {
+            Ok(names) => names,
+            Err(e) => {
+                unsure |= !is_absence(&e);
+                continue;
+            }
+        };
         listed |= std::fs::metadata(folder).is_ok_and(|meta| meta.dev() == entry.identity.device);
-        for name in names.flatten() {
+        for name in names {
+            let Ok(name) = name else {
+                unsure = true;
+                continue;
+            };
             if name.ino() != entry.identity.inode {
                 continue;
             }
@@ -136,33 +184,53 @@ fn find(entry: &Entry) -> Found {
                 Check::OtherContents(handle, meta) if entry.identity.born_ns != 0 => {
                     anew = Some((handle, meta, name.path().into()));
                 }
-                _ => {}
+                Check::Unreadable | Check::Unknown => unsure = true,
+                Check::OtherContents(..) | Check::Other => {}
             }
         }
     }
-    match (anew, listed) {
-        (Some((handle, meta, path)), _) => Found::Anew(handle, meta, path),
-        (None, true) => Found::Deleted,
-        (None, false) => Found::Away,
+    match anew {
+        Some((handle, meta, path)) => Found::Anew(handle, meta, path),
+        None if unsure => Found::Unreadable,
+        None if listed => Found::Deleted,
+        None => Found::Away,
     }
+}
+
+/// Whether the error says that there is nothing of that name. All others say nothing about what is there.
+fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 enum Check {
     Same(File, std::fs::Metadata),
     /// The same inode, but not what was read of it.
     OtherContents(File, std::fs::Metadata),
+    /// It is the file, and it cannot be opened or read.
+    Unreadable,
+    /// What is there cannot even be asked.
+    Unknown,
     Other,
 }
 
 fn check(entry: &Entry, path: &Path) -> Check {
-    let Ok((handle, meta)) = file::open(path) else { return Check::Other };
+    let Ok((handle, meta)) = file::open(path) else {
+        // Who may not open a file may often ask which it is, so that only the file itself is waited for.
+        return match std::fs::metadata(path) {
+            Ok(meta) if meta.is_file() && Identity::of(&meta).agrees(&entry.identity) => Check::Unreadable,
+            Ok(_) => Check::Other,
+            Err(e) if is_absence(&e) => Check::Other,
+            Err(_) => Check::Unknown,
+        };
+    };
     if !Identity::of(&meta).agrees(&entry.identity) {
         return Check::Other;
     }
-    let begins_so = matches!(entry.fingerprint.check(&handle), Ok(Verdict::Same | Verdict::Extended(_)));
-    if begins_so && meta.size() >= entry.position {
-        Check::Same(handle, meta)
-    } else {
-        Check::OtherContents(handle, meta)
+    match entry.fingerprint.check(&handle) {
+        Ok(Verdict::Same | Verdict::Extended(_)) if meta.size() >= entry.position => {
+            Check::Same(handle, meta)
+        }
+        Ok(_) => Check::OtherContents(handle, meta),
+        Err(_) => Check::Unreadable,
     }
 }

@@ -18,8 +18,7 @@ use super::listing::Listing;
 use super::receipts::{Receipt, Receipts};
 use super::record::Record;
 use crate::config::valid::{LogSource, Start};
-use crate::logs::Chunk;
-use crate::logs::Stages;
+use crate::logs::{Chunk, Notes, Stages};
 use crate::sources::Context;
 use crate::status::{Failure, SourceStatus, lock};
 
@@ -76,7 +75,8 @@ pub struct Source {
     pause: watch::Receiver<bool>,
     pub(super) stages: Arc<Stages>,
     state: PathBuf,
-    status: Arc<Mutex<SourceStatus>>,
+    pub(super) status: Arc<Mutex<SourceStatus>>,
+    pub(super) notes: Notes,
     pub(super) listing: Listing,
     globs: u64,
     /// `None` while positions cannot be read.
@@ -100,6 +100,10 @@ pub struct Source {
     /// The last try to save positions failed.
     save_failing: bool,
     hold_until: Duration,
+    /// It was said that nothing is read.
+    pub(super) holding: bool,
+    /// Up to here it was said that times were ahead, in Unix nanoseconds.
+    pub(super) ahead_said_ns: i64,
     /// The stream that is read first in the next round.
     pub(super) turn: Option<Arc<Path>>,
     pub(super) buffer: Vec<u8>,
@@ -139,6 +143,7 @@ impl Source {
             stages: context.stages,
             state: context.state,
             status: context.status,
+            notes: context.notes,
             listing: Listing::new(patterns),
             globs: hash64(globs.as_bytes()),
             book: None,
@@ -156,6 +161,8 @@ impl Source {
             save_at: Duration::ZERO,
             save_failing: false,
             hold_until: Duration::ZERO,
+            holding: false,
+            ahead_said_ns: i64::MIN,
             turn: None,
             buffer: Vec::new(),
             tally: Tally::default(),
@@ -212,20 +219,6 @@ impl Source {
         self.receipts.clone()
     }
 
-    /// Says what went wrong, in the log and in the status.
-    pub(super) fn complain(&mut self, text: String) {
-        tracing::warn!(source = self.name, "{text}");
-        self.tally.failure = Some(Failure { at_ms: self.clock.now_ms(), text });
-    }
-
-    /// Counts bytes that nobody can read any longer.
-    pub(super) fn lose(&mut self, bytes: u64, path: &Path, why: &str) {
-        if bytes > 0 {
-            self.tally.lost += bytes;
-            self.complain(format!("{}: at least {bytes} bytes are lost: {why}", path.display()));
-        }
-    }
-
     /// The stream of `name`, made if it is new.
     pub(super) fn stream(&mut self, name: &Arc<Path>) -> &mut Stream {
         let labels = match self.streams.get(name) {
@@ -266,17 +259,13 @@ impl Source {
         match Book::open(&self.state) {
             Ok((book, memory)) => {
                 self.book = Some(book);
-                lock(&self.status).holding = None;
+                self.hold_no_longer();
                 self.resume(memory, now);
                 self.save();
             }
             Err(why) => {
                 self.hold_until = now + HOLD;
-                let mut status = lock(&self.status);
-                if status.holding.is_none() {
-                    tracing::error!(source = self.name, "{why}");
-                }
-                status.holding = Some(why);
+                self.hold(why);
             }
         }
     }
@@ -285,7 +274,7 @@ impl Source {
     pub(super) fn settle(&mut self) {
         let mut fetched = std::mem::take(&mut self.fetched);
         self.receipts.fetch(&mut fetched);
-        let mut moved = BTreeSet::new();
+        let (mut moved, mut lost) = (BTreeSet::new(), BTreeMap::new());
         for Receipt { id, number, settled } in fetched.drain(..) {
             let Some(file) = self.files.get_mut(&id) else { continue };
             if settled {
@@ -297,12 +286,14 @@ impl Source {
             file.tracker.returned(number);
             file.retry_at = self.clock.monotonic() + Duration::from_secs(1);
             if file.handle.is_none() {
-                let (lost, name) = (file.tracker.give_up_due(), file.name.clone());
                 moved.insert(id);
-                self.lose(lost, &name, "they were truncated or deleted before any output had them");
+                *lost.entry(file.name.clone()).or_insert(0) += file.tracker.give_up_due();
             }
         }
         self.fetched = fetched;
+        for (name, bytes) in lost {
+            self.lose(bytes, &name, "they were truncated or deleted before any output had them");
+        }
         for id in moved {
             let upto = self.files[&id].tracker.position();
             self.note(&Record::Settled { id, upto });
