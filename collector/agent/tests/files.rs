@@ -2,6 +2,7 @@
 
 mod cost;
 mod follow;
+mod hang;
 mod kill;
 mod lines;
 mod rig;

@@ -267,6 +267,22 @@ fn what_was_deleted_while_nobody_looked_is_counted() {
 }
 
 #[test]
+fn deleted_files_may_not_fill_the_disk() {
+    let mut rig = Rig::new();
+    rig.pause.send_replace(true);
+    for name in ["a.log", "b.log"] {
+        fs::File::create(rig.path(name)).unwrap().set_len(600 << 20).unwrap();
+        rig.step();
+        fs::remove_file(rig.path(name)).unwrap();
+    }
+    rig.steps(0..3);
+    assert_eq!((rig.status().lost_bytes, rig.status().inputs), (600 << 20, 1));
+    let notes = rig.notes();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains("a.log bytes=629145600 why=\"it was deleted"), "{notes:?}");
+}
+
+#[test]
 fn a_link_that_is_turned_to_the_next_file_keeps_its_name() {
     let mut rig = Rig::with(Start::Beginning, &["web.log"], |logs| {
         fs::create_dir(logs.join("pods")).unwrap();

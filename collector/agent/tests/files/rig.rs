@@ -72,7 +72,7 @@ impl Rig {
         self.chunks = chunks;
         self.status = Arc::default();
         let context = self.context(sender);
-        self.source = Some(Source::open(&self.config, context).unwrap());
+        self.source = Some(Source::new(&self.config, context).unwrap());
     }
 
     pub fn context(&self, chunks: mpsc::Sender<Chunk>) -> Context {

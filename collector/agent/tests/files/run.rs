@@ -28,7 +28,10 @@ async fn stop_waits_until_all_is_settled() {
     let (sender, mut chunks) = mpsc::channel(10);
     let running = start(&rig.config, rig.context(sender)).unwrap();
     assert_eq!(&chunks.recv().await.unwrap().bytes[..], b"3\n");
-    assert_eq!(running.stop(Duration::ZERO).await, Left { unsettled_bytes: 2, unread_bytes: 0 });
+    assert_eq!(
+        running.stop(Duration::ZERO).await,
+        Left { unsettled_bytes: 2, unread_bytes: 0, stuck: false }
+    );
 }
 
 #[tokio::test]
@@ -40,7 +43,7 @@ async fn stop_says_what_is_left_when_its_time_is_over() {
     let running = start(&rig.config, rig.context(sender)).unwrap();
     let chunk = chunks.recv().await.unwrap();
     let left = running.stop(Duration::from_millis(50)).await;
-    assert_eq!(left, Left { unsettled_bytes: 2, unread_bytes: 0 });
+    assert_eq!(left, Left { unsettled_bytes: 2, unread_bytes: 0, stuck: false });
     assert_eq!(left.to_string(), "2 bytes read but not settled, 0 bytes not read; they stay in their files");
     drop(chunk);
 }

@@ -25,6 +25,7 @@ mod resume;
 mod run;
 mod say;
 mod source;
+mod tenure;
 mod tracker;
 
 pub use glob::{GlobError, Patterns};

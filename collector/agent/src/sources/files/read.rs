@@ -214,6 +214,9 @@ impl Source {
                 number
             }
         };
+        if self.tenure.is_over() {
+            return Released::Nothing;
+        }
         let Some(file) = self.files.get_mut(&id) else { return Released::Nothing };
         let Some(lines) = piece.lines.filter(|lines| lines.count > 0) else {
             file.tracker.void(number);

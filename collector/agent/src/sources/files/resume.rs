@@ -38,7 +38,9 @@ impl Source {
     /// Takes up what an earlier run knew.
     pub(super) fn resume(&mut self, mut memory: Memory, now: Duration) {
         self.next_id = self.next_id.max(memory.next_id);
-        self.since_ns = if memory.saved_ns == 0 { self.clock.now_ns() } else { memory.saved_ns };
+        if memory.saved_ns != 0 {
+            self.since_ns = memory.saved_ns;
+        }
         let files = std::mem::take(&mut memory.files);
         self.earlier = memory;
         for (entry, marks) in files.into_values() {

@@ -14,10 +14,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::source::{Source, Step};
+use super::tenure::Tenure;
 use crate::config::valid::LogSource;
 use crate::logs::Chunk;
 use crate::sources::Context;
-use crate::status::{Failure, lock};
+use crate::status::{Failure, SourceStatus, lock};
 
 /// Between rounds while lines come, so that they are seen soon.
 const SOON: Duration = Duration::from_millis(250);
@@ -27,6 +28,10 @@ const LATER: Duration = Duration::from_secs(1);
 const LIVELY: Duration = Duration::from_secs(10);
 /// How long after a panic the source is started again.
 const AFTER_PANIC: Duration = Duration::from_secs(5);
+/// How long after its time to settle the thread may take to answer: it may be saving, or it hangs in the file system.
+const TO_ANSWER: Duration = Duration::from_millis(900);
+/// How long a write that is under way is waited for when the thread is given up.
+const TO_WRITE: Duration = Duration::from_millis(100);
 
 /// What a source left when it stopped. All of it is read, or read again, by the next run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,11 +40,19 @@ pub struct Left {
     pub unsettled_bytes: u64,
     /// Bytes that were there and not read.
     pub unread_bytes: u64,
+    /// The thread hangs in the file system and was left to itself; the figures are those of when it last could tell.
+    pub stuck: bool,
 }
 
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Left { unsettled_bytes, unread_bytes } = self;
+        let Left { unsettled_bytes, unread_bytes, stuck } = self;
+        if *stuck {
+            write!(
+                f,
+                "its file system does not answer (a dead mount?), so it is not waited for; when it last did: "
+            )?;
+        }
         write!(
             f,
             "{unsettled_bytes} bytes read but not settled, {unread_bytes} bytes not read; they stay in their files"
@@ -51,6 +64,8 @@ impl fmt::Display for Left {
 #[derive(Debug)]
 pub struct Running {
     orders: Arc<Orders>,
+    tenure: Arc<Tenure>,
+    status: Arc<Mutex<SourceStatus>>,
     thread: Thread,
     left: Option<oneshot::Receiver<Left>>,
 }
@@ -62,12 +77,13 @@ struct Orders {
     by: Mutex<Duration>,
 }
 
-/// Starts reading on a thread of its own.
+/// Starts reading on a thread of its own; waits for no file system.
 ///
 /// # Errors
 /// When a glob cannot be used, or no thread can be had.
 pub fn start(source: &LogSource, context: Context) -> io::Result<Running> {
-    let opened = Source::open(source, context.clone())?;
+    let opened = Source::new(source, context.clone())?;
+    let (tenure, status) = (opened.tenure.clone(), context.status.clone());
     let orders = Arc::new(Orders::default());
     let (say, left) = oneshot::channel();
     let (source, its_orders) = (source.clone(), orders.clone());
@@ -77,19 +93,29 @@ pub fn start(source: &LogSource, context: Context) -> io::Result<Running> {
             // If nobody waits for the answer any longer, nobody misses it.
             let _ = say.send(run_through_panics(opened, &source, context, &its_orders));
         })?;
-    Ok(Running { orders, thread: thread.thread().clone(), left: Some(left) })
+    Ok(Running { orders, tenure, status, thread: thread.thread().clone(), left: Some(left) })
 }
 
 impl Running {
     /// Stops reading at once, waits until everything that was read is settled, at most for `by`, and saves positions.
-    /// Says what is left.
+    /// Says what is left. A thread that hangs in the file system is left to itself a second after that, at the latest;
+    /// it writes nothing any longer.
     pub async fn stop(mut self, by: Duration) -> Left {
         *lock(&self.orders.by) = by;
         self.order_stop();
-        match self.left.take() {
-            // The thread answers unless it cannot even end; its positions are in the journal then.
-            Some(left) => left.await.unwrap_or_default(),
-            None => Left::default(),
+        let Some(left) = self.left.take() else { return Left::default() };
+        match tokio::time::timeout(by + TO_ANSWER, left).await {
+            Ok(left) => left.unwrap_or_default(),
+            // Its positions are in the journal.
+            Err(_) => {
+                self.tenure.end(TO_WRITE).await;
+                let status = lock(&self.status);
+                Left {
+                    unsettled_bytes: status.unsettled_bytes,
+                    unread_bytes: status.behind_bytes,
+                    stuck: true,
+                }
+            }
         }
     }
 
@@ -121,12 +147,16 @@ impl Orders {
 /// Runs the source; after a panic, which is a defect, it is opened again from its positions.
 fn run_through_panics(opened: Source, config: &LogSource, context: Context, orders: &Orders) -> Left {
     let (status, clock) = (context.status.clone(), context.clock.clone());
+    let tenure = opened.tenure.clone();
     let mut context = Some(context);
     let mut source = Some(opened);
     loop {
         let taken = match (source.take(), &context) {
             (Some(source), _) => Ok(source),
-            (None, Some(context)) => Source::open(config, context.clone()),
+            (None, Some(context)) => Source::new(config, context.clone()).map(|mut source| {
+                source.tenure = tenure.clone();
+                source
+            }),
             (None, None) => return Left::default(),
         };
         let running = AssertUnwindSafe(|| taken.map(|source| run(source, orders, &mut context)));
@@ -171,7 +201,7 @@ fn run(mut source: Source, orders: &Orders, context: &mut Option<Context>) -> Le
         let (unsettled_bytes, unread_bytes) = source.settle_and_save();
         let wait = deadline.saturating_sub(source.clock.monotonic());
         if unsettled_bytes == 0 || wait.is_zero() {
-            return Left { unsettled_bytes, unread_bytes };
+            return Left { unsettled_bytes, unread_bytes, stuck: false };
         }
         std::thread::park_timeout(wait.min(LATER));
     }

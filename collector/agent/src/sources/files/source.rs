@@ -17,6 +17,7 @@ use super::lines;
 use super::listing::Listing;
 use super::receipts::{Receipt, Receipts};
 use super::record::Record;
+use super::tenure::Tenure;
 use crate::config::valid::{LogSource, Start};
 use crate::logs::{Chunk, Notes, Stages};
 use crate::sources::Context;
@@ -108,6 +109,7 @@ pub struct Source {
     pub(super) turn: Option<Arc<Path>>,
     pub(super) buffer: Vec<u8>,
     pub(super) tally: Tally,
+    pub(super) tenure: Arc<Tenure>,
 }
 
 /// What is counted since the start.
@@ -121,23 +123,27 @@ pub(super) struct Tally {
 }
 
 impl Source {
-    /// A source that goes on where an earlier one left off. If its positions cannot be read it holds: it reads nothing
-    /// and says why in its status.
+    /// A source that goes on, from its first step, where an earlier one left off. If its positions cannot be read it
+    /// holds: it reads nothing and says why in its status. This looks at no file: a dead mount may hang whoever does.
     ///
     /// # Errors
     /// When a glob cannot be used.
-    pub fn open(source: &LogSource, context: Context) -> io::Result<Source> {
+    pub fn new(source: &LogSource, context: Context) -> io::Result<Source> {
         let files = &source.files;
         let patterns = Patterns::new(&files.include, &files.exclude)
             .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
         let globs = format!("{:?}", (&files.include, &files.exclude));
-        let mut opened = Source {
+        // Until the first step has come through; who sees it for long should know why.
+        lock(&context.status).holding = Some(
+            "it looks for the files it read before. If it does so for long, a file system with logs does not answer"
+                .to_owned(),
+        );
+        Ok(Source {
             name: source.name.clone(),
             labels: source.labels.clone(),
             instance: context.instance,
             start: files.start,
             max_line: lines::longest(files.max_line_bytes),
-            clock: context.clock,
             chunks: Some(context.chunks),
             pause: context.pause,
             stages: context.stages,
@@ -150,7 +156,8 @@ impl Source {
             files: BTreeMap::new(),
             by_inode: HashMap::new(),
             streams: BTreeMap::new(),
-            since_ns: 0,
+            since_ns: context.clock.now_ns(),
+            clock: context.clock,
             troubles: HashMap::new(),
             earlier: Memory::default(),
             receipts: Arc::default(),
@@ -166,15 +173,16 @@ impl Source {
             turn: None,
             buffer: Vec::new(),
             tally: Tally::default(),
-        };
-        opened.take_up();
-        opened.show();
-        Ok(opened)
+            tenure: Arc::default(),
+        })
     }
 
     /// One round: looks at files when it is time to, then releases a bounded number of chunks. Waits for nothing but
     /// the disk.
     pub fn step(&mut self) -> Step {
+        if self.tenure.is_over() {
+            return Step::Closed;
+        }
         let now = self.clock.monotonic();
         if self.book.is_none() && now >= self.hold_until {
             self.take_up();
@@ -249,6 +257,8 @@ impl Source {
     /// Writes what was noted. An error is said, and does not stop the source: what a crash would cost then is that
     /// lines are sent twice, and never that they are lost.
     pub(super) fn write(&mut self) {
+        let tenure = self.tenure.clone();
+        let Some(_writing) = tenure.hold() else { return };
         if let Some(Err(e)) = self.book.as_mut().map(Book::write) {
             self.complain(format!("cannot note what was read, so a crash would send it again: {e}"));
         }
@@ -259,8 +269,8 @@ impl Source {
         match Book::open(&self.state) {
             Ok((book, memory)) => {
                 self.book = Some(book);
-                self.hold_no_longer();
                 self.resume(memory, now);
+                self.hold_no_longer();
                 self.save();
             }
             Err(why) => {
@@ -312,6 +322,8 @@ impl Source {
     }
 
     fn save(&mut self) {
+        let tenure = self.tenure.clone();
+        let Some(_writing) = tenure.hold() else { return };
         let head = Record::Head { saved_ns: self.clock.now_ns(), globs: self.globs, next_id: self.next_id };
         let Some(book) = &mut self.book else { return };
         let streams = &self.streams;
