@@ -125,11 +125,14 @@ impl Pipeline {
         }
         self.notes.set_labels(instance, &config.labels);
         let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
-        let old = leaving.into_iter().filter_map(|key| self.running.remove_entry(key));
-        // Outputs last: until then they settle what sources have read, which else would be read and sent again.
-        let (outputs, rest): (Vec<_>, Vec<_>) = old.partition(|(_, running)| running.make.order() == 0);
-        self.stop_all(rest, true, FILES_SETTLE).await;
-        self.stop_all(outputs, true, FILES_SETTLE).await;
+        let mut old: Vec<_> = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
+        // Sources first: outputs still settle what they have read, which else would be read and sent again; and
+        // exporters, which are quick to stop, are not away while a source waits for that.
+        old.sort_by_key(|(_, running)| running.make.order());
+        while let Some(order) = old.last().map(|(_, running)| running.make.order()) {
+            let from = old.partition_point(|(_, running)| running.make.order() < order);
+            self.stop_all(old.split_off(from), true, FILES_SETTLE).await;
+        }
         let mut new: Vec<(Key, &Make)> = plan.change.into_iter().chain(plan.start).collect();
         new.sort_by_key(|(_, make)| make.order());
         let mut problems = Vec::new();

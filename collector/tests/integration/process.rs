@@ -196,7 +196,10 @@ outputs:
     let took = asked.elapsed();
     assert!(took < Duration::from_secs(5), "the grace is 3 s, it took {took:?}");
     let log = taffrail.log().unwrap();
-    let left = log.lines().find(|line| line.contains("not delivered: ")).unwrap_or_else(|| panic!("{log}"));
+    let left = log
+        .lines()
+        .find(|line| line.contains("not delivered, kept for the next start: "))
+        .unwrap_or_else(|| panic!("{log}"));
     for word in ["metrics for prometheus: ", "logs for loki: ", "records", "bytes"] {
         assert!(left.contains(word), "{left}");
     }

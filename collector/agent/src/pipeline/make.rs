@@ -26,8 +26,8 @@ impl Make {
     pub(super) fn order(&self) -> u8 {
         match self {
             Make::Prometheus(_) | Make::Loki(_) => 0,
-            Make::Own(..) => 1,
-            Make::Host(..) | Make::Files(..) => 2,
+            Make::Host(..) | Make::Own(..) => 1,
+            Make::Files(..) => 2,
         }
     }
 
