@@ -67,7 +67,7 @@ impl Drop for Fuse {
     }
 }
 
-/// Takes one message: length, opcode, and the number of the call stand first.
+/// Takes one message: length, opcode, and the number of the call stand first; the calling thread's number at 32.
 fn serve(mut device: &File, state: &Mutex<State>) -> Option<()> {
     let mut message = vec![0; 1 << 16];
     let len = device.read(&mut message).ok().filter(|len| *len >= 40)?;
@@ -78,7 +78,10 @@ fn serve(mut device: &File, state: &Mutex<State>) -> Option<()> {
         INIT => reply(device, call, 0, &init()),
         STATFS => {
             let mut state = state.lock().unwrap();
-            if state.answers {
+            // Whatever else looks at all mounts of this machine, as other tests do, is not to hang.
+            let caller = u32::from_ne_bytes(message[32..36].try_into().ok()?);
+            let ours = Path::new(&format!("/proc/self/task/{caller}")).exists();
+            if state.answers || !ours {
                 reply(device, call, 0, &statfs());
             } else {
                 state.held.push(call);
