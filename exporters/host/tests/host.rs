@@ -17,8 +17,13 @@ mod network;
 #[path = "host/settings.rs"]
 mod settings;
 
+use std::sync::RwLock;
+
 use taffrail_core::subject::Run;
 use taffrail_core::{CollectError, Collected, Out, Subject};
+
+/// Held for writing by whoever makes a mount hang, for reading by whoever asks all mounts of this machine.
+static MOUNTS: RwLock<()> = RwLock::new(());
 
 /// One run of a subject, with the samples that `out` knows from the runs before.
 fn run(subject: &mut Subject, out: &mut Out) -> Result<Collected, CollectError> {

@@ -11,7 +11,7 @@ use taffrail_core::{Clock, Collected, Out};
 use taffrail_host::{Filter, HostConfig, Pattern, Schedule, filesystem};
 
 use crate::fuse::Fuse;
-use crate::run;
+use crate::{MOUNTS, run};
 
 const BUDGET: Duration = Duration::from_secs(1);
 
@@ -88,6 +88,7 @@ fn a_mount_that_hangs_costs_its_own_series_only() {
         std::io::stderr().write_all(skipped.as_bytes()).unwrap();
         return;
     }
+    let _mounts = MOUNTS.write().unwrap();
     let root = tempfile::tempdir().unwrap();
     let point = |name: &str| root.path().join(name);
     let _first = Tmpfs::mount(&point("mnt-1"));

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use taffrail_core::{Clock, CollectError, Collected, Out, Subject};
 use taffrail_host::{HostConfig, subjects, uname};
 
-use crate::run;
+use crate::{MOUNTS, run};
 
 /// Subjects that any Linux has, in a container too.
 const EVERYWHERE: [&str; 8] = ["cpu", "stat", "loadavg", "meminfo", "vmstat", "uname", "time", "filefd"];
@@ -18,6 +18,7 @@ fn values(collected: &Collected) -> BTreeMap<&str, f64> {
 
 #[test]
 fn the_kernel_s_own_files_are_understood() {
+    let _mounts = MOUNTS.read().unwrap();
     let clock = Clock::system();
     for mut subject in subjects(&HostConfig::default()) {
         let mut out = Out::default();
