@@ -2,13 +2,15 @@
 //! statfs(2) below `rootfs`, in bytes. A mount that does not answer in four fifths of the subject's budget has
 //! `node_filesystem_device_error` 1 and no other numbers until it does.
 
+use std::collections::BTreeSet;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use taffrail_core::file::{KernelFile, read_once};
-use taffrail_core::{CollectError, Out, Subject, label, metrics};
+use taffrail_core::note::Level;
+use taffrail_core::{CollectError, Note, Out, Subject, label, metrics};
 
 use crate::config::HostConfig;
 use crate::mounts::{self, Mount};
@@ -45,9 +47,13 @@ pub fn asking(config: &HostConfig, ask: Ask) -> Subject {
     let limit = config.schedule("filesystem").budget * 4 / 5;
     let mut mounted = Mounted::new(config);
     let mut asker = Asker::new(ask);
+    let mut hanging = BTreeSet::new();
     Subject::blocking("filesystem", METRICS, move |out| {
         mounted.refresh()?;
-        write(&mounted, &mut asker, limit, out)
+        let now = write(&mounted, &mut asker, limit, out)?;
+        tell(&hanging, &now, out);
+        hanging = now;
+        Ok(())
     })
 }
 
@@ -56,18 +62,42 @@ pub(crate) fn check(config: &HostConfig) -> Result<(), CollectError> {
     Mounted::new(config).refresh()
 }
 
-fn write(mounted: &Mounted, asker: &mut Asker, limit: Duration, out: &mut Out) -> Result<(), CollectError> {
+/// Writes what the mounts answer, and returns those that do not.
+fn write(
+    mounted: &Mounted,
+    asker: &mut Asker,
+    limit: Duration,
+    out: &mut Out,
+) -> Result<BTreeSet<String>, CollectError> {
+    let mut hanging = BTreeSet::new();
     let answers = asker.run(&mounted.targets, limit);
     let answers = answers.map_err(|e| CollectError::Other(format!("no thread for statfs: {e}")))?;
     for (shown, answer) in mounted.shown.iter().zip(answers) {
         match answer {
             Answer::Usage(usage) => shown.write(&usage, out),
             Answer::Failed(error) => shown.write_error(&reason(&error), out),
-            Answer::Late => shown.write_error("mountpoint timeout", out),
+            Answer::Late => {
+                shown.write_error("mountpoint timeout", out);
+                hanging.insert(shown.point.clone());
+            }
             Answer::NotAsked => shown.write_error("not asked, too many mountpoints time out", out),
         }
     }
-    Ok(())
+    Ok(hanging)
+}
+
+/// Notes for mounts that have begun to hang, or answer again.
+fn tell(before: &BTreeSet<String>, now: &BTreeSet<String>, out: &mut Out) {
+    let mut note = |level, event, text: &str, point: &String| {
+        out.note(Note { level, event, text: text.to_owned(), facts: vec![("mountpoint", point.clone())] });
+    };
+    for point in now.difference(before) {
+        let text = "the file system does not answer; it is not asked again until it does, the others are";
+        note(Level::Warn, "mount_hangs", text, point);
+    }
+    for point in before.difference(now) {
+        note(Level::Info, "mount_hangs_no_more", "the file system answers again, or is gone", point);
+    }
 }
 
 /// The kernel's word for an error, as node_exporter has it in the label: lower case, without the number.

@@ -22,7 +22,7 @@ struct Families {
     families: Vec<Arc<FamilyInfo>>,
     /// Which family a stretch of lines is of, and where it ends; it begins where the one before ends.
     stretches: Vec<(usize, usize)>,
-    /// Where a family is, by its address: its name is compared once for all its series.
+    /// Where a family is, by its address.
     places: HashMap<usize, usize>,
 }
 
@@ -60,12 +60,10 @@ impl Families {
     }
 
     fn add(&mut self, def: &SeriesDef, value: f64) {
-        let place = *self.places.entry(Arc::as_ptr(&def.family).addr()).or_insert_with(|| {
-            // Scopes that share a family have one of their own each.
-            self.families.iter().position(|family| family.name == def.family.name).unwrap_or_else(|| {
-                self.families.push(def.family.clone());
-                self.families.len() - 1
-            })
+        let address = Arc::as_ptr(&def.family).addr();
+        let place = *self.places.entry(address).or_insert_with(|| {
+            self.families.push(def.family.clone());
+            self.families.len() - 1
         });
         self.lines.sample(&def.family, def.labels.iter().map(|(n, v)| (&**n, &**v)), value, None);
         let end = self.lines.len();
@@ -86,11 +84,12 @@ impl Families {
         // Stable: within a family the order of scopes stays.
         pieces.sort_by(|(a, _), (b, _)| name(*a).cmp(name(*b)));
         let mut page = Page::new(format);
-        let mut present = None;
+        let mut present = "";
         for (place, range) in pieces {
-            if present != Some(place) {
+            // Scopes that share a family have one of their own each, of the same name.
+            if present != name(place) {
                 page.family(&self.families[place]);
-                present = Some(place);
+                present = name(place);
             }
             page.append(&self.lines, range);
         }

@@ -74,6 +74,8 @@ struct Known {
     defined: Option<SegmentId>,
     /// Its value, until it ends or the scope expires.
     value: Option<f64>,
+    /// Whether the live page draws it.
+    drawn: bool,
 }
 
 impl Scope {
@@ -101,13 +103,19 @@ impl Scope {
             }
             // Nor may a value be older than the marker that ended its series: it would be out of order.
             fresh &= collected.ts_ms > state.marked_ms;
-            state.take_in(collected, fresh, |def| Known::new(def, &self.identity, self.writer.number()));
+            state.take_in(collected, fresh, |def| {
+                let drawn = self.live.draws(&def.family.name);
+                Known::new(def, &self.identity, self.writer.number(), drawn)
+            });
             state.encode(collected, fresh, segment, encoder);
         });
         let state = lock(&self.state);
         if fresh && !state.ended {
-            let mut samples = state.series.iter().flatten().filter_map(|k| Some((&k.def, k.value?)));
-            self.live.record(&self.exporter, collected.ts_ms, &mut samples);
+            let drawn = state.series.iter().flatten().filter(|known| known.drawn);
+            let mut samples = drawn.filter_map(|known| Some((&known.def, known.value?))).peekable();
+            if samples.peek().is_some() {
+                self.live.record(&self.exporter, collected.ts_ms, &mut samples);
+            }
         }
     }
 
@@ -186,8 +194,8 @@ impl State {
 }
 
 impl Known {
-    fn new(def: &SeriesDef, identity: &Identity, number: u64) -> Self {
-        Known { def: def.clone(), number, labels: identity.encode(def), defined: None, value: None }
+    fn new(def: &SeriesDef, identity: &Identity, number: u64, drawn: bool) -> Self {
+        Known { def: def.clone(), number, labels: identity.encode(def), defined: None, value: None, drawn }
     }
 
     fn define(&mut self, segment: SegmentId, encoder: &mut Encoder) {

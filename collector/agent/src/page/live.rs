@@ -69,6 +69,11 @@ fn rules() -> impl Iterator<Item = (usize, usize, &'static Rule)> {
 }
 
 impl Live {
+    /// Whether series of the family are drawn or shown; others need not be recorded.
+    pub fn draws(&self, family: &str) -> bool {
+        self.uses.contains_key(family)
+    }
+
     /// Takes what one run of a subject of `exporter` gave at `ts_ms`. The samples of one family come in one call.
     pub fn record(&self, exporter: &str, ts_ms: i64, samples: &mut dyn Iterator<Item = (&SeriesDef, f64)>) {
         let mut state = lock(&self.state);

@@ -193,7 +193,15 @@ impl ExporterTask {
             slot.runner = Some(runner);
             slot.late = false;
             self.frame.due = true;
-            report.notes.into_iter().for_each(|note| self.settings.notes.send(note));
+            for note in report.notes {
+                match note.level {
+                    Level::Info => info!(exporter = self.name, facts = ?note.facts, "{}", note.text),
+                    Level::Warn | Level::Error => {
+                        warn!(exporter = self.name, facts = ?note.facts, "{}", note.text);
+                    }
+                }
+                self.settings.notes.send(note);
+            }
         }
     }
 

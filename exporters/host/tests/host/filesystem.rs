@@ -99,9 +99,11 @@ fn a_mount_that_hangs_costs_its_own_series_only() {
     let mut subject = filesystem::subject(&config(root.path()));
     let mut known = Known::default();
     let clock = Clock::system();
+    let mut notes = Vec::new();
     let mut collect = |known: &mut Known| {
         let start = clock.monotonic();
         let collected = run(&mut subject, &mut known.out).unwrap();
+        notes.extend(collected.notes.iter().map(|note| (note.event, note.facts[0].1.ends_with("mnt-2"))));
         let took = clock.monotonic() - start;
         let gone: Vec<_> = collected.gone.iter().map(|series| known.series[&series.0].clone()).collect();
         (known.take(&collected), gone, took)
@@ -144,6 +146,8 @@ fn a_mount_that_hangs_costs_its_own_series_only() {
         }
         assert!(clock.monotonic() < deadline, "the mount answers, but its series do not come back");
     }
+    // Told once when it begins and once when it ends, whatever the number of runs.
+    assert_eq!(notes, [("mount_hangs", true), ("mount_hangs_no_more", true)]);
 }
 
 #[test]
