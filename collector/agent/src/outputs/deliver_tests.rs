@@ -162,15 +162,19 @@ async fn the_bad_stand_alone_and_the_good_arrive_in_order() {
 #[tokio::test(start_paused = true)]
 async fn refused_for_order_after_an_unknown_fate_is_resent_not_lost() {
     let bed = Bed::new();
-    let mut script = Script::answering([retry(Fate::Unknown)]);
+    // The answer is lost, then the receiver is away; what is known of the first attempt stays unknown.
+    let mut script = Script::answering([Verdict::Done, retry(Fate::Unknown), retry(Fate::NotStored)]);
     script.bad = Arc::new(vec!["a", "b"]);
     let (status, _, task) = bed.start("one", &script);
+    bed.append("first");
     bed.append("a b");
     bed.log.close();
     task.await.unwrap();
     let status = lock(&status);
     assert_eq!((status.resent, status.lost.len()), (2, 0));
-    assert!(lock(&script.requests).iter().all(|fate| *fate == Fate::Unknown));
+    let fates = lock(&script.requests);
+    assert_eq!(fates[1], Fate::NotStored);
+    assert!(fates[2..].iter().all(|fate| *fate == Fate::Unknown));
 }
 
 #[tokio::test(start_paused = true)]
