@@ -176,11 +176,12 @@ impl Process {
     }
 
     async fn stop(self) {
+        let delivers = !(self.config.prometheus.is_empty() && self.config.loki.is_empty());
         let left = self.pipeline.stop(self.config.grace, self.options.leaving).await;
         self.server.stop.cancel();
         // Pages that are open are let go after a moment: a browser keeps its connection for minutes.
         let _ = tokio::time::timeout(Duration::from_millis(200), self.server.task).await;
-        match left.is_empty() {
+        match left.is_empty() && delivers {
             true => info!("stopped, everything was delivered"),
             false => info!("stopped"),
         }

@@ -120,13 +120,17 @@ impl Processor {
         }
         let label = |name| chunk.labels.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let source = [label("job"), label("service_name")];
-        let (mut entries, mut left_out, mut last_ns) = (0, None, chunk.base_ns);
+        // A line is dropped by the first stage that matches; they are few, so a list is enough to count by.
+        let mut left_out: Vec<(&'static str, u64)> = Vec::new();
+        let (mut entries, mut last_ns) = (0, chunk.base_ns);
         self.batch.stream(&self.labels.1);
         for (line, ts_ns) in lines(&chunk.bytes).zip(chunk.base_ns..) {
             last_ns = ts_ns;
             if let Fate::Dropped(stage) = chunk.stages.apply(&line) {
-                self.measures.add(&LOG_LEFT_OUT, [source[0], stage], 1);
-                left_out = Some(stage);
+                match left_out.iter_mut().find(|(name, _)| *name == stage) {
+                    Some((_, count)) => *count += 1,
+                    None => left_out.push((stage, 1)),
+                }
                 continue;
             }
             self.batch.entry(ts_ns, &line, []);
@@ -134,11 +138,14 @@ impl Processor {
         }
         let kept = |line: &str| chunk.stages.apply(line) == Fate::Kept;
         self.tail.push_chunk(&self.labels.1, &chunk.bytes, last_ns, kept);
+        for (stage, count) in &left_out {
+            self.measures.add(&LOG_LEFT_OUT, [source[0], stage], *count);
+        }
         self.measures.add(&LOG_ENTRIES, source, entries);
         self.measures.add(&LOG_BYTES, source, chunk.bytes.len() as u64);
-        match left_out {
+        match left_out.last() {
             // Nothing of it goes on, so nobody else will settle it: what nobody wants is not read again.
-            Some(stage) if entries == 0 => chunk.ticket.settle(Settled::Dropped(Reason::Skipped(stage))),
+            Some((stage, _)) if entries == 0 => chunk.ticket.settle(Settled::Dropped(Reason::Skipped(stage))),
             _ if chunk.ticket.is_none() => {}
             _ => self.tickets.push(chunk.ticket),
         }

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::sources::files::Patterns;
+
 /// The longest label value, in bytes.
 const MAX_LABEL_VALUE: usize = 1024;
 
@@ -115,13 +117,12 @@ impl Glob {
         if !text.starts_with('/') {
             return Err(format!("the glob `{text}` is relative\nwrite the whole path, like /var/log/*.log"));
         }
-        match globset::Glob::new(text) {
-            Ok(_) => Ok(Glob(text.to_owned())),
-            Err(e) => Err(format!(
-                "`{text}` is not a glob: {}\n`*`, `**`, `?`, `[a-z]` and `{{a,b}}` are known",
-                e.kind()
-            )),
-        }
+        globset::Glob::new(text).map_err(|e| {
+            format!("`{text}` is not a glob: {}\n`*`, `**`, `?`, `[a-z]` and `{{a,b}}` are known", e.kind())
+        })?;
+        // What the source itself would refuse, a folder for one, is refused here, with its place.
+        Patterns::new(&[text.to_owned()], &[]).map_err(|e| e.to_string())?;
+        Ok(Glob(text.to_owned()))
     }
 }
 
