@@ -11,6 +11,8 @@ pub mod label;
 pub mod metric;
 pub mod note;
 pub mod out;
+#[cfg(feature = "pattern")]
+pub mod pattern;
 pub mod sample;
 pub mod subject;
 pub mod text;
@@ -20,6 +22,8 @@ pub use clock::Clock;
 pub use metric::{Family, Keyed, Kind, Metric};
 pub use note::Note;
 pub use out::Out;
+#[cfg(feature = "pattern")]
+pub use pattern::{Filter, Pattern, PatternError};
 pub use sample::{Collected, FamilyInfo, Sample, SeriesDef, SeriesRef, Value};
 pub use subject::{Collect, CollectError, Exporter, Run, Subject};
 

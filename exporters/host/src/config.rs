@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use taffrail_core::subject::DEFAULT_BUDGET;
 
-use crate::pattern::Filter;
+use taffrail_core::pattern::Filter;
 
 /// Partitions and pseudo devices, as node_exporter leaves them out.
 pub const DISK_DEVICES: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
@@ -127,7 +127,9 @@ impl Default for HostConfig {
 impl HostConfig {
     /// When the subject runs.
     pub fn schedule(&self, subject: &str) -> Schedule {
-        self.schedules.get(subject).copied().unwrap_or_default()
+        let known = || crate::SUBJECTS.iter().find(|about| about.name == subject);
+        let default = || Schedule { on: known().is_none_or(|about| about.on), ..Schedule::default() };
+        self.schedules.get(subject).copied().unwrap_or_else(default)
     }
 
     /// A file of procfs.
@@ -149,7 +151,7 @@ impl HostConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::Pattern;
+    use taffrail_core::Pattern;
 
     #[test]
     fn the_default_filters_compile_and_decide() {

@@ -8,8 +8,8 @@ use taffrail_core::{Family, Out, Subject, label, metrics};
 
 use crate::config::HostConfig;
 use crate::disk_facts::{Facts, Freshness};
-use crate::pattern::Decisions;
 use crate::scan::{self, Malformed};
+use taffrail_core::pattern::Decisions;
 
 metrics! {
     /// Reads completed.
@@ -217,7 +217,7 @@ mod tests {
             assert!(parse(bad).is_err(), "{bad:?}");
         }
         let mut disks = Disks {
-            wanted: Decisions::new(&crate::pattern::Filter::default()),
+            wanted: Decisions::new(&taffrail_core::pattern::Filter::default()),
             freshness: Freshness::default(),
             facts: Vec::new(),
             udev: "/none".into(),

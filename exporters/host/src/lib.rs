@@ -20,7 +20,6 @@ pub mod netclass;
 pub mod netdev;
 mod network;
 pub mod os;
-pub mod pattern;
 pub mod pressure;
 mod problems;
 pub mod proc_stat;
@@ -38,7 +37,6 @@ use taffrail_core::{Clock, Exporter, Metric, Subject, metrics};
 
 pub use config::{HostConfig, Schedule};
 pub use host_name::{HostNameError, host_name};
-pub use pattern::{Filter, Pattern, PatternError};
 pub use problems::{Problem, problems};
 pub use scan::Malformed;
 
@@ -58,6 +56,8 @@ pub struct About {
     pub description: &'static str,
     /// What it may publish.
     pub metrics: &'static [&'static Metric],
+    /// Whether it runs when the settings do not speak of it.
+    pub on: bool,
     make: fn(&Parts<'_>) -> Subject,
 }
 
@@ -122,7 +122,16 @@ const fn about(
     metrics: &'static [&'static Metric],
     make: fn(&Parts<'_>) -> Subject,
 ) -> About {
-    About { name, description, metrics, make }
+    About { name, description, metrics, on: true, make }
+}
+
+impl About {
+    /// Runs only when the settings ask for it.
+    #[allow(dead_code, reason = "what is off by default comes with the next subjects")]
+    const fn off(mut self) -> Self {
+        self.on = false;
+        self
+    }
 }
 
 /// The subjects that are on, by the machine's clock.

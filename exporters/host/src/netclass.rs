@@ -16,7 +16,7 @@ use taffrail_core::{CollectError, Family, Out, Subject, label, metrics};
 use crate::attribute::{Attribute, Buffer, number};
 use crate::config::{HostConfig, Netclass};
 use crate::network;
-use crate::pattern::Decisions;
+use taffrail_core::pattern::Decisions;
 
 metrics! {
     /// Whether the interface is operational (1) or not (0).

@@ -10,8 +10,8 @@ use taffrail_core::{Family, Out, Subject, label, metrics};
 use crate::attribute::{Attribute, Buffer, number};
 use crate::config::HostConfig;
 use crate::network;
-use crate::pattern::Decisions;
 use crate::scan::{self, Malformed};
+use taffrail_core::pattern::Decisions;
 
 metrics! {
     /// Bytes received.

@@ -5,8 +5,8 @@ use taffrail_core::file::KernelFile;
 use taffrail_core::{Out, Subject, label, metrics};
 
 use crate::config::HostConfig;
-use crate::pattern::Decisions;
 use crate::scan::{self, Malformed};
+use taffrail_core::pattern::Decisions;
 
 metrics! {
     /// Field {key} of /proc/vmstat.
@@ -45,7 +45,7 @@ fn split(line: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pattern::Filter;
+    use taffrail_core::pattern::Filter;
 
     fn run(text: &[u8]) -> Result<Vec<(String, f64)>, Malformed> {
         let mut out = Out::default();

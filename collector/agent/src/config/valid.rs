@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use taffrail_host::{HostConfig, Pattern};
+use taffrail_core::Pattern;
+use taffrail_host::HostConfig;
 
 use super::Secret;
 

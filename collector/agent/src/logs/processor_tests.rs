@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use taffrail_core::Clock;
-use taffrail_host::Pattern;
+use taffrail_core::Pattern;
 use taffrail_spool::{Cursor, MemoryLog, MemoryOptions, Start};
 use taffrail_wire::loki;
 

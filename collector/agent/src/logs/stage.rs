@@ -1,6 +1,6 @@
 //! Stages: what a source's entries pass through before they are batched.
 
-use taffrail_host::Pattern;
+use taffrail_core::Pattern;
 
 use crate::config::StageConfig;
 

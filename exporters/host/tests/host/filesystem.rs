@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use taffrail_core::{Clock, Collected, Out};
-use taffrail_host::{Filter, HostConfig, Pattern, Schedule, filesystem};
+use taffrail_core::{Filter, Pattern};
+use taffrail_host::{HostConfig, Schedule, filesystem};
 
 use crate::fuse::Fuse;
 use crate::{MOUNTS, run};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use taffrail_core::pattern::Filter;
 use taffrail_host::config::{HostConfig, Schedule};
-use taffrail_host::pattern::Filter;
 
 use super::{Checker, bounds};
 use crate::config::de::nearest;

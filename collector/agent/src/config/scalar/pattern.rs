@@ -1,6 +1,6 @@
 //! Regular expressions.
 
-use taffrail_host::pattern::Pattern;
+use taffrail_core::pattern::Pattern;
 
 /// A regular expression in RE2's syntax.
 #[derive(Clone, Debug, PartialEq)]

@@ -76,12 +76,12 @@ pub struct Filter {
 
 impl Filter {
     /// Leaves out what `text` matches. For texts that are known to compile; another leaves out nothing.
-    pub(crate) fn excluding(text: &str) -> Self {
+    pub fn excluding(text: &str) -> Self {
         Filter { include: None, exclude: Pattern::new(text).ok() }
     }
 
     /// Keeps what `text` matches. For texts that are known to compile; another keeps everything.
-    pub(crate) fn including(text: &str) -> Self {
+    pub fn including(text: &str) -> Self {
         Filter { include: Pattern::new(text).ok(), exclude: None }
     }
 
@@ -95,18 +95,19 @@ impl Filter {
 /// A filter's decisions on a list whose names are much the same from run to run: no expression is searched twice for a
 /// name that keeps its place.
 #[derive(Debug)]
-pub(crate) struct Decisions {
+pub struct Decisions {
     filter: Filter,
     known: Vec<(Box<[u8]>, bool)>,
 }
 
 impl Decisions {
-    pub(crate) fn new(filter: &Filter) -> Self {
+    /// No decision made yet.
+    pub fn new(filter: &Filter) -> Self {
         Decisions { filter: filter.clone(), known: Vec::new() }
     }
 
     /// Whether the name at place `at` (counted from 0, without gaps) is collected.
-    pub(crate) fn keeps(&mut self, at: usize, name: &[u8]) -> bool {
+    pub fn keeps(&mut self, at: usize, name: &[u8]) -> bool {
         match self.known.get_mut(at) {
             Some((known, kept)) if **known == *name => *kept,
             Some(other) => {
