@@ -27,17 +27,14 @@ pub fn want_hop_limit(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
             level,
             option,
             (&raw const on).cast(),
-            mem::size_of_val(&on) as libc::socklen_t,
+            size_of_val(&on) as libc::socklen_t,
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Receives one packet without waiting: its length, and its hop limit where the kernel tells it. recvmsg(2).
-pub fn receive_with_hop_limit(
-    socket: BorrowedFd<'_>,
-    buffer: &mut [u8],
-) -> io::Result<(usize, Option<u8>)> {
+pub fn receive_with_hop_limit(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<u8>)> {
     let mut control = Control([0; CONTROL]);
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     // SAFETY: msghdr is plain data, for which all zeros are valid (null pointers with length 0).

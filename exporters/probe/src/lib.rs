@@ -6,10 +6,14 @@
 
 mod attempt;
 mod context;
+pub mod dns;
 mod failure;
+pub mod icmp;
 mod module;
+mod number;
 mod resolve;
 mod run;
+mod target;
 pub mod tcp;
 mod trail;
 
@@ -27,6 +31,7 @@ pub use trail::Trail;
 
 /// Every metric that a probe may publish.
 pub fn metrics() -> &'static [&'static Metric] {
-    static ALL: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| [run::METRICS, resolve::METRICS].concat());
+    static ALL: LazyLock<Vec<&'static Metric>> =
+        LazyLock::new(|| [run::METRICS, resolve::METRICS, dns::METRICS, icmp::METRICS].concat());
     &ALL
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tcp;
+use crate::{dns, icmp, tcp};
 
 /// How to probe.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,10 @@ pub struct Module {
 pub enum Prober {
     /// Connects to a TCP port.
     Tcp(tcp::Settings),
+    /// Asks a DNS server.
+    Dns(Box<dns::Settings>),
+    /// Sends an echo request.
+    Icmp(icmp::Settings),
 }
 
 impl Prober {
@@ -25,6 +29,8 @@ impl Prober {
     pub fn name(&self) -> &'static str {
         match self {
             Prober::Tcp(_) => "tcp",
+            Prober::Dns(_) => "dns",
+            Prober::Icmp(_) => "icmp",
         }
     }
 }

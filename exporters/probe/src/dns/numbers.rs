@@ -88,8 +88,8 @@ const CLASSES: [(&str, u16); 5] = [("IN", IN), ("CS", 2), ("CH", 3), ("HS", 4), 
 
 /// Response codes that fit a header; a place is its number.
 const RCODES: [&str; 11] = [
-    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET", "NOTAUTH",
-    "NOTZONE",
+    "NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP", "REFUSED", "YXDOMAIN", "YXRRSET", "NXRRSET",
+    "NOTAUTH", "NOTZONE",
 ];
 
 /// The number of a type, by its name or as `TYPE65`.

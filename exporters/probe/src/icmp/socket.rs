@@ -8,7 +8,8 @@ use rustix::io::Errno;
 use rustix::net::sockopt::{self, Ipv4PathMtuDiscovery, Ipv6PathMtuDiscovery};
 use rustix::net::{self, AddressFamily, SocketFlags, SocketType, ipproto};
 use taffrail_core::sys;
-use tokio::io::unix::AsyncFd;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
 
 use super::echo::{Echo, behind_ipv4};
 
@@ -50,10 +51,10 @@ fn kernel(what: &'static str) -> impl Fn(Errno) -> EchoError {
     move |errno| EchoError::Kernel { what, source: errno.into() }
 }
 
-/// A socket that sends to one address, and receives from it alone.
+/// An ICMP socket that sends to one address, and receives from it alone.
 #[derive(Debug)]
 pub struct EchoSocket {
-    fd: AsyncFd<OwnedFd>,
+    socket: UdpSocket,
     v6: bool,
     raw: bool,
 }
@@ -82,9 +83,10 @@ impl EchoSocket {
         configure(&fd, v6, sending)?;
         // A connected socket receives only what comes from there, and learns when there is no way there.
         net::connect(&fd, &SocketAddr::new(target, 0)).map_err(kernel("no way to the target"))?;
-        let fd =
-            AsyncFd::new(fd).map_err(|source| EchoError::Kernel { what: "the socket cannot be waited for", source })?;
-        Ok(EchoSocket { fd, v6, raw })
+        // What tokio does for a UDP socket is what any socket for datagrams needs: to be waited for.
+        let socket = UdpSocket::from_std(fd.into())
+            .map_err(|source| EchoError::Kernel { what: "the socket cannot be waited for", source })?;
+        Ok(EchoSocket { socket, v6, raw })
     }
 
     /// Whether it is a ping socket, on which the kernel numbers the asker.
@@ -94,7 +96,7 @@ impl EchoSocket {
 
     /// Sends a request.
     pub fn send(&self, echo: &Echo) -> Result<(), EchoError> {
-        let sent = net::send(self.fd.get_ref(), &echo.request(), net::SendFlags::empty());
+        let sent = net::send(&self.socket, &echo.request(), net::SendFlags::empty());
         sent.map(drop).map_err(|errno| match errno {
             Errno::MSGSIZE => EchoError::Kernel {
                 what: "the packet is larger than the way takes, and may not be cut up",
@@ -110,11 +112,14 @@ impl EchoSocket {
         // An IPv4 header is in front of what raw sockets receive; what is longer is no reply.
         let mut buffer = vec![0; echo.payload.len() + 128];
         loop {
-            let mut ready = self.fd.readable().await.map_err(failed("the socket cannot be waited for"))?;
-            let received = ready.try_io(|fd| sys::receive_with_hop_limit(fd.as_fd(), &mut buffer));
-            // Nothing was there after all.
-            let Ok(received) = received else { continue };
-            let (len, mut hops) = received.map_err(failed("no reply"))?;
+            self.socket.readable().await.map_err(failed("the socket cannot be waited for"))?;
+            let receive = || sys::receive_with_hop_limit(self.socket.as_fd(), &mut buffer);
+            let (len, mut hops) = match self.socket.try_io(Interest::READABLE, receive) {
+                Ok(received) => received,
+                // Nothing was there after all.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(failed("no reply")(error)),
+            };
             let mut packet = &buffer[..len];
             if self.raw && !self.v6 {
                 let Some((inner, ttl)) = behind_ipv4(packet) else { continue };
