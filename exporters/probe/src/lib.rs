@@ -8,13 +8,17 @@ mod attempt;
 mod context;
 pub mod dns;
 mod failure;
+pub mod freshness;
 pub mod icmp;
 mod module;
 mod number;
+pub mod postgres;
 mod resolve;
 mod run;
+mod secret;
 mod target;
 pub mod tcp;
+mod threads;
 mod trail;
 
 use std::sync::LazyLock;
@@ -27,11 +31,15 @@ pub use failure::Failure;
 pub use module::{Module, Prober};
 pub use resolve::{Addressing, Prefer, Resolver};
 pub use run::{Verdict, run};
+pub use secret::Secret;
+pub use threads::Threads;
 pub use trail::Trail;
 
 /// Every metric that a probe may publish.
 pub fn metrics() -> &'static [&'static Metric] {
-    static ALL: LazyLock<Vec<&'static Metric>> =
-        LazyLock::new(|| [run::METRICS, resolve::METRICS, dns::METRICS, icmp::METRICS].concat());
+    static ALL: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| {
+        [run::METRICS, resolve::METRICS, dns::METRICS, icmp::METRICS, freshness::METRICS, postgres::METRICS]
+            .concat()
+    });
     &ALL
 }

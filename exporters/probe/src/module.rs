@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{dns, icmp, tcp};
+use crate::{dns, freshness, icmp, postgres, tcp};
 
 /// How to probe.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,10 @@ pub enum Prober {
     Dns(Box<dns::Settings>),
     /// Sends an echo request.
     Icmp(icmp::Settings),
+    /// Asks a PostgreSQL server.
+    Postgres(Box<postgres::Settings>),
+    /// Looks at files or objects.
+    Freshness(Box<freshness::Settings>),
 }
 
 impl Prober {
@@ -31,6 +35,8 @@ impl Prober {
             Prober::Tcp(_) => "tcp",
             Prober::Dns(_) => "dns",
             Prober::Icmp(_) => "icmp",
+            Prober::Postgres(_) => "postgres",
+            Prober::Freshness(_) => "freshness",
         }
     }
 }

@@ -60,20 +60,25 @@ impl Threads {
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, NoResult> {
         let (done, result) = oneshot::channel();
-        let mark = UnderWay { inner: self.0.clone(), name: name.to_owned() };
-        let mut state = self.0.lock();
-        if !state.under_way.insert(name.to_owned()) {
-            drop(state);
-            // It is not this one's to take away.
-            std::mem::forget(mark);
-            return Err(NoResult::UnderWay);
-        }
-        state.waiting.push_back(Box::new(move || {
-            let _mark = mark;
+        let job = move || {
             // Nobody waits any more for a probe whose time is up while it waited for a thread.
             if !done.is_closed() {
                 let _ = done.send(job());
             }
+        };
+        self.submit(name, job)?;
+        result.await.map_err(|_| NoResult::NoThread)
+    }
+
+    fn submit(&self, name: &str, job: impl FnOnce() + Send + 'static) -> Result<(), NoResult> {
+        let mut state = self.0.lock();
+        if !state.under_way.insert(name.to_owned()) {
+            return Err(NoResult::UnderWay);
+        }
+        let mark = UnderWay { inner: self.0.clone(), name: name.to_owned() };
+        state.waiting.push_back(Box::new(move || {
+            let _mark = mark;
+            job();
         }));
         let grow = state.idle < state.waiting.len() && state.threads < self.0.most;
         state.threads += usize::from(grow);
@@ -86,7 +91,7 @@ impl Threads {
                 self.0.lock().threads -= 1;
             }
         }
-        result.await.map_err(|_| NoResult::NoThread)
+        Ok(())
     }
 }
 
