@@ -10,7 +10,9 @@ mod failure;
 mod module;
 mod resolve;
 mod run;
+mod secret;
 pub mod tcp;
+pub mod tls;
 mod trail;
 
 use std::sync::LazyLock;
@@ -23,10 +25,12 @@ pub use failure::Failure;
 pub use module::{Module, Prober};
 pub use resolve::{Addressing, Prefer, Resolver};
 pub use run::{Verdict, run};
+pub use secret::{Secret, Source, SourceError};
 pub use trail::Trail;
 
 /// Every metric that a probe may publish.
 pub fn metrics() -> &'static [&'static Metric] {
-    static ALL: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| [run::METRICS, resolve::METRICS].concat());
+    static ALL: LazyLock<Vec<&'static Metric>> =
+        LazyLock::new(|| [run::METRICS, resolve::METRICS, tls::METRICS].concat());
     &ALL
 }

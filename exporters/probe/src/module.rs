@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::tcp;
+use crate::{tcp, tls};
 
 /// How to probe.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Module {
 pub enum Prober {
     /// Connects to a TCP port.
     Tcp(tcp::Settings),
+    /// Looks at a server's certificates.
+    Tls(tls::Settings),
 }
 
 impl Prober {
@@ -25,6 +27,7 @@ impl Prober {
     pub fn name(&self) -> &'static str {
         match self {
             Prober::Tcp(_) => "tcp",
+            Prober::Tls(_) => "tls",
         }
     }
 }

@@ -8,8 +8,8 @@ use crate::attempt::Attempt;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::module::{Module, Prober};
-use crate::tcp;
 use crate::trail::Trail;
+use crate::{tcp, tls};
 
 metrics! {
     /// Whether the probe succeeded (1) or failed (0).
@@ -47,6 +47,7 @@ pub async fn run(module: &Module, target: &str, cx: &Context, out: &mut Out) -> 
     attempt.trail.say(format!("Probing {target} ({}), at most {limit:?}", module.prober.name()));
     let outcome = match &module.prober {
         Prober::Tcp(settings) => tcp::probe(settings, &mut attempt).await,
+        Prober::Tls(settings) => tls::probe(settings, &mut attempt).await,
     };
     let duration = cx.clock.monotonic().saturating_sub(start);
     match &outcome {
