@@ -7,6 +7,8 @@
 mod attempt;
 mod context;
 mod failure;
+pub mod http;
+mod matching;
 mod module;
 mod resolve;
 mod run;
@@ -30,7 +32,8 @@ pub use trail::Trail;
 
 /// Every metric that a probe may publish.
 pub fn metrics() -> &'static [&'static Metric] {
-    static ALL: LazyLock<Vec<&'static Metric>> =
-        LazyLock::new(|| [run::METRICS, resolve::METRICS, tls::METRICS].concat());
+    static ALL: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| {
+        [run::METRICS, resolve::METRICS, tls::METRICS, matching::METRICS, http::METRICS].concat()
+    });
     &ALL
 }
