@@ -72,6 +72,14 @@ impl Out {
         self.write(family.metric(), key, &labels, value);
     }
 
+    /// Gives one value of a metric whose labels a user named, beside none that were declared. The names must be those
+    /// of labels (letters, digits and `_`), each once.
+    pub fn put_labelled(&mut self, family: &'static Family<0>, labels: &[(&str, &str)], value: f64) {
+        let names: Vec<&str> = labels.iter().map(|(name, _)| *name).collect();
+        let values: Vec<&str> = labels.iter().map(|(_, value)| *value).collect();
+        self.write(family.metric(), &names.join(","), &values, value);
+    }
+
     /// Tells what a number cannot.
     pub fn note(&mut self, note: Note) {
         self.collected.notes.push(note);
@@ -128,9 +136,15 @@ impl Out {
 
     fn insert(&mut self, metric: &'static Metric, key: &str, values: &[&str], hash: u64) -> SeriesRef {
         let family = self.family(metric, key);
-        let labels = metric.labels.iter().zip(values);
-        let def =
-            SeriesDef { family, labels: labels.map(|(n, v)| (Cow::Borrowed(*n), Box::from(*v))).collect() };
+        let labels = match metric.keys {
+            // The key of a metric that has none: names of labels that a user gave.
+            None if !key.is_empty() => {
+                let names = key.split(',').map(|name| Cow::Owned(name.to_owned()));
+                names.zip(values).map(|(n, v)| (n, Box::from(*v))).collect()
+            }
+            _ => metric.labels.iter().zip(values).map(|(n, v)| (Cow::Borrowed(*n), Box::from(*v))).collect(),
+        };
+        let def = SeriesDef { family, labels };
         let values = values.iter().map(|v| Box::from(*v)).collect();
         let entry = Entry { metric, key: key.into(), values, run: 0, at: 0 };
         let slot = match self.free.pop() {
@@ -214,6 +228,27 @@ mod tests {
         A: Gauge = "a" ["x"];
         /// Field {key}.
         F: Untyped = "f_" {"test"} "" [];
+        /// Named by a user.
+        U: Gauge = "u" [];
+    }
+
+    #[test]
+    fn users_name_labels() {
+        let mut out = Out::default();
+        for run in 0..2 {
+            out.begin(run);
+            out.put_labelled(&U, &[("a", "1"), ("b", "2")], 1.0);
+            out.put_labelled(&U, &[("b", "1"), ("a", "2")], 2.0);
+            out.put_labelled(&U, &[], 3.0);
+            let collected = out.finish();
+            assert_eq!((collected.samples.len(), collected.duplicates), (3, 0));
+            assert_eq!(collected.new.len(), if run == 0 { 3 } else { 0 });
+            if run == 0 {
+                assert_eq!(collected.new[0].1.labels[1], (Cow::Borrowed("b"), Box::from("2")));
+                assert_eq!(collected.new[1].1.labels[0], (Cow::Borrowed("b"), Box::from("1")));
+                assert!(collected.new[2].1.labels.is_empty() && collected.new[2].1.family.name == "u");
+            }
+        }
     }
 
     fn run(out: &mut Out, ts_ms: i64, values: &[(&str, f64)]) -> Collected {

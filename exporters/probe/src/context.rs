@@ -9,6 +9,7 @@ use taffrail_core::Clock;
 
 use crate::resolve::Resolver;
 use crate::threads::Threads;
+use crate::tls::SystemRoots;
 
 /// Says why an address must not be probed; `Ok` when it may be. Asked for every address, after names are resolved and
 /// after each redirect, right before a connection is made to that very address.
@@ -23,6 +24,8 @@ pub struct Context {
     pub resolver: Resolver,
     /// Threads that look at files, whose file systems may hang.
     pub files: Threads,
+    /// The authorities trusted where the module names none.
+    pub roots: SystemRoots,
     /// The address that connections are made from, where the module names none.
     pub source: Option<IpAddr>,
     /// Which addresses may be probed; all, without one.
@@ -43,6 +46,7 @@ impl Context {
             clock,
             resolver: Resolver::default(),
             files: Threads::new(FILES),
+            roots: SystemRoots::default(),
             source: None,
             guard: None,
             limit: LIMIT,

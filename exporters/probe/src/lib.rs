@@ -5,11 +5,14 @@
 //! [`Out`](taffrail_core::Out). A probe that fails is a result, not an error: `run` always returns.
 
 mod attempt;
+pub mod certificate;
 mod context;
 pub mod dns;
 mod failure;
 pub mod freshness;
+pub mod http;
 pub mod icmp;
+mod matching;
 mod module;
 mod number;
 pub mod postgres;
@@ -19,6 +22,7 @@ mod secret;
 mod target;
 pub mod tcp;
 mod threads;
+pub mod tls;
 mod trail;
 
 use std::sync::LazyLock;
@@ -31,15 +35,26 @@ pub use failure::Failure;
 pub use module::{Module, Prober};
 pub use resolve::{Addressing, Prefer, Resolver};
 pub use run::{Verdict, run};
-pub use secret::Secret;
+pub use secret::{Secret, Source, SourceError};
 pub use threads::Threads;
 pub use trail::Trail;
 
 /// Every metric that a probe may publish.
 pub fn metrics() -> &'static [&'static Metric] {
     static ALL: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| {
-        [run::METRICS, resolve::METRICS, dns::METRICS, icmp::METRICS, freshness::METRICS, postgres::METRICS]
-            .concat()
+        [
+            run::METRICS,
+            resolve::METRICS,
+            tls::METRICS,
+            matching::METRICS,
+            http::METRICS,
+            dns::METRICS,
+            icmp::METRICS,
+            freshness::METRICS,
+            postgres::METRICS,
+            certificate::METRICS,
+        ]
+        .concat()
     });
     &ALL
 }

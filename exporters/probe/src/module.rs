@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{dns, freshness, icmp, postgres, tcp};
+use crate::{certificate, dns, freshness, http, icmp, postgres, tcp, tls};
 
 /// How to probe.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,8 +16,12 @@ pub struct Module {
 /// The probers and their settings.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Prober {
+    /// Asks a web server.
+    Http(Box<http::Settings>),
     /// Connects to a TCP port.
     Tcp(tcp::Settings),
+    /// Looks at a server's certificates.
+    Tls(tls::Settings),
     /// Asks a DNS server.
     Dns(Box<dns::Settings>),
     /// Sends an echo request.
@@ -26,17 +30,22 @@ pub enum Prober {
     Postgres(Box<postgres::Settings>),
     /// Looks at files or objects.
     Freshness(Box<freshness::Settings>),
+    /// Reads certificate files.
+    Certificate(certificate::Settings),
 }
 
 impl Prober {
     /// The prober's name, as module files spell it.
     pub fn name(&self) -> &'static str {
         match self {
+            Prober::Http(_) => "http",
             Prober::Tcp(_) => "tcp",
+            Prober::Tls(_) => "tls",
             Prober::Dns(_) => "dns",
             Prober::Icmp(_) => "icmp",
             Prober::Postgres(_) => "postgres",
             Prober::Freshness(_) => "freshness",
+            Prober::Certificate(_) => "certificate",
         }
     }
 }

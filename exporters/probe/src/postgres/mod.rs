@@ -13,8 +13,9 @@ use self::message::Welcome;
 use crate::attempt::Attempt;
 use crate::failure::Failure;
 use crate::resolve::Addressing;
-use crate::secret::Secret;
+use crate::secret::{Secret, Source};
 use crate::target::host_and_port;
+use crate::tls::{self, Handshake, Seen};
 
 metrics! {
     /// Seconds each phase took: resolve, connect, tls, startup (or login, where a password is known) and query.
@@ -42,7 +43,9 @@ pub struct Settings {
     /// The database.
     pub database: String,
     /// With it, the probe logs in and runs `select 1`.
-    pub password: Option<Secret>,
+    pub password: Option<Source>,
+    /// With it, the connection has to be one with TLS; certificates are told as the tls prober tells them.
+    pub tls: Option<tls::Client>,
 }
 
 impl Default for Settings {
@@ -53,6 +56,7 @@ impl Default for Settings {
             user: "postgres".to_owned(),
             database: "postgres".to_owned(),
             password: None,
+            tls: None,
         }
     }
 }
@@ -90,10 +94,47 @@ async fn ask(settings: &Settings, attempt: &mut Attempt<'_>, measured: &mut Meas
     let stream = attempt.connect(to, settings.source).await?;
     measured.phases.push(("connect", clock.monotonic().saturating_sub(start)));
     let mut stream: Box<dyn Stream> = Box::new(stream);
+    if let Some(client) = &settings.tls {
+        let start = clock.monotonic();
+        stream = encrypt(client, host, stream, attempt).await?;
+        measured.phases.push(("tls", clock.monotonic().saturating_sub(start)));
+    }
     match &settings.password {
-        Some(password) => login(settings, password, stream, attempt, measured).await,
+        Some(password) => {
+            let password = attempt.within(|| "reading the password".into(), password.secret()).await?;
+            let password = password.map_err(|error| Failure::Answer(format!("the password: {error}")))?;
+            login(settings, &password, stream, attempt, measured).await
+        }
         None => ping(settings, &mut stream, attempt, measured).await,
     }
+}
+
+/// Asks for TLS, and shakes hands.
+async fn encrypt(
+    client: &tls::Client,
+    host: &str,
+    mut stream: Box<dyn Stream>,
+    attempt: &mut Attempt<'_>,
+) -> Result<Box<dyn Stream>, Failure> {
+    let asking = async {
+        stream.write_all(&message::SSL_REQUEST).await?;
+        stream.read_u8().await
+    };
+    let answer = attempt.within(|| "asking for TLS".into(), asking).await?;
+    match answer {
+        Ok(b'S') => {}
+        Ok(b'N') => {
+            let why = "the server speaks no TLS: set ssl = on in its postgresql.conf, or ask without `tls`";
+            return Err(Failure::Answer(why.to_owned()));
+        }
+        Ok(_) => return Err(Failure::Answer("it does not speak PostgreSQL's protocol".to_owned())),
+        Err(error) => return Err(Failure::Answer(format!("no answer to the question for TLS: {error}"))),
+    }
+    let name = client.server_name().unwrap_or(host).to_owned();
+    let Handshake { outcome, presented } = client.connect(attempt, stream, &name, &[]).await;
+    let connection = outcome.as_ref().ok().map(|stream| stream.get_ref().1);
+    Seen::new(presented.as_ref(), connection, &mut attempt.trail).write(attempt.out, true);
+    Ok(Box::new(outcome?))
 }
 
 /// Introduces itself, and goes as soon as the server answers.

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use taffrail_probe::postgres::Settings;
-use taffrail_probe::{Module, Prober, Secret};
+use taffrail_probe::{Module, Prober, Secret, Source};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
@@ -88,7 +88,7 @@ async fn a_server_is_asked_and_logged_into() {
     assert!(samples["probe_postgres_duration_seconds{phase=\"startup\"}"] > 0.0);
 
     let login = |password: &str| {
-        let password = Some(Secret::new(password));
+        let password = Some(Source::Text(Secret::new(password)));
         module(Settings { user: "ada".into(), password, ..Settings::default() })
     };
     let (verdict, samples) = probe(&login("hunter2"), &target).await;
