@@ -6,13 +6,17 @@
 
 mod attempt;
 mod context;
+pub mod dns;
 mod failure;
 pub mod http;
+pub mod icmp;
 mod matching;
 mod module;
+mod number;
 mod resolve;
 mod run;
 mod secret;
+mod target;
 pub mod tcp;
 pub mod tls;
 mod trail;
@@ -33,7 +37,8 @@ pub use trail::Trail;
 /// Every metric that a probe may publish.
 pub fn metrics() -> &'static [&'static Metric] {
     static ALL: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| {
-        [run::METRICS, resolve::METRICS, tls::METRICS, matching::METRICS, http::METRICS].concat()
+        let common = [run::METRICS, resolve::METRICS, tls::METRICS, matching::METRICS];
+        common.into_iter().chain([http::METRICS, dns::METRICS, icmp::METRICS]).flatten().copied().collect()
     });
     &ALL
 }

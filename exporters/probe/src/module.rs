@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{http, tcp, tls};
+use crate::{dns, http, icmp, tcp, tls};
 
 /// How to probe.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +22,10 @@ pub enum Prober {
     Tcp(tcp::Settings),
     /// Looks at a server's certificates.
     Tls(tls::Settings),
+    /// Asks a DNS server.
+    Dns(Box<dns::Settings>),
+    /// Sends an echo request.
+    Icmp(icmp::Settings),
 }
 
 impl Prober {
@@ -31,6 +35,8 @@ impl Prober {
             Prober::Http(_) => "http",
             Prober::Tcp(_) => "tcp",
             Prober::Tls(_) => "tls",
+            Prober::Dns(_) => "dns",
+            Prober::Icmp(_) => "icmp",
         }
     }
 }

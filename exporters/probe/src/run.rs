@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::module::{Module, Prober};
 use crate::trail::Trail;
-use crate::{http, tcp, tls};
+use crate::{dns, http, icmp, tcp, tls};
 
 metrics! {
     /// Whether the probe succeeded (1) or failed (0).
@@ -49,6 +49,8 @@ pub async fn run(module: &Module, target: &str, cx: &Context, out: &mut Out) -> 
         Prober::Http(settings) => http::probe(settings, &mut attempt).await,
         Prober::Tcp(settings) => tcp::probe(settings, &mut attempt).await,
         Prober::Tls(settings) => tls::probe(settings, &mut attempt).await,
+        Prober::Dns(settings) => dns::probe(settings, &mut attempt).await,
+        Prober::Icmp(settings) => icmp::probe(settings, &mut attempt).await,
     };
     let duration = cx.clock.monotonic().saturating_sub(start);
     match &outcome {

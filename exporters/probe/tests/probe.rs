@@ -1,6 +1,8 @@
 //! Probes of real servers on this machine.
 
 mod cases {
+    mod dns;
+    mod icmp;
     mod tcp;
 }
 mod kit;
