@@ -65,7 +65,7 @@ impl Families {
             self.families.push(def.family.clone());
             self.families.len() - 1
         });
-        self.lines.sample(&def.family, def.labels.iter().map(|(n, v)| (&**n, &**v)), value, None);
+        self.lines.sample(def, value, None);
         let end = self.lines.len();
         match self.stretches.last_mut() {
             Some((last, upto)) if *last == place => *upto = end,
