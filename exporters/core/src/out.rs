@@ -28,6 +28,8 @@ pub struct Out {
     expected: usize,
     run: u64,
     collected: Collected,
+    /// Bytes that the entries' names and values take.
+    text: usize,
 }
 
 struct Entry {
@@ -40,6 +42,11 @@ struct Entry {
 }
 
 impl Entry {
+    /// Bytes of its texts.
+    fn bytes(&self) -> usize {
+        self.key.len() + self.values.iter().map(|value| value.len() + size_of::<Box<str>>()).sum::<usize>()
+    }
+
     fn is<'a>(&self, metric: &'static Metric, key: &str, values: impl Iterator<Item = &'a str>) -> bool {
         std::ptr::eq(self.metric, metric) && *self.key == *key && self.values.iter().map(|v| &**v).eq(values)
     }
@@ -115,6 +122,15 @@ impl Out {
     /// Tells what a number cannot.
     pub fn note(&mut self, note: Note) {
         self.collected.notes.push(note);
+    }
+
+    /// Bytes of memory held from run to run, about.
+    pub fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+            + self.index.capacity() * size_of::<u32>()
+            + (self.free.capacity() + self.previous.capacity()) * size_of::<u32>()
+            + self.families.capacity() * size_of::<(FamilyKey, Arc<FamilyInfo>)>()
+            + self.text
     }
 
     /// Ends the run: what was not written in it is gone.
@@ -204,6 +220,7 @@ impl Out {
         def: SeriesDef,
     ) -> SeriesRef {
         let entry = Entry { metric, key: key.into(), values: values.map(Box::from).collect(), run: 0, at: 0 };
+        self.text += entry.bytes();
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize] = entry;
@@ -249,7 +266,9 @@ impl Out {
     }
 
     fn forget(&mut self, series: SeriesRef) {
-        let hash = hash_entry(&self.hasher, &self.entries[series.index()]);
+        let entry = &self.entries[series.index()];
+        self.text = self.text.saturating_sub(entry.bytes());
+        let hash = hash_entry(&self.hasher, entry);
         if let Ok(found) = self.index.find_entry(hash, |&i| i == series.0) {
             found.remove();
             self.free.push(series.0);
@@ -324,6 +343,8 @@ mod tests {
         let third = run(&mut out, 3, &[]);
         assert_eq!(third.gone.len(), 3);
         assert!(run(&mut out, 4, &[]).gone.is_empty());
+        assert_eq!(out.text, 0, "texts of series that left are not counted");
+        assert!(out.bytes() > 0);
     }
 
     #[test]
