@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::{Errno, pread};
+use taffrail_core::cost::{self, Held};
 
 /// The kernel writes at most a page into an attribute, all of it in one read.
 pub(crate) type Buffer = [u8; 4096];
@@ -19,7 +20,7 @@ pub(crate) enum Attribute {
     /// The device has no such attribute.
     Missing,
     /// Open, to be read from the start each time.
-    Open(OwnedFd),
+    Open(Held<OwnedFd>),
 }
 
 impl Attribute {
@@ -35,12 +36,12 @@ impl Attribute {
         let opened;
         let file = match self {
             Attribute::Missing => return Ok(None),
-            Attribute::Open(file) => &*file,
+            Attribute::Open(file) => &**file,
             Attribute::Closed => match openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
                 Ok(file) if keep => {
-                    *self = Attribute::Open(file);
+                    *self = Attribute::Open(Held::new(file));
                     let Attribute::Open(file) = self else { return Ok(None) };
-                    &*file
+                    &**file
                 }
                 Ok(file) => {
                     opened = file;
@@ -54,7 +55,10 @@ impl Attribute {
             },
         };
         match pread(file, &mut buffer[..], 0) {
-            Ok(len) => Ok(Some(buffer[..len].trim_ascii())),
+            Ok(len) => {
+                cost::read(len);
+                Ok(Some(buffer[..len].trim_ascii()))
+            }
             Err(Errno::NODEV) => Err(Errno::NODEV),
             Err(_) => Ok(None),
         }

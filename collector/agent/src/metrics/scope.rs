@@ -3,6 +3,7 @@
 //! It gives series their identity, appends their samples to the metrics log, says when one has ended, and is what the
 //! pull page is made from.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -48,7 +49,8 @@ impl Identity {
     fn encode(&self, def: &SeriesDef) -> Box<[u8]> {
         let mut all: BTreeMap<&str, &str> = self.labels.iter().map(|(n, v)| (&**n, &**v)).collect();
         all.extend(def.labels.iter().map(|(n, v)| (&**n, &**v)));
-        all.insert("__name__", &def.family.name);
+        let name = def.name();
+        all.insert("__name__", &name);
         let mut bytes = Vec::new();
         encode_labels(&mut bytes, all.into_iter().filter(|(_, value)| !value.is_empty()));
         bytes.into()
@@ -62,14 +64,18 @@ pub struct Scope {
     identity: Identity,
     writer: Arc<Writer>,
     live: Arc<Live>,
-    /// Values older than this are not shown, and are marked as ended.
-    lifetime: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     series: Vec<Option<Known>>,
+    /// How many of them have a value.
+    alive: usize,
+    /// Bytes that their names and values take.
+    text: usize,
+    /// Values older than this are not shown, and are marked as ended.
+    lifetime_ms: i64,
     updated_ms: i64,
     /// When everything was last marked as ended.
     marked_ms: i64,
@@ -100,13 +106,19 @@ impl Scope {
         live: Arc<Live>,
     ) -> Self {
         let exporter = exporter.to_owned();
-        Scope { exporter, identity, writer, live, lifetime: interval * 2, state: Mutex::default() }
+        let state = State { lifetime_ms: lifetime_ms(interval), ..State::default() };
+        Scope { exporter, identity, writer, live, state: Mutex::new(state) }
+    }
+
+    /// Its subject runs at another interval from now on: values live for two of that.
+    pub fn set_interval(&self, interval: Duration) {
+        lock(&self.state).lifetime_ms = lifetime_ms(interval);
     }
 
     /// Takes in one run. Values that come too late (`now_ms` is past their lifetime) are left out: a dead thing must
     /// not look alive because its last answer was slow.
     pub fn accept(&self, collected: &Collected, now_ms: i64) {
-        let mut fresh = now_ms.saturating_sub(collected.ts_ms) < self.lifetime.as_millis() as i64;
+        let mut fresh = false;
         // The scope is locked while the record is made, not while it is written: pages do not wait for the disk.
         self.writer.append(|segment, encoder| {
             let mut state = lock(&self.state);
@@ -114,7 +126,7 @@ impl Scope {
                 return;
             }
             // Nor may a value be older than the marker that ended its series: it would be out of order.
-            fresh &= collected.ts_ms > state.marked_ms;
+            fresh = !state.is_past(collected.ts_ms, now_ms) && collected.ts_ms > state.marked_ms;
             state.take_in(collected, fresh, |def| {
                 let drawn = self.live.draws(&def.family.name);
                 Known::new(def, &self.identity, self.writer.number(), drawn)
@@ -135,7 +147,7 @@ impl Scope {
     pub fn expire(&self, now_ms: i64) {
         self.writer.append(|segment, encoder| {
             let mut state = lock(&self.state);
-            if now_ms.saturating_sub(state.updated_ms) >= self.lifetime.as_millis() as i64 {
+            if state.is_past(state.updated_ms, now_ms) {
                 state.end_all(now_ms, segment, encoder);
             }
         });
@@ -152,7 +164,13 @@ impl Scope {
 
     /// How many series are alive.
     pub fn alive(&self) -> usize {
-        lock(&self.state).series.iter().flatten().filter(|k| k.value.is_some()).count()
+        lock(&self.state).alive
+    }
+
+    /// Bytes of memory that its series take, about.
+    pub fn bytes(&self) -> usize {
+        let state = lock(&self.state);
+        state.series.capacity() * size_of::<Option<Known>>() + state.text
     }
 
     /// The labels that the pull page shows beside those of each series.
@@ -163,7 +181,7 @@ impl Scope {
     /// Gives every living series to `each`, unless the values are too old to show.
     pub fn visit(&self, now_ms: i64, mut each: impl FnMut(&SeriesDef, f64)) {
         let state = lock(&self.state);
-        if now_ms.saturating_sub(state.updated_ms) < self.lifetime.as_millis() as i64 {
+        if !state.is_past(state.updated_ms, now_ms) {
             state
                 .series
                 .iter()
@@ -174,14 +192,26 @@ impl Scope {
     }
 }
 
+/// How long values are shown that come at this interval.
+fn lifetime_ms(interval: Duration) -> i64 {
+    interval.as_millis() as i64 * 2
+}
+
 impl State {
+    /// Whether values of the time `ts_ms` are too old at `now_ms`.
+    fn is_past(&self, ts_ms: i64, now_ms: i64) -> bool {
+        now_ms.saturating_sub(ts_ms) >= self.lifetime_ms
+    }
+
     /// Makes the series known that are new, and remembers the time.
     fn take_in(&mut self, collected: &Collected, fresh: bool, known: impl Fn(&SeriesDef) -> Known) {
         for (reference, def) in &collected.new {
             if self.series.len() <= reference.index() {
                 self.series.resize_with(reference.index() + 1, || None);
             }
-            self.series[reference.index()] = Some(known(def));
+            let known = known(def);
+            self.text += known.bytes();
+            self.series[reference.index()] = Some(known);
         }
         if fresh {
             self.updated_ms = collected.ts_ms;
@@ -192,6 +222,8 @@ impl State {
     fn encode(&mut self, collected: &Collected, fresh: bool, segment: SegmentId, encoder: &mut Encoder) {
         for gone in &collected.gone {
             if let Some(mut known) = self.series.get_mut(gone.index()).and_then(Option::take) {
+                self.text = self.text.saturating_sub(known.bytes());
+                self.alive -= usize::from(known.value.is_some());
                 known.end(segment, encoder, collected.ts_ms);
             }
         }
@@ -200,12 +232,15 @@ impl State {
             let value = sample.value.to_f64();
             known.define(segment, encoder);
             encoder.sample(known.number, sample.ts_ms, value);
+            let before = usize::from(known.value.is_some());
             known.value = matches!(sample.value, Value::F64(_)).then_some(value);
+            self.alive = self.alive + usize::from(known.value.is_some()) - before;
         }
     }
 
     fn end_all(&mut self, now_ms: i64, segment: SegmentId, encoder: &mut Encoder) {
         self.series.iter_mut().flatten().for_each(|known| known.end(segment, encoder, now_ms));
+        self.alive = 0;
         self.marked_ms = now_ms;
     }
 }
@@ -213,6 +248,13 @@ impl State {
 impl Known {
     fn new(def: &SeriesDef, identity: &Identity, number: u64, drawn: bool) -> Self {
         Known { def: def.clone(), number, labels: identity.encode(def), defined: None, value: None, drawn }
+    }
+
+    /// Bytes of its texts.
+    fn bytes(&self) -> usize {
+        let labels =
+            self.def.labels.iter().map(|(_, value)| size_of::<(Cow<'_, str>, Box<str>)>() + value.len());
+        self.labels.len() + labels.sum::<usize>()
     }
 
     fn define(&mut self, segment: SegmentId, encoder: &mut Encoder) {
