@@ -1,13 +1,17 @@
 //! Values that are written as one text and are right or wrong by themselves.
 
+mod count;
 mod duration;
 mod name;
+mod network;
 mod pattern;
 mod size;
 mod url;
 
+pub use count::Count;
 pub use duration::{Interval, show as show_duration};
 pub use name::{Glob, HeaderName, HeaderValue, HostName, LabelName, LabelValue, Level, Name, PathText, Text};
+pub use network::Network;
 pub use pattern::Regex;
 pub use size::Size;
 pub use url::Url;
