@@ -5,6 +5,7 @@
 //! [`Out`](taffrail_core::Out). A probe that fails is a result, not an error: `run` always returns.
 
 mod attempt;
+pub mod blackbox;
 mod context;
 pub mod dns;
 mod failure;
