@@ -66,6 +66,8 @@ pub struct Probes {
     pub timeout: Duration,
     /// The networks that `/probe` may probe; without any, it is off.
     pub networks: Vec<Network>,
+    /// The modules of `/probe`: those of the module file, or a few that everybody knows.
+    pub modules: taffrail_probe::Modules,
     /// The probes.
     pub list: Vec<Probe>,
 }

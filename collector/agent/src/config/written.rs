@@ -17,8 +17,8 @@ use super::scalar::{
 use super::secret::Secret;
 
 pub use probes::{
-    CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls, RestoreVerified, Store,
-    Transport,
+    CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
+    RestoreVerified, Store, Transport,
 };
 
 /// Labels by name.

@@ -181,6 +181,7 @@ mod tests {
         }
         let mut decoder = Decoder::new(Some(Compression::Gzip), keeper(u64::MAX));
         decoder.write(&gzip.finish().unwrap()).unwrap();
+        decoder.end().unwrap();
         assert_eq!(decoder.keeper().body.length, 64 << 20);
         assert_eq!(decoder.keeper().body.text.len(), 4);
     }

@@ -199,9 +199,9 @@ fn is_relative(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn to(from: &str, status: u16, location: &str) -> Option<String> {
+    fn to(from: &str, status: u16, header: &str) -> Option<String> {
         let mut headers = HeaderMap::new();
-        headers.insert(LOCATION, location.parse().unwrap());
+        headers.insert(LOCATION, header.parse().unwrap());
         let from = Url::parse(from).unwrap();
         location(&from, &StatusCode::from_u16(status).unwrap(), &headers).unwrap().map(String::from)
     }

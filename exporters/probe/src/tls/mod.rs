@@ -17,7 +17,7 @@ pub use verify::Presented;
 use crate::attempt::Attempt;
 use crate::failure::Failure;
 use crate::resolve::Addressing;
-use crate::tcp::host_port;
+use crate::target::host_and_port;
 
 /// How to probe a server's TLS.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,9 +35,7 @@ const PORT: u16 = 443;
 
 /// Shakes hands with the target, `host` or `host:port`, and tells what it presented.
 pub async fn probe(settings: &Settings, attempt: &mut Attempt<'_>) -> Result<(), Failure> {
-    let target = attempt.target;
-    let bare = !target.contains(':') || target.ends_with(']');
-    let (host, port) = if bare { (target.trim_matches(['[', ']']), PORT) } else { host_port(target)? };
+    let (host, port) = host_and_port(attempt.target, PORT)?;
     let (found, _) = attempt.resolve(host, settings.addressing).await;
     let stream = attempt.connect(SocketAddr::new(found?, port), settings.source).await?;
     let name = settings.client.server_name().unwrap_or(host).to_owned();

@@ -1,11 +1,15 @@
 //! `probes` and `probe`: each probe with one kind, a target that reads as that kind's do, and series of its own.
 
+use std::path::Path;
 use std::time::Duration;
 
-use taffrail_probe::{Module, Prober, Source as Text, certificate, dns, freshness, http, icmp, postgres, tcp, tls};
+use taffrail_probe::{
+    Module, Modules, Prober, Source as Text, certificate, dns, freshness, http, icmp, postgres, tcp, tls,
+};
 
 use super::{Checker, bounds};
 use crate::config::defaults;
+use crate::config::error::Fault;
 use crate::config::field::{Field, OneOf};
 use crate::config::source::Span;
 use crate::config::valid::{Probe, Probes};
@@ -17,6 +21,16 @@ const RESERVED: [(&str, &str); 3] = [
     ("instance", "it is what is probed"),
     ("target", "it is the path that is looked at"),
 ];
+
+/// Modules that there are without a file: those that blackbox_exporter's own file has, and one for TLS.
+const MODULES: &str = "\
+modules:
+  http_2xx: {prober: http}
+  http_post_2xx: {prober: http, http: {method: POST}}
+  tcp_connect: {prober: tcp}
+  tls_connect: {prober: tcp, tcp: {tls: true}}
+  icmp: {prober: icmp}
+";
 
 /// Ages that may be asked for.
 const AGE: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10 * 365 * 86_400));
@@ -41,7 +55,8 @@ impl Checker<'_> {
         let timeout = self.duration(&section.timeout, defaults::PROBE_TIMEOUT, &limits);
         let networks = section.networks.get().into_iter().flatten();
         let networks = networks.filter_map(|network| network.get().copied()).collect();
-        let mut all = Probes { job, interval, timeout, networks, list: Vec::new() };
+        let modules = self.modules(section);
+        let mut all = Probes { job, interval, timeout, networks, modules, list: Vec::new() };
         let mut names = Vec::new();
         for (at, probe) in written.probes.get().into_iter().flatten().filter_map(Field::good) {
             if let Some(probe) = self.probe(at, probe, &all, &mut names) {
@@ -86,21 +101,66 @@ impl Checker<'_> {
             Field::Absent => all.interval,
             _ => self.interval(&written.interval, defaults::INTERVAL),
         };
+        let labels = self.labels(&written.labels, &RESERVED);
+        let (target, mut module) = match written.module.good() {
+            Some((at, module)) => (short(written)?.to_owned(), self.named_module(at, &module.0, kind, all)?),
+            None => {
+                let (target, prober) = self.kind(written)?;
+                (target, Module { prober, timeout: None })
+            }
+        };
+        if let Err(why) = module.check_target(&target) {
+            self.faults.push(Fault::at(target_at, why));
+            return None;
+        }
         let timeout = match written.timeout {
-            Field::Absent => all.timeout.min(interval),
+            Field::Absent => module.timeout.unwrap_or(all.timeout).min(interval),
             _ => {
                 let limits = bounds(Duration::from_millis(10), interval);
                 self.duration(&written.timeout, defaults::PROBE_TIMEOUT, &limits)
             }
         };
-        let labels = self.labels(&written.labels, &RESERVED);
-        let (target, prober) = self.kind(written)?;
-        let module = Module { prober, timeout: Some(timeout) };
-        if let Err(why) = module.check_target(&target) {
-            self.fault(target_at, why, format!("`{target}` is what `{kind}` names here"));
+        module.timeout = Some(timeout);
+        Some(Probe { name, target, module, interval, timeout, labels })
+    }
+
+    /// The modules of the file, or the built-in ones.
+    fn modules(&mut self, section: &written::ProbeSection) -> Modules {
+        let Some((at, path)) = section.modules_file.good() else {
+            return Modules::parse(MODULES, Path::new("built in")).unwrap_or_default();
+        };
+        match Modules::read(&self.path(at, path)) {
+            Ok(modules) => modules,
+            Err(error) => {
+                self.fault(
+                    at,
+                    error.to_string(),
+                    "name a module file as blackbox_exporter reads it, and mend it",
+                );
+                Modules::default()
+            }
+        }
+    }
+
+    fn named_module(&mut self, at: Span, name: &str, kind: &str, all: &Probes) -> Option<Module> {
+        let module = match all.modules.get(name) {
+            Ok(module) => module.clone(),
+            Err(why) => {
+                self.fault(at, why, "name a module of `probe: {modules_file: …}`");
+                return None;
+            }
+        };
+        let prober = module.prober.name();
+        if prober != kind {
+            let what = format!("the module `{name}` is of the prober {prober}, and the probe is of `{kind}`");
+            self.fault(
+                at,
+                what,
+                format!("write `{prober}` in the place of `{kind}`, or name another module"),
+            );
             return None;
         }
-        Some(Probe { name, target, module, interval, timeout, labels })
+        Some(module)
     }
 
     /// Two probes whose series are the same could not be told apart.
@@ -114,14 +174,18 @@ impl Checker<'_> {
                 "the probes `{}` and `{}` have the same target and labels, so their series would be the same",
                 other.name, probe.name
             );
-            self.fault(at, what, format!("give one a label: labels: {{kind: {}}}", probe.module.prober.name()));
+            self.fault(
+                at,
+                what,
+                format!("give one a label: labels: {{kind: {}}}", probe.module.prober.name()),
+            );
         }
     }
 
     fn kind(&mut self, probe: &written::Probe) -> Option<Found> {
         if let Some(url) = probe.http.get() {
             let client = self.default_tls()?;
-            return Some((url.0.to_string(), Prober::Http(Box::new(http::Settings::new(client)))));
+            return Some((url.0.clone(), Prober::Http(Box::new(http::Settings::new(client)))));
         }
         if let Some(target) = probe.tcp.get() {
             let client = self.default_tls()?;
@@ -132,7 +196,15 @@ impl Checker<'_> {
             return Some((target.0.clone(), Prober::Tls(tls::Settings { addressing, source: None, client })));
         }
         if let Some((at, dns)) = probe.dns.good() {
-            return self.dns(at, dns);
+            return match dns {
+                OneOf::Long(long) => self.dns(at, long),
+                OneOf::Short(server) => {
+                    let help =
+                        format!("write {{server: {}, query: shop.example}}, or add a `module`", server.0);
+                    self.fault(at, "`dns` does not say what is asked", help);
+                    None
+                }
+            };
         }
         if let Some(target) = probe.icmp.get() {
             return Some((target.0.clone(), Prober::Icmp(icmp::Settings::default())));
@@ -178,7 +250,11 @@ impl Checker<'_> {
         let question = match dns::Question::new(&query, kind, dns::numbers::IN) {
             Ok(question) => question,
             Err(error) => {
-                self.fault(written.query.span().unwrap_or(at), error.to_string(), "write a name like shop.example");
+                self.fault(
+                    written.query.span().unwrap_or(at),
+                    error.to_string(),
+                    "write a name like shop.example",
+                );
                 return None;
             }
         };
@@ -246,7 +322,11 @@ impl Checker<'_> {
             }),
         };
         if let Some(at) = written.store.span().filter(|_| !target.contains("://")) {
-            self.fault(at, "the path is one of this machine's disks", "remove `store`, or write path: s3://bucket/prefix");
+            self.fault(
+                at,
+                "the path is one of this machine's disks",
+                "remove `store`, or write path: s3://bucket/prefix",
+            );
         }
         let mut settings = freshness::Settings {
             max_age: self.age(&written.max_age),
@@ -262,12 +342,10 @@ impl Checker<'_> {
     #[cfg(feature = "object-store")]
     fn store(&mut self, field: &Field<Store>, settings: &mut freshness::Settings) {
         let Some((at, written)) = field.good() else { return };
-        let mut access = freshness::store::Access {
-            endpoint: written.endpoint.get().map(|url| url.0.to_string()),
-            region: written.region.get().map(|text| text.0.clone()),
-            anonymous: written.anonymous.get().copied().unwrap_or(false),
-            ..Default::default()
-        };
+        let mut access = freshness::store::Access::default();
+        access.endpoint = written.endpoint.get().map(|url| url.0.to_string());
+        access.region = written.region.get().map(|text| text.0.clone());
+        access.anonymous = written.anonymous.get().copied().unwrap_or(false);
         match (written.access_key_id.get(), written.secret_access_key_file.good()) {
             (Some(id), Some((at, path))) => {
                 let key = self.secret(at, path);
@@ -332,4 +410,15 @@ impl Checker<'_> {
             }
         }
     }
+}
+
+/// The target of a kind that is written as one text, as it is where a module says the rest.
+fn short(probe: &written::Probe) -> Option<&str> {
+    let texts = [&probe.tcp, &probe.tls, &probe.icmp].into_iter().find_map(Field::get);
+    let url = probe.http.get().map(|url| url.0.as_str());
+    let server = match probe.dns.get() {
+        Some(OneOf::Short(server)) => Some(server.0.as_str()),
+        Some(OneOf::Long(_)) | None => None,
+    };
+    url.or(texts.map(|text| text.0.as_str())).or(server)
 }

@@ -14,7 +14,7 @@ pub use name::{Glob, HeaderName, HeaderValue, HostName, LabelName, LabelValue, L
 pub use network::Network;
 pub use pattern::Regex;
 pub use size::Size;
-pub use url::Url;
+pub use url::{ProbedUrl, Url};
 
 /// Lets serde read a type from one text, by its `parse(&str) -> Result<Self, String>`, and gives it its schema. An
 /// error may have two lines: what is wrong, and what would be right.

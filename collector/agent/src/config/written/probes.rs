@@ -7,7 +7,7 @@ use super::Labels;
 use crate::config::defaults;
 use crate::config::field::{Field, OneOf};
 use crate::config::scalar::{
-    Count, Interval, LabelValue, Name, Network, PathText, Size, Text, Url,
+    Count, Interval, LabelValue, Name, Network, PathText, ProbedUrl, Size, Text, Url,
 };
 use crate::config::secret::Secret;
 
@@ -24,6 +24,10 @@ pub struct ProbeSection {
     /// How long a probe may take where neither it nor its module says; never longer than its interval.
     #[schemars(extend("default" = defaults::PROBE_TIMEOUT))]
     pub timeout: Field<Interval>,
+    /// A module file of blackbox_exporter (`blackbox.yml`), read as it is: for `/probe`, and for `module` of probes.
+    /// Without one there are `http_2xx`, `http_post_2xx`, `tcp_connect`, `tls_connect` and `icmp`.
+    #[schemars(extend("examples" = ["/etc/taffrail/blackbox.yml"]))]
+    pub modules_file: Field<PathText>,
     /// Turns on `/probe?target=…&module=…`, for Prometheus jobs that were made for blackbox_exporter: the networks that
     /// it may probe. Link-local addresses and those where clouds serve credentials are never probed by it. Configured
     /// probes are not bound to these.
@@ -40,16 +44,16 @@ pub struct Probe {
     pub name: Field<Name>,
     /// Asks a web server for this URL: 200 to 299 is right, redirects are followed.
     #[schemars(extend("examples" = ["https://shop.example/healthz"]))]
-    pub http: Field<Url>,
+    pub http: Field<ProbedUrl>,
     /// Connects to this port.
     #[schemars(extend("examples" = ["queue.example:5672"]))]
     pub tcp: Field<Text>,
     /// Shakes hands with this server, and tells its certificates. Port 443 where none is named.
     #[schemars(extend("examples" = ["shop.example:443"]))]
     pub tls: Field<Text>,
-    /// Asks a DNS server.
+    /// Asks a DNS server: a mapping, or the server alone where a `module` says what is asked.
     #[schemars(extend("examples" = [{"server": "192.0.2.53", "query": "shop.example", "type": "A"}]))]
-    pub dns: Field<DnsProbe>,
+    pub dns: Field<OneOf<Text, DnsProbe>>,
     /// Sends an echo request ("ping") to this host.
     #[schemars(extend("examples" = ["router.example"]))]
     pub icmp: Field<Text>,
@@ -62,6 +66,9 @@ pub struct Probe {
     /// Reads certificates in files: a path or a mapping.
     #[schemars(extend("examples" = ["/etc/letsencrypt/live/*/cert.pem"]))]
     pub certificate: Field<OneOf<Text, CertificateProbe>>,
+    /// A module that says how is probed; its prober has to be the kind's. Of `http`, `tcp`, `dns` and `icmp`.
+    #[schemars(extend("examples" = ["http_post_2xx"]))]
+    pub module: Field<Text>,
     /// How often is probed. Default: `probe.interval`.
     #[schemars(extend("examples" = ["1m"]))]
     pub interval: Field<Interval>,
