@@ -53,10 +53,11 @@ pub(super) async fn follow(
     loop {
         let ask = prepare(settings, plan, &next, &cookies, &start)?;
         let answer = exchange(settings, attempt, facts, &ask).await?;
-        let Some(to) = location(&next.url, &answer.head.status, &answer.head.headers)? else {
+        let Some(to) = location(&next.url, &answer.head.status, &answer.head.headers).transpose() else {
             return Ok(Final { answer, stopped: false });
         };
         facts.redirects += 1;
+        let to = to?;
         attempt.trail.say(format!("Redirected to {to}"));
         if !settings.follow_redirects || facts.redirects > MAX_REDIRECTS {
             return Ok(Final { answer, stopped: true });
