@@ -189,6 +189,11 @@ fn explain(
              certificates, or ca_file must name that authority",
             last.issuer
         ),
+        CertificateError::BadSignature => format!(
+            "the certificate says it is signed by {}, and the trusted authority of that name did not sign it: \
+             ca_file may hold an older key of it",
+            last.issuer
+        ),
         other => format!("the certificate is not accepted: {other}"),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::TcpListener as StdListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use taffrail_probe::{Module, Prober, Secret, Source};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
-use crate::kit::probe;
+use crate::kit::{probe, program};
 
 fn module(settings: Settings) -> Module {
     Module { prober: Prober::Postgres(Box::new(settings)), timeout: Some(Duration::from_secs(10)) }
@@ -44,9 +44,7 @@ fn command(program: &Path) -> Command {
 }
 
 fn start() -> Server {
-    let program =
-        PathBuf::from(std::env::var_os("POSTGRES").expect("POSTGRES: collector/tests/setup.sh sets it up"));
-    let program = program.canonicalize().unwrap();
+    let program = program("POSTGRES");
     let dir = tempfile::tempdir_in("/tmp").unwrap();
     let (data, password) = (dir.path().join("data"), dir.path().join("password"));
     fs::write(&password, "hunter2\n").unwrap();
