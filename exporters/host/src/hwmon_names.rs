@@ -29,7 +29,7 @@ const KINDS: [&str; 14] = [
 pub(crate) struct Parts<'a> {
     pub(crate) kind: &'static str,
     /// 0 where the name has none.
-    pub(crate) number: u32,
+    pub(crate) number: u64,
     /// Empty where the name has none (`pwm1`).
     pub(crate) element: &'a str,
 }
@@ -160,7 +160,7 @@ mod tests {
             "uevent",
             "temp1input",
             "temp1_",
-            "fan99999999999_input",
+            "fan99999999999999999999_input",
             "power_state",
             "1_x",
             "é1_x",
