@@ -33,6 +33,7 @@ pub mod netclass;
 pub mod netdev;
 mod network;
 pub mod nvme;
+pub mod options;
 pub mod os;
 pub mod powersupplyclass;
 pub mod pressure;
