@@ -1,9 +1,10 @@
-//! Prometheus remote write 1.0: the encoder of `prometheus.WriteRequest`.
+//! Prometheus remote write 1.0: the encoder of `prometheus.WriteRequest`; and, in [`v2`], 2.0.
 //!
 //! See <https://prometheus.io/docs/specs/prw/remote_write_spec/>. A series' labels are encoded once, by
 //! [`encode_labels`], and kept by the caller; each request copies them.
 
 mod refusal;
+pub mod v2;
 
 pub use refusal::is_order_refusal;
 
