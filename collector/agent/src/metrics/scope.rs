@@ -48,7 +48,8 @@ impl Identity {
     fn encode(&self, def: &SeriesDef) -> Box<[u8]> {
         let mut all: BTreeMap<&str, &str> = self.labels.iter().map(|(n, v)| (&**n, &**v)).collect();
         all.extend(def.labels.iter().map(|(n, v)| (&**n, &**v)));
-        all.insert("__name__", &def.family.name);
+        let name = def.name();
+        all.insert("__name__", &name);
         let mut bytes = Vec::new();
         encode_labels(&mut bytes, all.into_iter().filter(|(_, value)| !value.is_empty()));
         bytes.into()
