@@ -17,7 +17,7 @@ pub const CONTENT_TYPE: &str = "application/x-protobuf;proto=io.prometheus.write
 /// Value of the version header.
 pub const VERSION: &str = "2.0.0";
 /// Name of the header in which a receiver says how many samples it has stored.
-pub const SAMPLES_WRITTEN: &str = "X-Prometheus-Remote-Write-Samples-Written";
+pub const SAMPLES_WRITTEN: &str = "x-prometheus-remote-write-samples-written";
 
 /// Texts and their numbers. The empty text is number 0, as in every request.
 #[derive(Debug)]
@@ -57,6 +57,15 @@ impl Symbols {
     pub fn clear(&mut self) {
         self.texts.truncate(1);
         self.index.clear();
+    }
+
+    /// The labels of a series as [`encode_labels`](super::encode_labels) writes them.
+    pub fn encode_labels(&self, series: &Series) -> Vec<u8> {
+        let mut labels = Vec::new();
+        for pair in series.labels.chunks_exact(2) {
+            super::put_label(&mut labels, 1, self.text(pair[0]), self.text(pair[1]));
+        }
+        labels
     }
 
     fn text(&self, number: u32) -> &str {
