@@ -74,9 +74,23 @@ impl Page {
 
     /// One sample of the family begun last. `ts_ms` is written only if given.
     pub fn sample(&mut self, def: &SeriesDef, value: f64, ts_ms: Option<i64>) {
+        self.sample_with(def, &[], value, ts_ms);
+    }
+
+    /// The same, with those of `more` labels that the series does not have itself.
+    pub fn sample_with(
+        &mut self,
+        def: &SeriesDef,
+        more: &[(String, String)],
+        value: f64,
+        ts_ms: Option<i64>,
+    ) {
         self.line(&[def.family.name.as_bytes(), def.suffix.as_bytes()]);
         let mut open = b"{".as_slice();
-        for (name, value) in &def.labels {
+        let own = def.labels.iter().map(|(name, value)| (&**name, &**value));
+        let more = more.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let more = more.filter(|(name, _)| !def.labels.iter().any(|(known, _)| known == name));
+        for (name, value) in own.chain(more) {
             self.line(&[open, name.as_bytes(), b"=\""]);
             escape(&mut self.bytes, value, true);
             self.bytes.push(b'"');

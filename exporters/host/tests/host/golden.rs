@@ -49,7 +49,7 @@ pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
     let config = config(case);
     let mut subjects = subjects_at(&config, &Clock::manual(NOW_NS));
     for subject in &mut subjects {
-        match subject.name {
+        match &*subject.name {
             "uname" => {
                 *subject = Subject::blocking("uname", uname::METRICS, |out| {
                     uname::write(&names(), out);
@@ -116,7 +116,7 @@ fn check(case: &str) {
     let mut subjects = subjects(&fixture);
     assert_eq!(subjects.len(), SUBJECTS.len());
     for subject in &mut subjects {
-        let file = root.join("golden").join(case).join(subject.name).with_extension("prom");
+        let file = root.join("golden").join(case).join(&*subject.name).with_extension("prom");
         let compared = match page(subject) {
             Ok(page) => compare(&page, &file),
             Err(CollectError::Absent) if !file.exists() => Ok(()),
