@@ -46,6 +46,7 @@ pub mod softirqs;
 pub mod stat;
 pub mod statfs;
 pub mod swaps;
+mod tally;
 pub mod textfile;
 mod textfile_page;
 pub mod time;

@@ -10,6 +10,7 @@ use crate::config::HostConfig;
 use crate::folder::Folder;
 use crate::meminfo;
 use crate::scan::{self, Malformed};
+use crate::tally::Tally;
 
 metrics! {
     /// Memory information field {key} of the node, in bytes where the kernel says kB, else a number of pages.
@@ -30,18 +31,14 @@ pub fn subject(config: &HostConfig) -> Subject {
             let numbers = names.filter(|number| scan::integer(number.as_bytes()).is_some());
             nodes = numbers.map(|number| Node::new(&root.join(format!("node{number}")), number)).collect();
         }
-        let mut failed = None;
+        let mut tally = Tally::default();
         for node in &mut nodes {
-            if let Err(error) = node.write(&mut key, out) {
-                // A node that was unplugged must not hide the others.
+            if !tally.add(node.write(&mut key, out)) {
+                // Perhaps it was unplugged since the folder was listed.
                 folder.look_again();
-                failed = Some(error);
             }
         }
-        match failed {
-            None | Some(CollectError::Absent) => Ok(()),
-            Some(error) => Err(error),
-        }
+        tally.finish()
     })
 }
 

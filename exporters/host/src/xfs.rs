@@ -2,11 +2,12 @@
 //! counters have 32 bits and begin again at 0.
 
 use taffrail_core::file::KernelFile;
-use taffrail_core::{CollectError, Family, Out, Subject, metrics};
+use taffrail_core::{Family, Out, Subject, metrics};
 
 use crate::config::HostConfig;
 use crate::folder::Folder;
 use crate::scan::{self, Malformed};
+use crate::tally::Tally;
 
 metrics! {
     /// Extents allocated.
@@ -145,28 +146,18 @@ pub fn subject(config: &HostConfig) -> Subject {
             let file = |name: &str| KernelFile::new(folder.join(name).join("stats/stats"));
             mounts = devices.map(|name| (name.to_owned(), file(name))).collect();
         }
-        let mut found = false;
-        let mut failed = None;
+        let mut tally = Tally::default();
         for (device, file) in &mut mounts {
             let written = match file.read() {
                 Ok(bytes) => write(bytes, device, out).map_err(|e| file.malformed(e)),
                 Err(error) => Err(error),
             };
-            match written {
-                Ok(()) => found = true,
-                // Unmounted since the folder was listed.
-                Err(CollectError::Absent) => folder.look_again(),
-                Err(error) => {
-                    folder.look_again();
-                    failed = Some(error);
-                }
+            if !tally.add(written) {
+                // Perhaps it was unmounted since the folder was listed.
+                folder.look_again();
             }
         }
-        match failed {
-            Some(error) => Err(error),
-            None if found => Ok(()),
-            None => Err(CollectError::Absent),
-        }
+        tally.finish()
     })
 }
 

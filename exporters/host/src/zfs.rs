@@ -9,6 +9,7 @@ use taffrail_core::{CollectError, Keyed, Out, Subject, label, metrics};
 use crate::config::HostConfig;
 use crate::folder::Folder;
 use crate::scan::{self, Malformed};
+use crate::tally::Tally;
 
 metrics! {
     /// kstat.zfs.misc.abdstats.{key}: buffers.
@@ -66,39 +67,31 @@ pub fn subject(config: &HostConfig) -> Subject {
     let mut pools: Vec<Pool> = Vec::new();
     Subject::blocking("zfs", METRICS, move |out| {
         // Pools stand among the files; what is in a pool is looked at as often as the folder.
-        let changed = folder.is_new()?;
-        if changed {
+        if folder.is_new()? {
             let names = folder.names().filter(|name| folder.join(name).is_dir());
             pools = names.map(|name| Pool::new(name, &folder.join(name))).collect();
         }
-        let mut failed = None;
+        let mut tally = Tally::default();
         for (file, family) in &mut files {
-            let written = file.read().map(|bytes| {
-                write_named(bytes, |key, value| {
-                    out.put_keyed(family, key, [], value);
-                })
-            });
+            let written = file
+                .read()
+                .map(|bytes| write_named(bytes, |key, value| out.put_keyed(family, key, [], value)));
             // Not every version has every file.
-            failed = failed.or(error_of(file, written));
+            tally.add(flatten(file, written));
         }
         for pool in &mut pools {
-            let before = failed.is_some();
-            failed = failed.or(pool.write(out).err());
-            if !before && failed.is_some() {
-                folder.look_again();
-            }
+            pool.write(&mut tally, out);
         }
-        failed.map_or(Ok(()), Err)
+        tally.finish()
     })
 }
 
-/// What went wrong with a file that is there.
-fn error_of(file: &KernelFile, written: Result<Result<(), Malformed>, CollectError>) -> Option<CollectError> {
-    match written {
-        Ok(Ok(())) | Err(CollectError::Absent) => None,
-        Ok(Err(error)) => Some(file.malformed(error)),
-        Err(error) => Some(error),
-    }
+/// Reading a file and understanding it, as one result.
+fn flatten(
+    file: &KernelFile,
+    written: Result<Result<(), Malformed>, CollectError>,
+) -> Result<(), CollectError> {
+    written?.map_err(|error| file.malformed(error))
 }
 
 struct Pool {
@@ -120,35 +113,31 @@ impl Pool {
         }
     }
 
-    /// Writes what there is of the pool; the error is the first one.
-    fn write(&mut self, out: &mut Out) -> Result<(), CollectError> {
+    /// Writes what there is of the pool.
+    fn write(&mut self, tally: &mut Tally, out: &mut Out) {
         match self.datasets.is_new() {
             Ok(true) => {
                 let names = self.datasets.names().filter(|name| name.starts_with("objset-"));
                 self.objsets = names.map(|name| KernelFile::new(self.datasets.join(name))).collect();
             }
             Ok(false) => {}
-            // Exported since the folder was listed.
-            Err(CollectError::Absent) => return Ok(()),
-            Err(error) => return Err(error),
+            // It may have been exported since the folder was listed.
+            Err(error) => {
+                tally.add(Err(error));
+                return;
+            }
         }
         let pool = &*self.name;
         let written = self.io.read().map(|bytes| write_io(bytes, pool, out));
-        let mut failed = error_of(&self.io, written);
+        tally.add(flatten(&self.io, written));
         for file in &mut self.objsets {
             let written = file.read().map(|bytes| write_objset(bytes, pool, out));
-            if matches!(written, Err(CollectError::Absent)) {
+            if !tally.add(flatten(file, written)) {
                 self.datasets.look_again();
             }
-            failed = failed.or(error_of(file, written));
         }
-        match self.state.read() {
-            Ok(bytes) => write_state(bytes, pool, out),
-            // Versions before 0.8 do not have it.
-            Err(CollectError::Absent) => {}
-            Err(error) => failed = failed.or(Some(error)),
-        }
-        failed.map_or(Ok(()), Err)
+        // Versions before 0.8 do not have it.
+        tally.add(self.state.read().map(|bytes| write_state(bytes, pool, out)));
     }
 }
 
