@@ -48,6 +48,14 @@ pub struct HostConfig {
     pub netdev: Filter,
     /// The subject `netclass`.
     pub netclass: Netclass,
+    /// The subject `bcache`.
+    pub bcache: Bcache,
+    /// The subject `interrupts`.
+    pub interrupts: Interrupts,
+    /// The subject `slabinfo`: which caches.
+    pub slabinfo: Filter,
+    /// The subject `textfile`: folders whose `*.prom` files are read; `*`, `?` and `[a-z]` stand for parts of names.
+    pub textfile: Vec<String>,
     /// The subject `hwmon`.
     pub hwmon: Hwmon,
     /// The subject `infiniband`: which devices.
@@ -131,6 +139,30 @@ pub struct Netclass {
     pub ignore_invalid_speed: bool,
 }
 
+/// Settings of the subject `bcache`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bcache {
+    /// Publish `node_bcache_priority_stats_*`, for which the kernel sorts all buckets of the cache.
+    pub priority_stats: bool,
+}
+
+/// Settings of the subject `interrupts`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interrupts {
+    /// Which interrupts: `type;info;devices`, as in their labels.
+    pub names: Filter,
+    /// Publish values that are zero as well.
+    pub zeros: bool,
+    /// Of how many CPUs, the first that are online.
+    pub max_cpus: usize,
+}
+
+impl Default for Interrupts {
+    fn default() -> Self {
+        Interrupts { names: Filter::default(), zeros: false, max_cpus: 16 }
+    }
+}
+
 impl Default for HostConfig {
     fn default() -> Self {
         HostConfig {
@@ -152,6 +184,10 @@ impl Default for HostConfig {
                 devices: Filter::excluding(VIRTUAL_INTERFACES),
                 ignore_invalid_speed: false,
             },
+            bcache: Bcache::default(),
+            interrupts: Interrupts::default(),
+            slabinfo: Filter::default(),
+            textfile: Vec::new(),
             hwmon: Hwmon::default(),
             infiniband: Filter::default(),
             powersupplyclass: Filter::default(),

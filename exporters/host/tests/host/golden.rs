@@ -1,12 +1,15 @@
 //! Each subject on each fixture writes the committed page.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use taffrail_core::golden::{compare, page};
+use taffrail_core::sys::{STA_NANO, Timex};
 use taffrail_core::{Clock, CollectError, Filter, Pattern, Subject};
 use taffrail_host::statfs::Usage;
 use taffrail_host::uname::{self, Names};
-use taffrail_host::{HostConfig, SUBJECTS, Schedule, filesystem, subjects_at};
+use taffrail_host::{HostConfig, SUBJECTS, Schedule, filesystem, subjects_at, timex};
 
 /// 2026-11-21 01:42:06.5 UTC, a winter's night.
 const NOW_NS: i64 = 1_795_225_326_500_000_000;
@@ -23,7 +26,11 @@ fn config(case: &Path) -> HostConfig {
     for about in SUBJECTS.iter().filter(|about| !about.on) {
         config.schedules.insert(about.name, Schedule::default());
     }
+    if case.join("textfile").is_dir() {
+        config.textfile = vec![case.join("textfile").display().to_string()];
+    }
     if case.ends_with("hardware") {
+        config.bcache.priority_stats = true;
         config.cpu.info = true;
         config.cpu.flags = Pattern::new("^(aes|avx.*)$").ok();
         config.cpu.bugs = Pattern::new("^spectre_v").ok();
@@ -61,6 +68,12 @@ pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
                     Ok(())
                 });
             }
+            "timex" => {
+                *subject = Subject::blocking("timex", timex::METRICS, |out| {
+                    timex::write(&clock_state(), out);
+                    Ok(())
+                });
+            }
             // Seen from `/`: the mounts of a fixture are those of a host, not of a container with another root.
             "filesystem" => {
                 *subject = filesystem::asking(&HostConfig { rootfs: "/".into(), ..config.clone() }, statfs);
@@ -82,10 +95,37 @@ fn names() -> Names {
     }
 }
 
+fn clock_state() -> Timex {
+    Timex {
+        status: STA_NANO,
+        offset: -1_234_567,
+        freq: -1_500_000,
+        maxerror: 250_000,
+        esterror: 31,
+        constant: 7,
+        tick: 10_000,
+        tai: 37,
+        ..Timex::default()
+    }
+}
+
+/// Git keeps no times: the files of a case get one.
+fn set_times(case: &Path) {
+    let Ok(entries) = fs::read_dir(case.join("textfile")) else { return };
+    for entry in entries {
+        let file = fs::File::options().append(true).open(entry.unwrap().path()).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_795_225_000)).unwrap();
+    }
+}
+
+/// Compares every subject's page with the committed one; a subject that a case has nothing for has no page.
 fn check(case: &str) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut wrong = Vec::new();
-    let mut subjects = subjects(&root.join("fixtures").join(case));
+    // Seen from the package's folder, in which tests run: so labels with paths are the same everywhere.
+    let fixture = Path::new("fixtures").join(case);
+    set_times(&fixture);
+    let mut subjects = subjects(&fixture);
     assert_eq!(subjects.len(), SUBJECTS.len());
     for subject in &mut subjects {
         let file = root.join("golden").join(case).join(&*subject.name).with_extension("prom");
