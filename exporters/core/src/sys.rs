@@ -148,11 +148,116 @@ fn hop_limit(message: &libc::msghdr) -> Option<u8> {
     None
 }
 
+/// One device of a btrfs (`linux/btrfs.h`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BtrfsDevice {
+    /// Where it is: `/dev/sda`.
+    pub path: Vec<u8>,
+    /// Its UUID.
+    pub uuid: [u8; 16],
+    /// Bytes allocated.
+    pub used: u64,
+    /// Bytes in all.
+    pub total: u64,
+    /// Errors of writing, reading, flushing, of contents, and blocks that are too old.
+    pub errors: [u64; 5],
+}
+
+/// `struct btrfs_ioctl_fs_info_args`; what is not needed is left as bytes.
+#[repr(C)]
+struct FsInfo {
+    max_id: u64,
+    num_devices: u64,
+    fsid: [u8; 16],
+    rest: [u64; 124],
+}
+
+/// `struct btrfs_ioctl_dev_info_args`.
+#[repr(C)]
+struct DevInfo {
+    devid: u64,
+    uuid: [u8; 16],
+    bytes_used: u64,
+    total_bytes: u64,
+    rest: [u64; 379],
+    path: [u8; 1024],
+}
+
+/// `struct btrfs_ioctl_get_dev_stats`, which is 8 bytes longer than its authors meant.
+#[repr(C)]
+struct DevStats {
+    devid: u64,
+    nr_items: u64,
+    flags: u64,
+    values: [u64; 5],
+    rest: [u64; 121],
+}
+
+const _: () =
+    assert!(size_of::<FsInfo>() == 1024 && size_of::<DevInfo>() == 4096 && size_of::<DevStats>() == 1032);
+
+const BTRFS: u32 = 0x94;
+const FS_INFO: libc::Ioctl = libc::_IOR::<FsInfo>(BTRFS, 31);
+const DEV_INFO: libc::Ioctl = libc::_IOWR::<DevInfo>(BTRFS, 30);
+const DEV_STATS: libc::Ioctl = libc::_IOWR::<DevStats>(BTRFS, 52);
+
+/// The id of the btrfs that `dir` is on, and its devices. Another file system is an error.
+pub fn btrfs_devices(dir: BorrowedFd<'_>) -> io::Result<([u8; 16], Vec<BtrfsDevice>)> {
+    /// Ids are given out one after the other: more than these means more devices were replaced than anybody does.
+    const MAX_ID: u64 = 4096;
+    let mut info = FsInfo { max_id: 0, num_devices: 0, fsid: [0; 16], rest: [0; 124] };
+    // SAFETY: `FsInfo` has the size and layout that the request stands for; any bytes are values of it.
+    unsafe { ask(dir, FS_INFO, &mut info) }?;
+    let mut devices = Vec::new();
+    for id in 0..=info.max_id.min(MAX_ID) {
+        if devices.len() as u64 == info.num_devices {
+            break;
+        }
+        match btrfs_device(dir, id) {
+            Ok(device) => devices.push(device),
+            // Ids have gaps where devices were removed.
+            Err(error) if error.raw_os_error() == Some(libc::ENODEV) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((info.fsid, devices))
+}
+
+fn btrfs_device(dir: BorrowedFd<'_>, devid: u64) -> io::Result<BtrfsDevice> {
+    let mut info =
+        DevInfo { devid, uuid: [0; 16], bytes_used: 0, total_bytes: 0, rest: [0; 379], path: [0; 1024] };
+    // SAFETY: `DevInfo` has the size and layout that the request stands for; any bytes are values of it.
+    unsafe { ask(dir, DEV_INFO, &mut info) }?;
+    let mut stats = DevStats { devid, nr_items: 5, flags: 0, values: [0; 5], rest: [0; 121] };
+    // SAFETY: as above, for `DevStats`. No flag is set, so nothing is reset.
+    unsafe { ask(dir, DEV_STATS, &mut stats) }?;
+    let path = info.path.split(|b| *b == 0).next().unwrap_or_default().to_vec();
+    let (used, total) = (info.bytes_used, info.total_bytes);
+    Ok(BtrfsDevice { path, uuid: info.uuid, used, total, errors: stats.values })
+}
+
+/// ioctl(2) with an argument that is read and written.
+///
+/// # Safety
+/// `T` must be what `request` takes: of its size and layout, and with any bytes a value.
+unsafe fn ask<T>(file: BorrowedFd<'_>, request: libc::Ioctl, argument: &mut T) -> io::Result<()> {
+    // SAFETY: the descriptor is open, and the caller sees to the argument, which lives until the call returns.
+    let result = unsafe { libc::ioctl(file.as_raw_fd(), request, std::ptr::from_mut(argument)) };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::net::UdpSocket;
     use std::os::fd::AsFd;
+
+    #[test]
+    fn what_is_no_btrfs_is_an_error() {
+        use std::os::fd::AsFd;
+        let dir = std::fs::File::open("/proc").unwrap();
+        assert_eq!(btrfs_devices(dir.as_fd()).unwrap_err().raw_os_error(), Some(libc::ENOTTY));
+    }
 
     #[test]
     fn the_kernel_tells_of_its_clock() {

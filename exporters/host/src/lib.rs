@@ -5,33 +5,79 @@
 //! so the same code runs on a host, in a container and on a fixture.
 
 mod attribute;
+pub mod bcache;
+pub mod btrfs;
+mod btrfs_devices;
+pub mod buddyinfo;
+mod columns;
 pub mod config;
 pub mod cpu;
+mod cpu_info;
 mod cpu_topology;
+pub mod cpu_vulnerabilities;
+pub mod cpufreq;
+mod devices;
 mod disk_facts;
 pub mod diskstats;
+pub mod dmi;
+pub mod edac;
+pub mod entropy;
+pub mod fibrechannel;
 pub mod filefd;
 pub mod filesystem;
+mod folder;
+mod glob;
 mod host_name;
+pub mod hwmon;
+mod hwmon_names;
+pub mod infiniband;
+mod infiniband_counters;
+pub mod interrupts;
+pub mod kernel_hung;
+pub mod ksmd;
 pub mod loadavg;
+pub mod mdadm;
 pub mod meminfo;
+pub mod meminfo_numa;
 pub mod mounts;
 pub mod netclass;
 pub mod netdev;
 mod network;
+mod number_file;
+pub mod nvme;
+pub mod options;
+mod ordinals;
 pub mod os;
+pub mod powersupplyclass;
 pub mod pressure;
 mod problems;
 pub mod proc_stat;
+pub mod processes;
+pub mod rapl;
 mod rootfs;
 mod scan;
+pub mod schedstat;
+pub mod selinux;
+pub mod slabinfo;
+pub mod softirqs;
 pub mod stat;
 pub mod statfs;
+pub mod swaps;
+mod tally;
+pub mod tapestats;
+pub mod textfile;
+mod textfile_page;
+pub mod thermal_zone;
 pub mod time;
+pub mod timex;
 pub mod uname;
 mod view;
 pub mod vmstat;
+pub mod watchdog;
+pub mod xfs;
+pub mod zfs;
 mod zone;
+pub mod zoneinfo;
 
 use taffrail_core::{Clock, Exporter, Metric, Subject, metrics};
 
@@ -114,6 +160,102 @@ pub static SUBJECTS: &[About] = &[
     about("os", "Name, version and end of support of the operating system.", os::METRICS, |p| {
         os::subject(p.config)
     }),
+    about("bcache", "Caches of disks on faster disks.", bcache::METRICS, |p| bcache::subject(p.config)),
+    about("btrfs", "Space, commits and devices of btrfs file systems.", btrfs::METRICS, |p| {
+        btrfs::subject(p.config)
+    }),
+    about("buddyinfo", "Free memory by the size of its pieces.", buddyinfo::METRICS, |p| {
+        buddyinfo::subject(p.config)
+    })
+    .off(),
+    about("entropy", "The kernel's pool of random numbers.", entropy::METRICS, |p| {
+        entropy::subject(p.config)
+    }),
+    about("interrupts", "Interrupts of each CPU.", interrupts::METRICS, |p| interrupts::subject(p.config)),
+    about("kernel_hung", "Tasks that the kernel found hung.", kernel_hung::METRICS, |p| {
+        kernel_hung::subject(p.config)
+    }),
+    about("ksmd", "Merging of equal pages of memory.", ksmd::METRICS, |p| ksmd::subject(p.config)).off(),
+    about("meminfo_numa", "Memory of each NUMA node.", meminfo_numa::METRICS, |p| {
+        meminfo_numa::subject(p.config)
+    })
+    .off(),
+    about(
+        "processes",
+        "Processes and threads by state, and how many there may be.",
+        processes::METRICS,
+        |p| processes::subject(p.config),
+    ),
+    about("schedstat", "How long processes ran on each CPU and waited for it.", schedstat::METRICS, |p| {
+        schedstat::subject(p.config)
+    }),
+    about("selinux", "Whether SELinux is on, and whether it enforces.", selinux::METRICS, |p| {
+        selinux::subject(p.config)
+    }),
+    about("slabinfo", "Caches of the kernel's objects.", slabinfo::METRICS, |p| slabinfo::subject(p.config))
+        .off(),
+    about("softirqs", "Soft interrupts of each CPU.", softirqs::METRICS, |p| softirqs::subject(p.config))
+        .off(),
+    about("swap", "Size and use of each swap area.", swaps::METRICS, |p| swaps::subject(p.config)).off(),
+    about("textfile", "Metrics that other programs leave in files.", textfile::METRICS, |p| {
+        textfile::subject(p.config, p.clock)
+    }),
+    about("timex", "How far the clock is off, and whether something keeps it right.", timex::METRICS, |p| {
+        timex::subject(p.config)
+    }),
+    about("xfs", "What each XFS file system does.", xfs::METRICS, |p| xfs::subject(p.config)),
+    about("zfs", "ZFS: its caches, pools and data sets.", zfs::METRICS, |p| zfs::subject(p.config)),
+    about("zoneinfo", "Pages of each zone of memory.", zoneinfo::METRICS, |p| zoneinfo::subject(p.config))
+        .off(),
+    about("cpufreq", "Frequencies of the CPUs, and what governs them.", cpufreq::METRICS, |p| {
+        cpufreq::subject(p.config)
+    }),
+    about(
+        "hwmon",
+        "Temperatures, fans, voltages and power, as the hardware's sensors tell.",
+        hwmon::METRICS,
+        |p| hwmon::subject(p.config),
+    ),
+    about(
+        "thermal_zone",
+        "Temperatures of thermal zones, and cooling devices.",
+        thermal_zone::METRICS,
+        |p| thermal_zone::subject(p.config),
+    ),
+    about("dmi", "Maker, model and versions of the machine and its firmware.", dmi::METRICS, |p| {
+        dmi::subject(p.config)
+    }),
+    about("edac", "Errors of the memory, corrected or not.", edac::METRICS, |p| edac::subject(p.config)),
+    about("mdadm", "Software RAID: states, disks and progress.", mdadm::METRICS, |p| {
+        mdadm::subject(p.config)
+    }),
+    about("nvme", "NVMe controllers and their namespaces.", nvme::METRICS, |p| nvme::subject(p.config)),
+    about("powersupplyclass", "Batteries, chargers and mains.", powersupplyclass::METRICS, |p| {
+        powersupplyclass::subject(p.config)
+    }),
+    about("rapl", "Energy that the processors used.", rapl::METRICS, |p| rapl::subject(p.config)),
+    about("watchdog", "Watchdog timers, which restart a machine that hangs.", watchdog::METRICS, |p| {
+        watchdog::subject(p.config)
+    }),
+    about("fibrechannel", "Traffic and errors of Fibre Channel ports.", fibrechannel::METRICS, |p| {
+        fibrechannel::subject(p.config)
+    }),
+    about(
+        "infiniband",
+        "State, traffic and errors of InfiniBand and RoCE ports.",
+        infiniband::METRICS,
+        |p| infiniband::subject(p.config),
+    ),
+    about("tapestats", "Reads and writes of tape drives.", tapestats::METRICS, |p| {
+        tapestats::subject(p.config)
+    }),
+    about(
+        "cpu_vulnerabilities",
+        "Known weaknesses of the CPUs, and what the kernel does about them.",
+        cpu_vulnerabilities::METRICS,
+        |p| cpu_vulnerabilities::subject(p.config),
+    )
+    .off(),
 ];
 
 const fn about(
@@ -127,7 +269,6 @@ const fn about(
 
 impl About {
     /// Runs only when the settings ask for it.
-    #[allow(dead_code, reason = "what is off by default comes with the next subjects")]
     const fn off(mut self) -> Self {
         self.on = false;
         self

@@ -8,14 +8,20 @@ mod filesystem;
 mod fuse;
 #[path = "host/golden.rs"]
 mod golden;
+#[path = "host/hardware.rs"]
+mod hardware;
 #[path = "host/hostile.rs"]
 mod hostile;
 #[path = "host/machine.rs"]
 mod machine;
 #[path = "host/network.rs"]
 mod network;
+#[path = "host/odd_one_out.rs"]
+mod odd_one_out;
 #[path = "host/settings.rs"]
 mod settings;
+#[path = "host/textfile.rs"]
+mod textfile;
 
 use std::sync::RwLock;
 

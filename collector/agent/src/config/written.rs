@@ -15,6 +15,7 @@ use super::scalar::{
     Size, Text, Url,
 };
 use super::secret::Secret;
+use super::subjects::{self, Subjects};
 
 pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
@@ -106,49 +107,10 @@ pub struct Host {
     /// Where the host's udev keeps what it knows of devices.
     #[schemars(extend("default" = "/run/udev/data"))]
     pub udev: Field<PathText>,
-    /// Single subjects: `false` turns one off, `true` leaves it as it is, a mapping changes it. Subjects that are not
-    /// named here run with their defaults.
+    /// Single subjects: `false` turns one off, `true` turns one on that is off by default, a mapping turns it on and
+    /// changes it. Subjects that are not named here run with their defaults.
     #[schemars(extend("examples" = [{"netclass": false, "filesystem": {"interval": "60s"}}]))]
-    pub subjects: Field<BTreeMap<String, Field<OneOf<bool, Subject>>>>,
-}
-
-/// One host subject.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Subject {
-    /// How often it is collected. Default: as often as the host.
-    pub interval: Field<Interval>,
-    /// How long a run may take before the others are served without it.
-    #[schemars(extend("default" = defaults::BUDGET))]
-    pub budget: Field<Interval>,
-    /// Only devices that this matches. Of `diskstats`, `netdev` and `netclass`. Without `exclude_devices` beside it, no
-    /// device that matches is left out.
-    pub include_devices: Field<Regex>,
-    /// Not the devices that this matches. Of `diskstats` (default: partitions, loop and RAM devices), `netdev` and
-    /// `netclass` (default: containers' ends).
-    #[schemars(extend("examples" = ["^(loop|ram)"]))]
-    pub exclude_devices: Field<Regex>,
-    /// Only mount points that this matches. Of `filesystem`.
-    pub include_mount_points: Field<Regex>,
-    /// Not the mount points that this matches. Of `filesystem`; default: those of the system and of container engines.
-    #[schemars(extend("examples" = ["^/(dev|proc|sys|mnt/backup)($|/)"]))]
-    pub exclude_mount_points: Field<Regex>,
-    /// Only file system types that this matches. Of `filesystem`.
-    pub include_fs_types: Field<Regex>,
-    /// Not the file system types that this matches. Of `filesystem`; default: those without a size of their own.
-    pub exclude_fs_types: Field<Regex>,
-    /// The fields of /proc/vmstat to publish. Of `vmstat`; default: node_exporter's.
-    #[schemars(extend("examples" = ["^(oom_kill|pgpg|pswp|pg.*fault).*"]))]
-    pub fields: Field<Regex>,
-    /// Publish `node_cpu_guest_seconds_total`. Of `cpu`.
-    #[schemars(extend("default" = true))]
-    pub guest: Field<bool>,
-    /// Publish `node_softirqs_total`. Of `stat`.
-    #[schemars(extend("default" = false))]
-    pub softirq: Field<bool>,
-    /// Leave out a negative speed, which some drivers give when they do not know it. Of `netclass`.
-    #[schemars(extend("default" = false))]
-    pub ignore_invalid_speed: Field<bool>,
+    pub subjects: Field<Subjects>,
 }
 
 /// One log source.
@@ -261,6 +223,23 @@ pub struct Output {
     /// The tenant, sent as `X-Scope-OrgID` (Loki, Mimir).
     #[schemars(extend("examples" = ["shop"]))]
     pub tenant: Field<Text>,
+    /// The version of Prometheus remote write: `auto` sends 2.0 where the receiver takes it, else 1.0.
+    #[schemars(extend("default" = "auto"))]
+    pub version: Field<Version>,
+}
+
+/// A version of Prometheus remote write.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+pub enum Version {
+    /// 2.0 where the receiver takes it, else 1.0.
+    #[serde(rename = "auto")]
+    Auto,
+    /// 1.0 only.
+    #[serde(rename = "1.0")]
+    V1,
+    /// 2.0 only.
+    #[serde(rename = "2.0")]
+    V2,
 }
 
 /// User and password.
@@ -333,6 +312,9 @@ pub fn hint(path: &str) -> Option<String> {
     if let Some((_, what)) = LATER.iter().find(|(key, _)| *key == path) {
         let key = path.rsplit('.').next().unwrap_or(path);
         return Some(format!("`{key}`: this version does not have {what} yet; remove the key"));
+    }
+    if let Some(elsewhere) = subjects::elsewhere(path) {
+        return Some(elsewhere);
     }
     let moved = match path {
         "scrape_interval" => "`interval`",
