@@ -17,6 +17,8 @@ mod cases {
     mod http;
     mod icmp;
     mod postgres;
+    #[cfg(feature = "object-store")]
+    mod store;
     mod tcp;
 
     use crate::kit::program;

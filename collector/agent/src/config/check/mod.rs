@@ -5,6 +5,7 @@ mod host;
 mod listen;
 mod logs;
 mod outputs;
+mod probe_kinds;
 mod probes;
 
 use std::collections::BTreeMap;
