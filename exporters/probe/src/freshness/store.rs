@@ -101,7 +101,9 @@ pub fn check(url: &str) -> Result<(), String> {
 
 fn take_apart(url: &str) -> Result<Target<'_>, String> {
     let wanted = "wanted: s3://bucket/prefix, s3://bucket/folder/*.dump, or an absolute path";
-    let rest = url.strip_prefix("s3://").ok_or_else(|| format!("`{url}` names no store that can be read; {wanted}"))?;
+    let rest = url
+        .strip_prefix("s3://")
+        .ok_or_else(|| format!("`{url}` names no store that can be read; {wanted}"))?;
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() || bucket.contains(['@', '?', '*', ':']) {
         return Err(format!("`{bucket}` is no bucket; {wanted}"));

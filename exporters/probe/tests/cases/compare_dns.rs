@@ -102,7 +102,9 @@ async fn pages_are_blackbox_exporters() {
     }
     for name in names {
         if name.starts_with("icmp") {
-            cases.extend(["127.0.0.1", "localhost", "nonexistent.invalid"].map(|host| (name, host.to_owned())));
+            cases.extend(
+                ["127.0.0.1", "localhost", "nonexistent.invalid"].map(|host| (name, host.to_owned())),
+            );
         } else {
             cases.push((name, real.at.clone()));
         }
