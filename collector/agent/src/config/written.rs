@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::defaults;
 use super::field::{Field, OneOf};
 use super::scalar::{
-    Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex,
-    Size, Text, Url,
+    FolderGlob, Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name,
+    PathText, Regex, Size, Text, Url,
 };
 use super::secret::Secret;
 use super::subjects::{self, Subjects};
@@ -94,6 +94,10 @@ pub struct Host {
     /// Where the host's udev keeps what it knows of devices.
     #[schemars(extend("default" = "/run/udev/data"))]
     pub udev: Field<PathText>,
+    /// Folders in which other programs leave metrics: their `*.prom` files are read, in the Prometheus text format. `*`, `?`
+    /// and `[a-z]` stand for parts of names. In a container: as the container sees them.
+    #[schemars(extend("examples" = [["/var/lib/node_exporter/textfile"]]))]
+    pub textfile: Field<Vec<Field<FolderGlob>>>,
     /// Single subjects: `false` turns one off, `true` turns one on that is off by default, a mapping turns it on and
     /// changes it. Subjects that are not named here run with their defaults.
     #[schemars(extend("examples" = [{"netclass": false, "filesystem": {"interval": "60s"}}]))]
@@ -281,14 +285,13 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 14] = [
+    const LATER: [(&str, &str); 13] = [
         ("containers", "metrics of containers"),
         ("postgres", "PostgreSQL metrics"),
         ("probes", "probes"),
         ("scrape_configs", "scraping"),
         ("global", "scraping"),
         ("otlp", "OTLP"),
-        ("host.textfile", "text files with metrics"),
         ("outputs.otlp", "the OTLP output"),
         ("outputs.archive", "the archive output"),
         ("logs.containers", "logs of containers"),
