@@ -5,7 +5,7 @@ use crate::scan::{self, Malformed};
 
 /// One NFS mount.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Mount<'a> {
+pub(crate) struct Mount<'a> {
     /// The export, as `server:/path`.
     pub source: &'a [u8],
     /// Where it is mounted, as the kernel escapes it.
@@ -15,7 +15,7 @@ pub struct Mount<'a> {
 }
 
 /// The NFS mounts of the file.
-pub fn nfs_mounts(bytes: &[u8]) -> impl Iterator<Item = Mount<'_>> {
+pub(crate) fn nfs_mounts(bytes: &[u8]) -> impl Iterator<Item = Mount<'_>> {
     let mut rest = bytes;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
@@ -61,18 +61,23 @@ impl<'a> Mount<'a> {
     }
 
     /// The numbers of the line `name`; none without such a line.
-    pub fn numbers(&self, name: &'static [u8]) -> impl Iterator<Item = Result<f64, Malformed>> + use<'a> {
+    pub(crate) fn numbers(
+        &self,
+        name: &'static [u8],
+    ) -> impl Iterator<Item = Result<f64, Malformed>> + use<'a> {
         let line = self.lines(name).next().unwrap_or_default();
         scan::fields(line).map(move |field| scan::expect_number(Some(field), line))
     }
 
     /// The connections.
-    pub fn transports(&self) -> impl Iterator<Item = Result<Transport<'a>, Malformed>> + use<'a> {
+    pub(crate) fn transports(&self) -> impl Iterator<Item = Result<Transport<'a>, Malformed>> + use<'a> {
         self.lines(b"xprt:").map(Transport::parse)
     }
 
     /// The operations: name, and what is counted of each.
-    pub fn operations(&self) -> impl Iterator<Item = Result<(&'a [u8], [f64; 8]), Malformed>> + use<'a> {
+    pub(crate) fn operations(
+        &self,
+    ) -> impl Iterator<Item = Result<(&'a [u8], [f64; 8]), Malformed>> + use<'a> {
         let lines = scan::lines(self.rest).skip_while(|line| !scan::trim(line).starts_with(b"per-op"));
         lines.skip(1).map(scan::trim).filter(|line| !line.is_empty()).map(operation)
     }
@@ -92,8 +97,7 @@ fn operation(line: &[u8]) -> Result<(&[u8], [f64; 8]), Malformed> {
 
 /// A connection to the server. What its protocol does not count is `None`; node_exporter makes it 0.
 #[derive(Clone, Debug, Default, PartialEq)]
-#[expect(missing_docs, reason = "they are what the metrics of their names say")]
-pub struct Transport<'a> {
+pub(crate) struct Transport<'a> {
     pub protocol: &'a [u8],
     pub bind: Option<f64>,
     pub connect: Option<f64>,
