@@ -38,6 +38,11 @@ impl SocketTable {
         SocketTable { path, file: None, buffer: Box::new([0; BUFFER]) }
     }
 
+    /// Whether it was read before, and there was no error.
+    pub(crate) fn is_open(&self) -> bool {
+        self.file.is_some()
+    }
+
     /// Reads the table from its start. What does not exist is [`CollectError::Absent`].
     pub(crate) fn each(&mut self, visit: impl FnMut(Socket)) -> Result<(), CollectError> {
         let result = self.try_each(visit);
