@@ -1,5 +1,6 @@
 //! The kernel's load balancer from `<procfs>/1/net/{ip_vs_stats,ip_vs}` (`net/netfilter/ipvs/ip_vs_ctl.c`).
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use taffrail_core::{CollectError, Family, Out, Subject, label, metrics};
@@ -79,6 +80,8 @@ struct Backends {
     shown: [bool; LABELS.len()],
     known: Vec<Known>,
     groups: Vec<Group>,
+    /// The groups by their labels, where several backends may share one.
+    index: BTreeMap<[String; LABELS.len()], usize>,
 }
 
 /// A backend as it stands in the file, and the group whose sums it is a part of.
@@ -99,6 +102,7 @@ impl Backends {
         if !self.add_up(bytes, false)? {
             self.known.clear();
             self.groups.clear();
+            self.index.clear();
             self.add_up(bytes, true)?;
         }
         Ok(())
@@ -130,10 +134,11 @@ impl Backends {
     fn learn(&mut self, service: &[u8], address: &[u8]) -> Result<(), Malformed> {
         let mut labels = labels(service, address)?;
         labels.iter_mut().zip(self.shown).filter(|(_, shown)| !shown).for_each(|(label, _)| label.clear());
+        let mut group = self.groups.len();
         // With all labels shown no two are the same, and there is nothing to look for.
-        let all_shown = self.shown.iter().all(|shown| *shown);
-        let same = if all_shown { None } else { self.groups.iter().position(|group| group.labels == labels) };
-        let group = same.unwrap_or(self.groups.len());
+        if !self.shown.iter().all(|shown| *shown) {
+            group = *self.index.entry(labels.clone()).or_insert(group);
+        }
         if group == self.groups.len() {
             self.groups.push(Group { labels, sums: [0.0; NUMBERS.len()] });
         }
