@@ -150,7 +150,7 @@ async fn the_status_says_what_is_wrong() {
     assert_eq!(ask(&state, "/api/v1/status", None).await.json()["ok"], true);
     let failure = Failure { at_ms: NOW_NS / 1_000_000, text: "refused".into() };
     let subject = SubjectStatus {
-        name: "cpu",
+        name: "cpu".into(),
         last_run_ms: 1,
         last_error: Some(failure.clone()),
         ..Default::default()

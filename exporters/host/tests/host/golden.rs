@@ -42,7 +42,7 @@ pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
     let config = config(case);
     let mut subjects = subjects_at(&config, &Clock::manual(NOW_NS));
     for subject in &mut subjects {
-        match subject.name {
+        match &*subject.name {
             "uname" => {
                 *subject = Subject::blocking("uname", uname::METRICS, |out| {
                     uname::write(&names(), out);
@@ -76,7 +76,7 @@ fn check(case: &str) {
     let mut subjects = subjects(&root.join("fixtures").join(case));
     assert_eq!(subjects.len(), SUBJECTS.len());
     for subject in &mut subjects {
-        let file = root.join("golden").join(case).join(subject.name).with_extension("prom");
+        let file = root.join("golden").join(case).join(&*subject.name).with_extension("prom");
         let compared = match page(subject) {
             Ok(page) => compare(&page, &file),
             Err(error) => Err(format!("{case}: {}: {error}", subject.name)),
