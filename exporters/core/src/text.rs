@@ -80,6 +80,20 @@ impl Page {
         value: f64,
         ts_ms: Option<i64>,
     ) {
+        self.head(family, labels);
+        number(&mut self.bytes, value);
+        if let Some(ts_ms) = ts_ms {
+            self.timestamp(ts_ms);
+        }
+        self.bytes.push(b'\n');
+    }
+
+    /// A sample's line up to its value, which [`number`] writes.
+    pub fn head<'a>(
+        &mut self,
+        family: &FamilyInfo,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) {
         self.line(&[family.name.as_bytes()]);
         let mut open = b"{".as_slice();
         for (name, value) in labels {
@@ -92,11 +106,6 @@ impl Page {
             self.bytes.push(b'}');
         }
         self.bytes.push(b' ');
-        number(&mut self.bytes, value);
-        if let Some(ts_ms) = ts_ms {
-            self.timestamp(ts_ms);
-        }
-        self.bytes.push(b'\n');
     }
 
     /// Adds a stretch of what another page of the same format holds.
