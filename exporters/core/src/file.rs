@@ -45,6 +45,11 @@ impl KernelFile {
         }
     }
 
+    /// The open file, for what only some files can tell: poll(2), fstatfs(2).
+    pub fn open_file(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+
     /// The error for contents that do not read as they should.
     pub fn malformed(&self, what: impl std::fmt::Display) -> CollectError {
         CollectError::Parse { path: self.path.clone(), what: what.to_string() }

@@ -89,11 +89,7 @@ impl Page {
     }
 
     /// A sample's line up to its value, which [`number`] writes.
-    pub fn head<'a>(
-        &mut self,
-        family: &FamilyInfo,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
-    ) {
+    pub fn head<'a>(&mut self, family: &FamilyInfo, labels: impl IntoIterator<Item = (&'a str, &'a str)>) {
         self.line(&[family.name.as_bytes()]);
         let mut open = b"{".as_slice();
         for (name, value) in labels {
