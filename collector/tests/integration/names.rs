@@ -99,8 +99,8 @@ fn problem(name: &str, seen: &Seen<'_>, has: impl Fn(&Sign) -> bool) -> Option<S
 
 fn present(sign: &Sign) -> bool {
     match sign {
-        Sign::Path(pattern) => exists(Path::new("/"), &pattern.split('/').skip(1).collect::<Vec<_>>()),
-        Sign::Line(file, start) => {
+        At(pattern) => exists(Path::new("/"), &pattern.split('/').skip(1).collect::<Vec<_>>()),
+        Line(file, start) => {
             let text = fs::read(file).unwrap_or_default();
             String::from_utf8_lossy(&text).lines().any(|line| line.starts_with(start))
         }
