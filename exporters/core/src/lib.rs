@@ -15,6 +15,7 @@ pub mod out;
 pub mod pattern;
 pub mod sample;
 pub mod subject;
+pub mod sys;
 pub mod text;
 pub mod worker;
 

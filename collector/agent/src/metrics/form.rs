@@ -89,11 +89,8 @@ impl Lines {
             self.families.push(def.family.clone());
             self.families.len() - 1
         });
-        let own = || def.labels.iter().map(|(n, v)| (&**n, &**v));
-        let more = more.iter().map(|(n, v)| (n.as_str(), v.as_str()));
-        let more = more.filter(|(name, _)| !own().any(|(known, _)| known == *name));
         let begin = self.heads.len();
-        self.heads.head(&def.family, own().chain(more));
+        self.heads.head(def, more);
         self.lines.push((place, begin..self.heads.len()));
     }
 

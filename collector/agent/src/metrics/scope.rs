@@ -48,7 +48,8 @@ impl Identity {
     fn encode(&self, def: &SeriesDef) -> Box<[u8]> {
         let mut all: BTreeMap<&str, &str> = self.labels.iter().map(|(n, v)| (&**n, &**v)).collect();
         all.extend(def.labels.iter().map(|(n, v)| (&**n, &**v)));
-        all.insert("__name__", &def.family.name);
+        let name = def.name();
+        all.insert("__name__", &name);
         let mut bytes = Vec::new();
         encode_labels(&mut bytes, all.into_iter().filter(|(_, value)| !value.is_empty()));
         bytes.into()
@@ -75,6 +76,9 @@ struct State {
     values: Vec<Option<f64>>,
     /// Another number whenever other series have a value than before.
     shape: u64,
+    /// The series that the live page draws, and the shape in which they were looked up.
+    drawn: Vec<usize>,
+    drawn_in: u64,
     updated_ms: i64,
     /// When everything was last marked as ended.
     marked_ms: i64,
@@ -124,10 +128,11 @@ impl Scope {
             });
             state.encode(collected, fresh, segment, encoder);
         });
-        let state = lock(&self.state);
+        let mut state = lock(&self.state);
         if fresh && !state.ended {
-            let mut samples = state.living().filter(|(known, _)| known.drawn);
-            let mut samples = samples.by_ref().map(|(known, value)| (&known.def, value)).peekable();
+            state.look_up_drawn();
+            let drawn = state.drawn.iter().filter_map(|&index| state.at(index));
+            let mut samples = drawn.map(|(known, value)| (&known.def, value)).peekable();
             if samples.peek().is_some() {
                 self.live.record(&self.exporter, collected.ts_ms, &mut samples);
             }
@@ -207,6 +212,20 @@ impl State {
         self.series.iter().zip(&self.values).filter_map(|(known, value)| Some((known.as_ref()?, (*value)?)))
     }
 
+    /// A series and its value, if it has one.
+    fn at(&self, index: usize) -> Option<(&Known, f64)> {
+        Some((self.series.get(index)?.as_ref()?, (*self.values.get(index)?)?))
+    }
+
+    fn look_up_drawn(&mut self) {
+        if self.drawn_in == self.shape {
+            return;
+        }
+        self.drawn_in = self.shape;
+        let drawn = (0..self.series.len()).filter(|&index| self.at(index).is_some_and(|(k, _)| k.drawn));
+        self.drawn = drawn.collect();
+    }
+
     /// Makes the series known that are new, and remembers the time.
     fn take_in(&mut self, collected: &Collected, fresh: bool, known: impl Fn(&SeriesDef) -> Known) {
         for (reference, def) in &collected.new {
@@ -233,7 +252,13 @@ impl State {
     }
 
     /// Writes the run's samples, and markers for what is gone.
-    fn encode(&mut self, collected: &Collected, fresh: bool, segment: SegmentId, encoder: &mut Encoder) {
+    fn encode(
+        &mut self,
+        collected: &Collected,
+        fresh: bool,
+        segment: SegmentId,
+        encoder: &mut Encoder<SegmentId>,
+    ) {
         for gone in &collected.gone {
             self.end(gone.index(), segment, encoder, collected.ts_ms);
             if let Some(known) = self.series.get_mut(gone.index()) {
@@ -251,7 +276,7 @@ impl State {
     }
 
     /// Marks a series as ended, if it has a value.
-    fn end(&mut self, index: usize, segment: SegmentId, encoder: &mut Encoder, ts_ms: i64) {
+    fn end(&mut self, index: usize, segment: SegmentId, encoder: &mut Encoder<SegmentId>, ts_ms: i64) {
         if self.set(index, None).is_some()
             && let Some(Some(known)) = self.series.get_mut(index)
         {
@@ -260,7 +285,7 @@ impl State {
         }
     }
 
-    fn end_all(&mut self, now_ms: i64, segment: SegmentId, encoder: &mut Encoder) {
+    fn end_all(&mut self, now_ms: i64, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {
         (0..self.series.len()).for_each(|index| self.end(index, segment, encoder, now_ms));
         self.marked_ms = now_ms;
     }
@@ -271,9 +296,9 @@ impl Known {
         Known { def: def.clone(), number, labels: identity.encode(def), defined: None, drawn }
     }
 
-    fn define(&mut self, segment: SegmentId, encoder: &mut Encoder) {
+    fn define(&mut self, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {
         if self.defined != Some(segment) {
-            encoder.define(self.number, &self.labels);
+            encoder.define(self.number, &self.def.family, &self.labels);
             self.defined = Some(segment);
         }
     }
