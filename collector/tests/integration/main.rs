@@ -18,4 +18,5 @@ mod process;
 mod prometheus;
 mod receivers;
 mod reload;
+mod remote_write;
 mod support;

@@ -66,10 +66,7 @@ impl Families {
             self.families.push(def.family.clone());
             self.families.len() - 1
         });
-        let own = || def.labels.iter().map(|(n, v)| (&**n, &**v));
-        let more = more.iter().map(|(n, v)| (n.as_str(), v.as_str()));
-        let more = more.filter(|(name, _)| !own().any(|(known, _)| known == *name));
-        self.lines.sample(&def.family, own().chain(more), value, None);
+        self.lines.sample_with(def, more, value, None);
         let end = self.lines.len();
         match self.stretches.last_mut() {
             Some((last, upto)) if *last == place => *upto = end,

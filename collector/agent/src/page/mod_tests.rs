@@ -102,7 +102,7 @@ async fn a_file_comes_once_and_is_then_only_confirmed() {
 
 fn load(state: &PageState, ts_ms: i64, value: f64) {
     let family = FamilyInfo { name: "node_load1".into(), kind: Kind::Gauge, help: "Load.".into() };
-    let def = SeriesDef { family: Arc::new(family), labels: [].into() };
+    let def = SeriesDef { family: Arc::new(family), suffix: "", labels: [].into() };
     state.live.record("host", ts_ms, &mut [(&def, value)].into_iter());
 }
 
