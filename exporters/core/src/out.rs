@@ -116,13 +116,14 @@ impl Out {
     /// of labels (letters, digits and `_`), each once.
     pub fn put_labelled(&mut self, family: &'static Family<0>, labels: &[(&str, &str)], value: f64) {
         let metric = family.metric();
-        let parts = labels.iter().flat_map(|(name, value)| [*name, *value]);
-        let series = match self.find(metric, "", &parts) {
+        // Told apart by names and values, as the names are not the declaration's.
+        let values = labels.iter().flat_map(|(name, value)| [*name, *value]);
+        let series = match self.find(metric, "", &values) {
             Ok(series) => series,
             Err(hash) => {
-                let labels = labels.iter().map(|(n, v)| (Cow::Owned((*n).to_owned()), Box::from(*v))).collect();
-                let def = SeriesDef { family: self.family(metric, ""), suffix: "", labels };
-                self.insert(metric, "", parts, hash, def)
+                let own = labels.iter().map(|(n, v)| (Cow::Owned((*n).to_owned()), Box::from(*v)));
+                let def = SeriesDef { family: self.family(metric, ""), suffix: "", labels: own.collect() };
+                self.insert(metric, "", values, hash, def)
             }
         };
         self.sample(series, value);
