@@ -29,6 +29,8 @@ pub struct Job {
     pub honor_timestamps: bool,
     /// `track_timestamps_staleness`: series with times of their own end when they are gone, like others.
     pub track_timestamps_staleness: bool,
+    /// Labels of all that is pushed, where a target's series have no label of the name.
+    pub labels: BTreeMap<String, String>,
     /// What a target may not exceed.
     pub limits: Limits,
     /// `target_limit`; 0 is none.
@@ -67,17 +69,11 @@ pub struct Limits {
 /// The page's largest size when `body_size_limit` is not set: 64 MB.
 pub const DEFAULT_BODY_BYTES: u64 = 64 << 20;
 
-/// How pages are asked for and read.
+/// How pages are read.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Formats {
-    /// `scrape_protocols`, the most wanted first.
-    pub protocols: Vec<String>,
-    /// `fallback_scrape_protocol`
-    pub fallback: Option<String>,
     /// `metric_name_validation_scheme`
     pub names: Names,
-    /// `metric_name_escaping_scheme`
-    pub escaping: String,
 }
 
 /// How targets, and services that know of targets, are reached.
@@ -87,20 +83,10 @@ pub struct Http {
     pub auth: Option<Auth>,
     /// `authorization` of another type: `Authorization: <type> <credentials>`.
     pub authorization: Option<(String, Secret)>,
-    /// `oauth2`
-    pub oauth2: Option<OAuth2>,
     /// `tls_config`
     pub tls: Tls,
-    /// `proxy_url`
-    pub proxy: Option<http::Uri>,
-    /// `no_proxy`
-    pub no_proxy: Option<String>,
-    /// `proxy_from_environment`
-    pub proxy_from_environment: bool,
     /// `follow_redirects`
     pub follow_redirects: bool,
-    /// `enable_http2`
-    pub http2: bool,
     /// `http_headers`
     pub headers: Vec<(String, Secret)>,
 }
@@ -110,33 +96,11 @@ impl Default for Http {
         Http {
             auth: None,
             authorization: None,
-            oauth2: None,
             tls: Tls::default(),
-            proxy: None,
-            no_proxy: None,
-            proxy_from_environment: false,
             follow_redirects: true,
-            http2: true,
             headers: Vec::new(),
         }
     }
-}
-
-/// The client-credentials grant of OAuth 2.0.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OAuth2 {
-    /// `client_id`
-    pub client_id: String,
-    /// `client_secret`, or the contents of `client_secret_file`.
-    pub client_secret: Secret,
-    /// `scopes`
-    pub scopes: Vec<String>,
-    /// `token_url`
-    pub token_url: http::Uri,
-    /// `endpoint_params`
-    pub endpoint_params: BTreeMap<String, String>,
-    /// `tls_config` of the token's server.
-    pub tls: Tls,
 }
 
 /// `tls_config`
@@ -165,65 +129,7 @@ pub enum Discovery {
     Files {
         /// Absolute; `*` stands in the last part only.
         files: Vec<String>,
-        /// `refresh_interval`
-        refresh: Duration,
     },
-    /// `http_sd_configs`
-    Http {
-        /// What is asked for groups of targets.
-        url: http::Uri,
-        /// `refresh_interval`
-        refresh: Duration,
-        /// How it is reached.
-        http: Box<Http>,
-    },
-    /// `dns_sd_configs`
-    Dns {
-        /// The names that are asked for.
-        names: Vec<String>,
-        /// `type`
-        kind: DnsKind,
-        /// `port`, of types that have none.
-        port: u16,
-        /// `refresh_interval`
-        refresh: Duration,
-    },
-    /// `docker_sd_configs`
-    Docker(Box<Docker>),
-}
-
-/// What a DNS name is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DnsKind {
-    /// Addresses of IPv4.
-    A,
-    /// Addresses of IPv6.
-    Aaaa,
-    /// Mail servers.
-    Mx,
-    /// Name servers.
-    Ns,
-    /// Services with their ports.
-    Srv,
-}
-
-/// `docker_sd_configs`
-#[derive(Clone, Debug, PartialEq)]
-pub struct Docker {
-    /// `host`: `unix:///var/run/docker.sock`, `tcp://…`, `http://…`.
-    pub host: String,
-    /// `port`, of containers that publish none.
-    pub port: u16,
-    /// `host_networking_host`, the address of containers in the host's network.
-    pub host_networking_host: String,
-    /// `match_first_network`
-    pub match_first_network: bool,
-    /// `filters`, as the engine's API has them.
-    pub filters: Vec<(String, Vec<String>)>,
-    /// `refresh_interval`
-    pub refresh: Duration,
-    /// How it is reached.
-    pub http: Http,
 }
 
 #[cfg(test)]
@@ -242,6 +148,7 @@ pub(super) mod tests {
             honor_labels: false,
             honor_timestamps: true,
             track_timestamps_staleness: false,
+            labels: BTreeMap::new(),
             limits: Limits {
                 samples: 0,
                 labels: 0,
@@ -251,12 +158,7 @@ pub(super) mod tests {
             },
             target_limit: 0,
             keep_dropped_targets: 0,
-            formats: Formats {
-                protocols: vec!["PrometheusText0.0.4".into()],
-                fallback: None,
-                names: Names::Utf8,
-                escaping: "allow-utf-8".into(),
-            },
+            formats: Formats { names: Names::Utf8 },
             compression: true,
             http: Http::default(),
             relabel: Vec::new(),

@@ -16,13 +16,23 @@ pub fn of_sample(exposed: &[(&str, &str)], target: &Labels, job: &Job) -> Result
         return Err(format!("a series has no name after relabelling: {labels}"));
     }
     check(&labels, &job.limits)?;
-    Ok(Some(labels))
+    Ok(Some(external(labels, job)))
 }
 
 /// The labels of a series of our own about the target: `up` and the like.
-pub fn of_report(name: &str, target: &Labels) -> Labels {
+pub fn of_report(name: &str, target: &Labels, job: &Job) -> Labels {
     let mut labels = target.clone();
     labels.set(NAME, name);
+    external(labels, job)
+}
+
+/// Adds what is added to all that is pushed.
+fn external(mut labels: Labels, job: &Job) -> Labels {
+    for (name, value) in &job.labels {
+        if labels.get(name).is_empty() {
+            labels.set(name, value);
+        }
+    }
     labels
 }
 

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use taffrail_wire::relabel::{self, Labels};
 
-use super::duration;
 use super::job::Job;
+use crate::config::{Interval, show_duration};
 
 const ADDRESS: &str = "__address__";
 const SCHEME: &str = "__scheme__";
@@ -74,8 +74,8 @@ fn discovered(job: &Job, target: &Labels, group: &Labels) -> Labels {
     };
     group.iter().for_each(|(name, value)| default(name, value));
     default("job", &job.name);
-    default(INTERVAL, &duration::show(job.interval));
-    default(TIMEOUT, &duration::show(job.timeout));
+    default(INTERVAL, &show_duration(job.interval));
+    default(TIMEOUT, &show_duration(job.timeout));
     default(PATH, &job.path);
     default(SCHEME, &job.scheme);
     for (name, values) in &job.params {
@@ -98,12 +98,12 @@ fn finish(job: &Job, mut labels: Labels) -> Result<Target, String> {
     }
     let time = |name: &str| {
         let text = labels.get(name);
-        let parsed = duration::parse(text).filter(|duration| !duration.is_zero());
+        let parsed = Interval::parse(text).ok().map(|interval| interval.0).filter(|time| !time.is_zero());
         parsed.ok_or_else(|| format!("`{name}` is `{text}` after relabelling: write a duration such as 15s"))
     };
     let (interval, timeout) = (time(INTERVAL)?, time(TIMEOUT)?);
     if timeout > interval {
-        let (timeout, interval) = (duration::show(timeout), duration::show(interval));
+        let (timeout, interval) = (show_duration(timeout), show_duration(interval));
         return Err(format!("the timeout ({timeout}) is longer than the interval ({interval})"));
     }
     let url = url(job, &labels, &address);
