@@ -18,6 +18,7 @@ pub mod probe;
 pub mod registry;
 pub mod run;
 pub mod schedule;
+pub mod scrape;
 pub mod server;
 pub mod sources;
 pub mod status;

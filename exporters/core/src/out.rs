@@ -4,7 +4,7 @@
 //! the series expected next is compared first, and the hash table is asked only when that guess is wrong.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -34,21 +34,43 @@ pub struct Out {
 
 struct Entry {
     metric: &'static Metric,
-    key: Box<str>,
-    values: Box<[Box<str>]>,
+    /// The key and all values, each with [`END`] behind it: in one piece, as every run compares all of them.
+    text: Box<[u8]>,
     /// The last run that wrote it, and where in that run.
     run: u64,
     at: usize,
 }
 
+/// No byte of UTF-8.
+const END: u8 = 0xff;
+
 impl Entry {
     /// Bytes of its texts.
     fn bytes(&self) -> usize {
-        self.key.len() + self.values.iter().map(|value| value.len() + size_of::<Box<str>>()).sum::<usize>()
+        self.text.len()
     }
 
-    fn is<'a>(&self, metric: &'static Metric, key: &str, values: impl Iterator<Item = &'a str>) -> bool {
-        std::ptr::eq(self.metric, metric) && *self.key == *key && self.values.iter().map(|v| &**v).eq(values)
+    fn new<'a>(metric: &'static Metric, key: &'a str, values: impl Iterator<Item = &'a str>) -> Self {
+        let mut text = Vec::new();
+        for part in std::iter::once(key).chain(values) {
+            text.extend_from_slice(part.as_bytes());
+            text.push(END);
+        }
+        Entry { metric, text: text.into(), run: 0, at: 0 }
+    }
+
+    fn is<'a>(&self, metric: &'static Metric, key: &'a str, values: impl Iterator<Item = &'a str>) -> bool {
+        if !std::ptr::eq(self.metric, metric) {
+            return false;
+        }
+        let mut rest = &*self.text;
+        for part in std::iter::once(key).chain(values) {
+            match rest.strip_prefix(part.as_bytes()) {
+                Some([END, tail @ ..]) => rest = tail,
+                _ => return false,
+            }
+        }
+        rest.is_empty()
     }
 }
 
@@ -71,7 +93,8 @@ impl Out {
     pub fn begin(&mut self, ts_ms: i64) {
         self.run += 1;
         self.expected = 0;
-        self.collected = Collected { ts_ms, ..Collected::default() };
+        let samples = Vec::with_capacity(self.previous.len());
+        self.collected = Collected { ts_ms, samples, ..Collected::default() };
     }
 
     /// Gives one value of a declared metric.
@@ -175,7 +198,7 @@ impl Out {
     fn write<'a>(
         &mut self,
         metric: &'static Metric,
-        key: &str,
+        key: &'a str,
         values: impl Iterator<Item = &'a str> + Clone,
         value: f64,
     ) {
@@ -208,7 +231,7 @@ impl Out {
     fn find<'a>(
         &mut self,
         metric: &'static Metric,
-        key: &str,
+        key: &'a str,
         values: &(impl Iterator<Item = &'a str> + Clone),
     ) -> Result<SeriesRef, u64> {
         if let Some(&guess) = self.previous.get(self.expected)
@@ -231,12 +254,12 @@ impl Out {
     fn insert<'a>(
         &mut self,
         metric: &'static Metric,
-        key: &str,
+        key: &'a str,
         values: impl Iterator<Item = &'a str>,
         hash: u64,
         def: SeriesDef,
     ) -> SeriesRef {
-        let entry = Entry { metric, key: key.into(), values: values.map(Box::from).collect(), run: 0, at: 0 };
+        let entry = Entry::new(metric, key, values);
         self.text += entry.bytes();
         let slot = match self.free.pop() {
             Some(slot) => {
@@ -294,20 +317,25 @@ impl Out {
 }
 
 fn hash_entry(hasher: &RandomState, entry: &Entry) -> u64 {
-    hash(hasher, entry.metric, &entry.key, entry.values.iter().map(|v| &**v))
+    let mut state = hasher.build_hasher();
+    std::ptr::hash(entry.metric, &mut state);
+    state.write(&entry.text);
+    state.finish()
 }
 
+/// The hash of an entry that is not made yet.
 fn hash<'a>(
     hasher: &RandomState,
     metric: &'static Metric,
-    key: &str,
+    key: &'a str,
     values: impl Iterator<Item = &'a str>,
 ) -> u64 {
-    use std::hash::{Hash, Hasher};
     let mut state = hasher.build_hasher();
     std::ptr::hash(metric, &mut state);
-    key.hash(&mut state);
-    values.for_each(|v| v.hash(&mut state));
+    for part in std::iter::once(key).chain(values) {
+        state.write(part.as_bytes());
+        state.write(&[END]);
+    }
     state.finish()
 }
 

@@ -3,6 +3,8 @@
 //!
 //! An option is a field of [`HostConfig`], which holds its default, and its line here.
 
+use std::ops::RangeInclusive;
+
 use taffrail_core::pattern::{Filter, Pattern};
 
 use crate::config::HostConfig;
@@ -31,10 +33,18 @@ pub enum OptionKind {
     Pattern(fn(&mut HostConfig) -> &mut Option<Pattern>),
     /// True or false.
     Flag(fn(&mut HostConfig) -> &mut bool),
+    /// A whole number within bounds.
+    Number(RangeInclusive<usize>, fn(&mut HostConfig) -> &mut usize),
 }
 
 /// All options. A new one is its field and its line here.
 pub static OPTIONS: &[SubjectOption] = &[
+    flag(
+        "bcache",
+        &["priority_stats"],
+        "Publish `node_bcache_priority_stats_*`, for which the kernel sorts all buckets of the cache.",
+        |c| &mut c.bcache.priority_stats,
+    ),
     flag("cpu", &["guest"], "Publish `node_cpu_guest_seconds_total`.", |c| &mut c.cpu.guest),
     flag(
         "cpu",
@@ -77,6 +87,16 @@ pub static OPTIONS: &[SubjectOption] = &[
     ),
     filter("infiniband", &["include_devices", "exclude_devices"], "devices", |c| &mut c.infiniband),
     filter(
+        "interrupts",
+        &["include_names", "exclude_names"],
+        "interrupts, by their labels `type`, `info` and `devices` with a `;` between them",
+        |c| &mut c.interrupts.names,
+    ),
+    flag("interrupts", &["zeros"], "Publish values that are zero as well.", |c| &mut c.interrupts.zeros),
+    number("interrupts", &["max_cpus"], "Of how many CPUs, the first that are online.", 1..=4096, |c| {
+        &mut c.interrupts.max_cpus
+    }),
+    filter(
         "netclass",
         &["include_devices", "exclude_devices"],
         "interfaces; by default containers' ends are left out",
@@ -103,6 +123,7 @@ pub static OPTIONS: &[SubjectOption] = &[
         "Publish one metric with the zone as a label, not one metric a zone.",
         |c| &mut c.rapl.zone_label,
     ),
+    filter("slabinfo", &["include_caches", "exclude_caches"], "caches", |c| &mut c.slabinfo),
     flag("stat", &["softirq"], "Publish `node_softirqs_total`.", |c| &mut c.stat.softirq),
     filter("tapestats", &["include_devices", "exclude_devices"], "drives", |c| &mut c.tapestats),
     include("vmstat", &["fields"], "The fields of /proc/vmstat to publish.", |c| &mut c.vmstat),
@@ -149,6 +170,16 @@ const fn flag(
     SubjectOption { subject, keys, about, kind: OptionKind::Flag(at) }
 }
 
+const fn number(
+    subject: &'static str,
+    keys: &'static [&'static str; 1],
+    about: &'static str,
+    bounds: RangeInclusive<usize>,
+    at: fn(&mut HostConfig) -> &mut usize,
+) -> SubjectOption {
+    SubjectOption { subject, keys, about, kind: OptionKind::Number(bounds, at) }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -173,10 +204,11 @@ mod tests {
         let mut seen = BTreeSet::new();
         for option in OPTIONS {
             let config = &mut config;
-            let field = match option.kind {
+            let field = match &option.kind {
                 OptionKind::Filter(at) | OptionKind::Include(at) => std::ptr::from_mut(at(config)).addr(),
                 OptionKind::Pattern(at) => std::ptr::from_mut(at(config)).addr(),
                 OptionKind::Flag(at) => std::ptr::from_mut(at(config)).addr(),
+                OptionKind::Number(_, at) => std::ptr::from_mut(at(config)).addr(),
             };
             assert!(seen.insert(field), "two options set what this one sets: {option:?}");
         }

@@ -30,8 +30,9 @@ fn loosen(schema: &mut Value) {
     match schema {
         Value::Object(entries) => {
             match entries.get("type").and_then(Value::as_str) {
-                Some("boolean") => {
-                    entries.insert("type".to_owned(), json!(["boolean", "string"]));
+                Some(kind @ ("boolean" | "integer")) => {
+                    let kinds = json!([kind, "string"]);
+                    entries.insert("type".to_owned(), kinds);
                     entries.insert("pattern".to_owned(), VARIABLE.into());
                 }
                 Some(kind @ ("object" | "array")) => {
@@ -227,6 +228,7 @@ impl Page {
                 format!("mapping to {kind}")
             }
             Some("boolean") => "true or false".to_owned(),
+            Some("integer") => "whole number".to_owned(),
             _ => "text".to_owned(),
         }
     }

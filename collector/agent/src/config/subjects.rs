@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 use taffrail_core::Pattern;
 use taffrail_host::options::{self, OptionKind, SubjectOption};
@@ -38,6 +39,8 @@ pub enum Given {
     Regex(Field<Regex>),
     /// True or false.
     Flag(Field<bool>),
+    /// A whole number within its bounds.
+    Number(Field<usize>),
 }
 
 const INTERVAL: &str = "interval";
@@ -131,6 +134,9 @@ impl<'de> Visitor<'de> for SubjectSeed {
                             Given::Regex(map.next_value()?)
                         }
                         OptionKind::Flag(_) => Given::Flag(map.next_value()?),
+                        OptionKind::Number(bounds, _) => {
+                            Given::Number(map.next_value_seed(FieldSeed(Number(bounds)))?)
+                        }
                     };
                     subject.options.insert(key, given);
                 }
@@ -139,6 +145,21 @@ impl<'de> Visitor<'de> for SubjectSeed {
             }
         }
         Ok(subject)
+    }
+}
+
+/// Reads a whole number within bounds.
+struct Number(&'static RangeInclusive<usize>);
+
+impl<'de> DeserializeSeed<'de> for Number {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let number = text.parse::<usize>().ok().filter(|number| self.0.contains(number));
+        let (least, most) = (self.0.start(), self.0.end());
+        number
+            .ok_or_else(|| D::Error::custom(format!("`{text}` is not a whole number from {least} to {most}")))
     }
 }
 
@@ -180,6 +201,11 @@ impl Subject {
                     *at(config) = *on;
                 }
             }
+            OptionKind::Number(_, at) => {
+                if let Some(Given::Number(Field::Good(_, number))) = self.options.get(option.keys[0]) {
+                    *at(config) = *number;
+                }
+            }
         }
     }
 }
@@ -206,10 +232,15 @@ pub fn keys_of(name: &str) -> Map<String, Value> {
             }
             OptionKind::Pattern(at) => (REGEX, vec![pattern(at(&mut config))]),
             OptionKind::Flag(at) => (FLAG, vec![Some(json!(*at(&mut config)))]),
+            OptionKind::Number(_, at) => (NUMBER, vec![Some(json!(*at(&mut config)))]),
         };
         for ((place, key), default) in option.keys.iter().enumerate().zip(defaults) {
             let mut schema: Map<String, Value> =
                 kind.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+            if let OptionKind::Number(bounds, _) = &option.kind {
+                schema.insert("minimum".to_owned(), json!(bounds.start()));
+                schema.insert("maximum".to_owned(), json!(bounds.end()));
+            }
             schema.insert("description".to_owned(), meaning(option, place).into());
             schema.extend(default.map(|default| ("default".to_owned(), default)));
             keys.insert((*key).to_owned(), schema.into());
@@ -221,6 +252,7 @@ pub fn keys_of(name: &str) -> Map<String, Value> {
 /// JSON schemas of what options take.
 const REGEX: &[(&str, &str)] = &[("type", "string"), ("format", "re2")];
 const FLAG: &[(&str, &str)] = &[("type", "boolean")];
+const NUMBER: &[(&str, &str)] = &[("type", "integer")];
 
 /// What the key at `place` does.
 fn meaning(option: &SubjectOption, place: usize) -> String {
@@ -315,6 +347,11 @@ mod tests {
                     OptionKind::Pattern(at) => {
                         let set = found(at(&mut with(option.subject, key, "^x$")));
                         assert_eq!(set.as_deref(), Some("^x$"), "{option:?}");
+                    }
+                    OptionKind::Number(bounds, at) => {
+                        let set = *at(&mut with(option.subject, key, &bounds.end().to_string()));
+                        assert_eq!(set, *bounds.end(), "{option:?}");
+                        assert_ne!(set, *at(at_default), "{option:?}");
                     }
                     OptionKind::Flag(at) => {
                         let other = !*at(at_default);

@@ -10,6 +10,7 @@ use taffrail_host::HostConfig;
 
 use super::Secret;
 pub use super::scalar::Network;
+use crate::scrape::Job;
 
 /// What the process is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,8 @@ pub struct Config {
     pub probes: Option<Probes>,
     /// Whether the collector's own metrics are pushed too.
     pub own_metrics: bool,
+    /// Scrape jobs.
+    pub scrape: Vec<Job>,
     /// Log sources.
     pub logs: Vec<LogSource>,
     /// Prometheus remote-write receivers.

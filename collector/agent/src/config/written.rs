@@ -2,6 +2,7 @@
 //! the JSON schema are made from them.
 
 mod probes;
+pub mod scrape;
 
 use std::collections::BTreeMap;
 
@@ -11,8 +12,8 @@ use serde::Deserialize;
 use super::defaults;
 use super::field::{Field, OneOf};
 use super::scalar::{
-    Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex,
-    Size, Text, Url,
+    FolderGlob, Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name,
+    PathText, Regex, Size, Text, Url,
 };
 use super::secret::Secret;
 use super::subjects::{self, Subjects};
@@ -59,6 +60,10 @@ pub struct Written {
     #[serde(rename = "self")]
     #[schemars(extend("default" = defaults::OWN_METRICS))]
     pub own: Field<bool>,
+    /// Defaults of all scrape jobs, as in prometheus.yml.
+    pub global: Field<scrape::Global>,
+    /// What to scrape, as in prometheus.yml.
+    pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
     /// Log sources.
     pub logs: Field<Vec<Field<LogSource>>>,
     /// Where metrics and logs are pushed. Without any, they are on the live page and the pull pages only.
@@ -107,6 +112,10 @@ pub struct Host {
     /// Where the host's udev keeps what it knows of devices.
     #[schemars(extend("default" = "/run/udev/data"))]
     pub udev: Field<PathText>,
+    /// Folders in which other programs leave metrics: their `*.prom` files are read, in the Prometheus text format. `*`, `?`
+    /// and `[a-z]` stand for parts of names. In a container: as the container sees them.
+    #[schemars(extend("examples" = [["/var/lib/node_exporter/textfile"]]))]
+    pub textfile: Field<Vec<Field<FolderGlob>>>,
     /// Single subjects: `false` turns one off, `true` turns one on that is off by default, a mapping turns it on and
     /// changes it. Subjects that are not named here run with their defaults.
     #[schemars(extend("examples" = [{"netclass": false, "filesystem": {"interval": "60s"}}]))]
@@ -289,18 +298,15 @@ pub enum Format {
 
 /// Whether `$` has a meaning of its own below a path, so that no variable is replaced there.
 pub fn literal(path: &str) -> bool {
-    path == "logs.stages"
+    matches!(path, "logs.stages" | "scrape_configs")
 }
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 13] = [
+    const LATER: [(&str, &str); 10] = [
         ("containers", "metrics of containers"),
         ("postgres", "PostgreSQL metrics"),
-        ("scrape_configs", "scraping"),
-        ("global", "scraping"),
         ("otlp", "OTLP"),
-        ("host.textfile", "text files with metrics"),
         ("outputs.otlp", "the OTLP output"),
         ("outputs.archive", "the archive output"),
         ("logs.containers", "logs of containers"),
@@ -313,8 +319,8 @@ pub fn hint(path: &str) -> Option<String> {
         let key = path.rsplit('.').next().unwrap_or(path);
         return Some(format!("`{key}`: this version does not have {what} yet; remove the key"));
     }
-    if let Some(elsewhere) = subjects::elsewhere(path) {
-        return Some(elsewhere);
+    if let Some(hint) = subjects::elsewhere(path).or_else(|| scrape::hint(path)) {
+        return Some(hint);
     }
     let moved = match path {
         "scrape_interval" => "`interval`",

@@ -41,6 +41,8 @@ fn config(case: &Path) -> HostConfig {
         config.rapl.zone_label = true;
         config.stat.softirq = true;
         config.netclass.ignore_invalid_speed = true;
+        config.arp = Filter::excluding("^down");
+        config.ipvs.backend_labels = [true, false, false, false, true, false];
         config.cpu.guest = false;
     }
     config
@@ -65,6 +67,7 @@ pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
             "uname" => {
                 *subject = Subject::blocking("uname", uname::METRICS, |out| {
                     uname::write(&names(), out);
+                    uname::write_build("amd64", "1.2.3", out);
                     Ok(())
                 });
             }

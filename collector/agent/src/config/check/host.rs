@@ -34,6 +34,9 @@ impl Checker<'_> {
                 self.fault(at, format!("`{}` is a relative path", path.0.display()), "write the whole path");
             }
         }
+        for folder in written.textfile.get().into_iter().flatten().filter_map(Field::get) {
+            config.textfile.push(folder.0.clone());
+        }
         for (name, setting) in written.subjects.get().into_iter().flat_map(|subjects| &subjects.0) {
             self.subject(name, setting, written.subjects.span(), &mut config);
         }

@@ -7,6 +7,7 @@ mod logs;
 mod outputs;
 mod probe_kinds;
 mod probes;
+mod scrape;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -61,6 +62,7 @@ impl<'a> Checker<'a> {
             host: written.host.get().map(|host| self.host(host, interval)),
             probes: self.probes(written, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
+            scrape: self.scrape(written, interval),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),
