@@ -125,7 +125,8 @@ struct DevStats {
     rest: [u64; 121],
 }
 
-const _: () = assert!(size_of::<FsInfo>() == 1024 && size_of::<DevInfo>() == 4096 && size_of::<DevStats>() == 1032);
+const _: () =
+    assert!(size_of::<FsInfo>() == 1024 && size_of::<DevInfo>() == 4096 && size_of::<DevStats>() == 1032);
 
 const BTRFS: u32 = 0x94;
 const FS_INFO: libc::Ioctl = libc::_IOR::<FsInfo>(BTRFS, 31);
