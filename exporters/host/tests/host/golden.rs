@@ -41,6 +41,8 @@ fn config(case: &Path) -> HostConfig {
         config.rapl.zone_label = true;
         config.stat.softirq = true;
         config.netclass.ignore_invalid_speed = true;
+        config.arp = Filter::excluding("^down");
+        config.ipvs.backend_labels = [true, false, false, false, true, false];
         config.cpu.guest = false;
     }
     config
@@ -96,7 +98,7 @@ fn names() -> Names {
     }
 }
 
-/// What the file system mounted at `/srv` would tell of its devices; others do not answer.
+/// What the file system mounted at `/data` would tell of its devices; others do not answer.
 fn devices(path: &Path) -> Option<([u8; 16], Vec<BtrfsDevice>)> {
     const ID: u128 = 0x0abb23a9_579b_43e6_ad30_227ef47fcb9d;
     let device = |name: &str, errors| BtrfsDevice {
@@ -106,7 +108,7 @@ fn devices(path: &Path) -> Option<([u8; 16], Vec<BtrfsDevice>)> {
         total: 20971520 * 512,
         errors,
     };
-    path.ends_with("srv")
+    path.ends_with("data")
         .then(|| (ID.to_be_bytes(), vec![device("loop25", [1, 2, 3, 4, 5]), device("loop26", [0; 5])]))
 }
 
