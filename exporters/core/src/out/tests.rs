@@ -7,6 +7,27 @@ crate::metrics! {
     A: Gauge = "a" ["x"];
     /// Field {key}.
     F: Untyped = "f_" {"test"} "" [];
+    /// Named by a user.
+    U: Gauge = "u" [];
+}
+
+#[test]
+fn users_name_labels() {
+    let mut out = Out::default();
+    for run in 0..2 {
+        out.begin(run);
+        out.put_labelled(&U, &[("a", "1"), ("b", "2")], 1.0);
+        out.put_labelled(&U, &[("b", "1"), ("a", "2")], 2.0);
+        out.put_labelled(&U, &[], 3.0);
+        let collected = out.finish();
+        assert_eq!((collected.samples.len(), collected.duplicates), (3, 0));
+        assert_eq!(collected.new.len(), if run == 0 { 3 } else { 0 });
+        if run == 0 {
+            assert_eq!(collected.new[0].1.labels[1], (Cow::Borrowed("b"), Box::from("2")));
+            assert_eq!(collected.new[1].1.labels[0], (Cow::Borrowed("b"), Box::from("1")));
+            assert!(collected.new[2].1.labels.is_empty() && collected.new[2].1.family.name == "u");
+        }
+    }
 }
 
 fn run(out: &mut Out, ts_ms: i64, values: &[(&str, f64)]) -> Collected {

@@ -67,6 +67,7 @@ pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
             "uname" => {
                 *subject = Subject::blocking("uname", uname::METRICS, |out| {
                     uname::write(&names(), out);
+                    uname::write_build("amd64", "1.2.3", out);
                     Ok(())
                 });
             }
