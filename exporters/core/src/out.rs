@@ -135,6 +135,23 @@ impl Out {
         self.sample(series, value);
     }
 
+    /// Gives one value of a metric whose labels a user named, beside none that were declared. The names must be those
+    /// of labels (letters, digits and `_`), each once.
+    pub fn put_labelled(&mut self, family: &'static Family<0>, labels: &[(&str, &str)], value: f64) {
+        let metric = family.metric();
+        // Told apart by names and values, as the names are not the declaration's.
+        let values = labels.iter().flat_map(|(name, value)| [*name, *value]);
+        let series = match self.find(metric, "", &values) {
+            Ok(series) => series,
+            Err(hash) => {
+                let own = labels.iter().map(|(n, v)| (Cow::Owned((*n).to_owned()), Box::from(*v)));
+                let def = SeriesDef { family: self.family(metric, ""), suffix: "", labels: own.collect() };
+                self.insert(metric, "", values, hash, def)
+            }
+        };
+        self.sample(series, value);
+    }
+
     /// Tells what a number cannot.
     pub fn note(&mut self, note: Note) {
         self.collected.notes.push(note);
@@ -329,6 +346,27 @@ mod tests {
         A: Gauge = "a" ["x"];
         /// Field {key}.
         F: Untyped = "f_" {"test"} "" [];
+        /// Named by a user.
+        U: Gauge = "u" [];
+    }
+
+    #[test]
+    fn users_name_labels() {
+        let mut out = Out::default();
+        for run in 0..2 {
+            out.begin(run);
+            out.put_labelled(&U, &[("a", "1"), ("b", "2")], 1.0);
+            out.put_labelled(&U, &[("b", "1"), ("a", "2")], 2.0);
+            out.put_labelled(&U, &[], 3.0);
+            let collected = out.finish();
+            assert_eq!((collected.samples.len(), collected.duplicates), (3, 0));
+            assert_eq!(collected.new.len(), if run == 0 { 3 } else { 0 });
+            if run == 0 {
+                assert_eq!(collected.new[0].1.labels[1], (Cow::Borrowed("b"), Box::from("2")));
+                assert_eq!(collected.new[1].1.labels[0], (Cow::Borrowed("b"), Box::from("1")));
+                assert!(collected.new[2].1.labels.is_empty() && collected.new[2].1.family.name == "u");
+            }
+        }
     }
 
     fn run(out: &mut Out, ts_ms: i64, values: &[(&str, f64)]) -> Collected {

@@ -3,6 +3,8 @@
 #![allow(unsafe_code, reason = "this is the file for it")]
 
 use std::io;
+use std::mem;
+use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// What the kernel's clock discipline says (adjtimex(2)). Fields keep the kernel's names and units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,7 +53,7 @@ pub const STA_NANO: i32 = libc::STA_NANO;
 /// Asks the kernel's clock discipline, and changes nothing.
 pub fn adjtimex() -> io::Result<Timex> {
     // SAFETY: `timex` is plain integers, for which all bits zero is a value.
-    let mut timex: libc::timex = unsafe { std::mem::zeroed() };
+    let mut timex: libc::timex = unsafe { mem::zeroed() };
     // SAFETY: the pointer is to a live `timex` of our own, which the kernel writes to and does not keep. `modes` is zero:
     // nothing is set.
     let state = unsafe { libc::adjtimex(&raw mut timex) };
@@ -79,9 +81,78 @@ pub fn adjtimex() -> io::Result<Timex> {
     })
 }
 
+/// Room for the two control messages that are asked for, and more.
+const CONTROL: usize = 128;
+
+/// Control messages have the alignment of their header.
+#[repr(C, align(8))]
+struct Control([u8; CONTROL]);
+
+/// Asks for the hop limit (TTL) of every packet that `socket` receives, for [`receive_with_hop_limit`].
+/// ip(7), `IP_RECVTTL`; ipv6(7), `IPV6_RECVHOPLIMIT`.
+pub fn want_hop_limit(socket: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
+    let (level, option) = match v6 {
+        true => (libc::IPPROTO_IPV6, libc::IPV6_RECVHOPLIMIT),
+        false => (libc::IPPROTO_IP, libc::IP_RECVTTL),
+    };
+    let on: libc::c_int = 1;
+    // SAFETY: the value is a live c_int, and its size is given; the kernel reads no further.
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            option,
+            (&raw const on).cast(),
+            size_of_val(&on) as libc::socklen_t,
+        )
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Receives one packet without waiting: its length, and its hop limit where the kernel tells it. recvmsg(2).
+pub fn receive_with_hop_limit(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<(usize, Option<u8>)> {
+    let mut control = Control([0; CONTROL]);
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    // SAFETY: msghdr is plain data, for which all zeros are valid (null pointers with length 0).
+    let mut message: libc::msghdr = unsafe { mem::zeroed() };
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_controllen = CONTROL as _;
+    // SAFETY: the header points at one iovec over `buffer` and at `control`, with their lengths; all outlive the call.
+    let received = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut message, libc::MSG_DONTWAIT) };
+    if received < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok((received as usize, hop_limit(&message)))
+}
+
+/// The hop limit among a message's control messages.
+fn hop_limit(message: &libc::msghdr) -> Option<u8> {
+    // SAFETY: the kernel filled `msg_control` up to `msg_controllen`, which is what CMSG_FIRSTHDR and CMSG_NXTHDR stay
+    // within; the buffer is alive and aligned for a header.
+    let mut header = unsafe { libc::CMSG_FIRSTHDR(message) };
+    while !header.is_null() {
+        // SAFETY: not null, so it points at a whole header within the buffer.
+        let (level, kind) = unsafe { ((*header).cmsg_level, (*header).cmsg_type) };
+        let wanted = (level == libc::IPPROTO_IP && kind == libc::IP_TTL)
+            || (level == libc::IPPROTO_IPV6 && kind == libc::IPV6_HOPLIMIT);
+        if wanted {
+            // SAFETY: the kernel writes a c_int behind headers of these two kinds; it may not be aligned for one.
+            let value = unsafe { libc::CMSG_DATA(header).cast::<libc::c_int>().read_unaligned() };
+            return u8::try_from(value).ok();
+        }
+        // SAFETY: as CMSG_FIRSTHDR.
+        header = unsafe { libc::CMSG_NXTHDR(message, header) };
+    }
+    None
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::UdpSocket;
+    use std::os::fd::AsFd;
 
     #[test]
     fn the_kernel_tells_of_its_clock() {
@@ -89,5 +160,24 @@ mod tests {
         // The tick can be set to a tenth more or less than 10,000 microseconds (USER_HZ is 100).
         assert!((9_000..=11_000).contains(&timex.tick), "{timex:?}");
         assert!((0..=TIME_ERROR).contains(&timex.state), "{timex:?}");
+    }
+
+    #[test]
+    fn a_packet_tells_its_hop_limit() {
+        for (address, v6) in [("127.0.0.1:0", false), ("[::1]:0", true)] {
+            let Ok(receiver) = UdpSocket::bind(address) else { continue };
+            let sender = UdpSocket::bind(address).unwrap();
+            if !v6 {
+                sender.set_ttl(37).unwrap();
+            }
+            let mut buffer = [0; 16];
+            let nothing = receive_with_hop_limit(receiver.as_fd(), &mut buffer).unwrap_err();
+            assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+            want_hop_limit(receiver.as_fd(), v6).unwrap();
+            sender.send_to(b"hello", receiver.local_addr().unwrap()).unwrap();
+            let (len, hops) = receive_with_hop_limit(receiver.as_fd(), &mut buffer).unwrap();
+            assert_eq!(&buffer[..len], b"hello");
+            assert_eq!(hops, Some(if v6 { 64 } else { 37 }));
+        }
     }
 }

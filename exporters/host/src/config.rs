@@ -21,6 +21,12 @@ pub const VIRTUAL_INTERFACES: &str = "^(veth.*|cali.*|lxc.*|[0-9a-f]{15})$";
 /// The fields of `/proc/vmstat` that node_exporter publishes.
 pub const VMSTAT_FIELDS: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
 
+/// The counters of network protocols that node_exporter publishes, and `Tcp_MaxConn`, for which dashboards ask.
+pub const NETSTAT_FIELDS: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|\
+    Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|\
+    Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab|MaxConn)|\
+    Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
+
 /// The settings of all host subjects.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostConfig {
@@ -48,6 +54,12 @@ pub struct HostConfig {
     pub netdev: Filter,
     /// The subject `netclass`.
     pub netclass: Netclass,
+    /// The subject `arp`: which interfaces.
+    pub arp: Filter,
+    /// The subject `ipvs`.
+    pub ipvs: Ipvs,
+    /// The subject `netstat`: which counters, as `Protocol_Counter`.
+    pub netstat: Filter,
     /// The subject `hwmon`.
     pub hwmon: Hwmon,
     /// The subject `infiniband`: which devices.
@@ -131,6 +143,13 @@ pub struct Netclass {
     pub ignore_invalid_speed: bool,
 }
 
+/// Settings of the subject `ipvs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipvs {
+    /// Which labels backends have, in the order of [`crate::ipvs::LABELS`].
+    pub backend_labels: [bool; crate::ipvs::LABELS.len()],
+}
+
 impl Default for HostConfig {
     fn default() -> Self {
         HostConfig {
@@ -152,6 +171,9 @@ impl Default for HostConfig {
                 devices: Filter::excluding(VIRTUAL_INTERFACES),
                 ignore_invalid_speed: false,
             },
+            arp: Filter::default(),
+            ipvs: Ipvs { backend_labels: [true; crate::ipvs::LABELS.len()] },
+            netstat: Filter::including(NETSTAT_FIELDS),
             hwmon: Hwmon::default(),
             infiniband: Filter::default(),
             powersupplyclass: Filter::default(),
@@ -213,6 +235,9 @@ mod tests {
         }
         for (name, kept) in [("ext4", true), ("overlay", false), ("cgroup2", false), ("tmpfs", true)] {
             assert_eq!(config.filesystem.fs_types.keeps(name.as_bytes()), kept, "{name}");
+        }
+        for (name, kept) in [("Tcp_MaxConn", true), ("UdpLite_InErrors", true), ("Tcp_RtoMin", false)] {
+            assert_eq!(config.netstat.keeps(name.as_bytes()), kept, "{name}");
         }
         for (name, kept) in [("oom_kill", true), ("pgmajfault", true), ("nr_free_pages", false)] {
             assert_eq!(config.vmstat.keeps(name.as_bytes()), kept, "{name}");

@@ -4,9 +4,12 @@
 //! One file a subject, and one line in [`SUBJECTS`]. Where the host's procfs, sysfs and root directory are is a setting,
 //! so the same code runs on a host, in a container and on a fixture.
 
+pub mod arp;
 mod attribute;
+pub mod bonding;
 mod columns;
 pub mod config;
+pub mod conntrack;
 pub mod cpu;
 mod cpu_info;
 mod cpu_topology;
@@ -25,13 +28,20 @@ pub mod hwmon;
 mod hwmon_names;
 pub mod infiniband;
 mod infiniband_counters;
+pub mod ipvs;
 pub mod loadavg;
 pub mod mdadm;
 pub mod meminfo;
 pub mod mounts;
+pub mod mountstats;
+mod mountstats_parse;
 pub mod netclass;
 pub mod netdev;
+pub mod netstat;
 mod network;
+pub mod nfs;
+mod nfs_procedures;
+pub mod nfsd;
 pub mod nvme;
 pub mod os;
 pub mod powersupplyclass;
@@ -41,11 +51,17 @@ pub mod proc_stat;
 pub mod rapl;
 mod rootfs;
 mod scan;
+mod sock_diag;
+mod socket_table;
+pub mod sockstat;
+pub mod softnet;
 pub mod stat;
 pub mod statfs;
 pub mod tapestats;
+pub mod tcpstat;
 pub mod thermal_zone;
 pub mod time;
+pub mod udp_queues;
 pub mod uname;
 mod view;
 pub mod vmstat;
@@ -121,6 +137,36 @@ pub static SUBJECTS: &[About] = &[
     about("netclass", "State, speed and properties of network interfaces.", netclass::METRICS, |p| {
         netclass::subject(p.config)
     }),
+    about("arp", "Neighbours of network interfaces.", arp::METRICS, |p| arp::subject(p.config)),
+    about("bonding", "Bonded interfaces, and how many of each bond are up.", bonding::METRICS, |p| {
+        bonding::subject(p.config)
+    }),
+    about("conntrack", "Tracked connections, and how many may be.", conntrack::METRICS, |p| {
+        conntrack::subject(p.config)
+    }),
+    about("ipvs", "The kernel's load balancer and its backends.", ipvs::METRICS, |p| ipvs::subject(p.config)),
+    about("netstat", "Counters of IP, ICMP, TCP and UDP.", netstat::METRICS, |p| netstat::subject(p.config)),
+    about("sockstat", "Sockets in use, and their memory.", sockstat::METRICS, |p| {
+        sockstat::subject(p.config)
+    }),
+    about("softnet", "Packets that each CPU took from the network, and dropped.", softnet::METRICS, |p| {
+        softnet::subject(p.config)
+    }),
+    about("tcpstat", "TCP sockets by state, and the bytes in their queues.", tcpstat::METRICS, |p| {
+        tcpstat::subject(p.config)
+    }),
+    about("udp_queues", "Bytes in the queues of UDP sockets.", udp_queues::METRICS, |p| {
+        udp_queues::subject(p.config)
+    }),
+    about("nfs", "Requests to NFS servers.", nfs::METRICS, |p| nfs::subject(p.config)),
+    about("nfsd", "Requests to the NFS server of this machine.", nfsd::METRICS, |p| nfsd::subject(p.config)),
+    about(
+        "mountstats",
+        "NFS mounts: bytes, connections, and times of operations.",
+        mountstats::METRICS,
+        |p| mountstats::subject(p.config),
+    )
+    .off(),
     about("uname", "Names of the kernel, the machine and the node.", uname::METRICS, |p| {
         uname::subject(p.config)
     }),

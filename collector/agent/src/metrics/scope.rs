@@ -11,7 +11,7 @@ use taffrail_core::{Collected, SeriesDef, Target, Value};
 use taffrail_spool::SegmentId;
 use taffrail_wire::remote_write::encode_labels;
 
-use super::record::Encoder;
+use super::record::{Encoder, Family};
 use super::writer::Writer;
 use crate::page::Live;
 use crate::status::lock;
@@ -298,7 +298,7 @@ impl Known {
 
     fn define(&mut self, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {
         if self.defined != Some(segment) {
-            encoder.define(self.number, &self.def.family, &self.labels);
+            encoder.define(self.number, Family::from(&*self.def.family), &self.labels);
             self.defined = Some(segment);
         }
     }

@@ -34,6 +34,8 @@ fn config(case: &Path) -> HostConfig {
         config.rapl.zone_label = true;
         config.stat.softirq = true;
         config.netclass.ignore_invalid_speed = true;
+        config.arp = Filter::excluding("^down");
+        config.ipvs.backend_labels = [true, false, false, false, true, false];
         config.cpu.guest = false;
     }
     config
