@@ -18,11 +18,14 @@ enum Sign {
     Path(&'static str),
     /// A file with a line that begins so.
     Line(&'static str, &'static str),
+    /// A file that is a table with a line of headings, and has more than that.
+    Rows(&'static str),
 }
-use Sign::{Line, Path as At};
+use Sign::{Line, Path as At, Rows};
 
 /// Names that not every machine can have: the name (`*` at the end: all that begin so), the thing's sign, the thing.
 const NEEDS: &[(&str, Sign, &str)] = &[
+    ("node_arp_entries", Rows("/proc/1/net/arp"), "a neighbour in its network"),
     ("node_bonding_*", At("/sys/class/net/bonding_masters"), "bonded interfaces"),
     ("node_cooling_device_*", At("/sys/class/thermal/cooling_device*"), "a fan or another cooling device"),
     ("node_cpu_scaling_frequency_*", At("/sys/devices/system/cpu/cpu*/cpufreq"), "a frequency that scales"),
@@ -99,6 +102,7 @@ fn problem(name: &str, seen: &Seen<'_>, has: impl Fn(&Sign) -> bool) -> Option<S
 
 fn present(sign: &Sign) -> bool {
     match sign {
+        Rows(file) => fs::read_to_string(file).is_ok_and(|text| text.lines().count() > 1),
         At(pattern) => exists(Path::new("/"), &pattern.split('/').skip(1).collect::<Vec<_>>()),
         Line(file, start) => {
             let text = fs::read(file).unwrap_or_default();
@@ -194,5 +198,6 @@ fn signs_are_looked_up() {
     assert!(present(&At("/proc/*lf/st*t")) && !present(&At("/proc/self/no*thing")) && !present(&At("/no*")));
     assert!(present(&Line("/proc/meminfo", "MemTotal:")) && !present(&Line("/proc/meminfo", "emTotal:")));
     assert!(!present(&Line("/proc/none", "")));
+    assert!(present(&Rows("/proc/1/net/dev")) && !present(&Rows("/proc/loadavg")));
     assert!(matches("a*b*c", "a1b2bc") && matches("*", "") && !matches("a*b", "abc"));
 }

@@ -357,5 +357,4 @@ fn describe(metric: &'static Metric, key: &str) -> FamilyInfo {
 }
 
 #[cfg(test)]
-#[path = "out_tests.rs"]
 mod tests;

@@ -254,7 +254,6 @@ mod tests {
 
     #[test]
     fn what_is_no_btrfs_is_an_error() {
-        use std::os::fd::AsFd;
         let dir = std::fs::File::open("/proc").unwrap();
         assert_eq!(btrfs_devices(dir.as_fd()).unwrap_err().raw_os_error(), Some(libc::ENOTTY));
     }

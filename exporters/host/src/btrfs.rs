@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use taffrail_core::{CollectError, Out, Subject, label, metrics};
 
 use crate::attribute::Buffer;
-use crate::btrfs_devices::Devices;
+pub use crate::btrfs_devices::Ask;
+use crate::btrfs_devices::{self, Devices};
 use crate::config::HostConfig;
 use crate::folder::Folder;
 use crate::number_file::NumberFile;
@@ -48,9 +49,14 @@ const KINDS: [&str; 3] = ["data", "metadata", "system"];
 
 /// The subject `btrfs`.
 pub fn subject(config: &HostConfig) -> Subject {
+    asking(config, btrfs_devices::ask_kernel)
+}
+
+/// The subject, whose file systems are asked for their devices with `ask`.
+pub fn asking(config: &HostConfig, ask: Ask) -> Subject {
     let mut folder = Folder::new(config.sys("fs/btrfs"));
     let mut systems: Vec<System> = Vec::new();
-    let mut devices = Devices::new(config);
+    let mut devices = Devices::new(config, ask);
     let mut buffer = Box::new([0; 4096]);
     Subject::blocking("btrfs", METRICS, move |out| {
         if folder.is_new()? {

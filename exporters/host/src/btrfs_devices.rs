@@ -17,8 +17,12 @@ use crate::mounts;
 /// Kinds of errors, in the kernel's order.
 const ERRORS: [&str; 5] = ["write", "read", "flush", "corruption", "generation"];
 
+/// The question to what is mounted at a path: its id and its devices. `None` if it is no btrfs that answers.
+pub type Ask = fn(&Path) -> Option<([u8; 16], Vec<BtrfsDevice>)>;
+
 /// Where the file systems are mounted. Mount points are opened for each question: an open one could not be unmounted.
 pub(crate) struct Devices {
+    ask: Ask,
     procfs: PathBuf,
     rootfs: PathBuf,
     /// A mount point that was seen to be of a file system, by the file system's id without dashes.
@@ -31,9 +35,9 @@ impl Devices {
     /// The list of mounts is read anew every fourth run: at the usual interval within a minute.
     const RUNS: u32 = 4;
 
-    pub(crate) fn new(config: &HostConfig) -> Self {
+    pub(crate) fn new(config: &HostConfig, ask: Ask) -> Self {
         let (procfs, rootfs) = (config.procfs.clone(), config.rootfs.clone());
-        Devices { procfs, rootfs, known: Vec::new(), mounts: Vec::new(), runs: 0 }
+        Devices { ask, procfs, rootfs, known: Vec::new(), mounts: Vec::new(), runs: 0 }
     }
 
     /// Begins a run.
@@ -50,6 +54,7 @@ impl Devices {
     pub(crate) fn write(&mut self, id: &str, uuid: &str, out: &mut Out) -> bool {
         let id = id.replace('-', "");
         let known = self.known.iter().position(|(known, _)| *known == id);
+        let ask = |path: &Path| (self.ask)(path).map(|(fsid, devices)| (hex(&fsid), devices));
         if let Some(at) = known {
             if let Some((_, devices)) = ask(&self.known[at].1).filter(|(fsid, _)| *fsid == id) {
                 devices.iter().for_each(|device| write(device, uuid, out));
@@ -84,12 +89,11 @@ fn mount_points(procfs: &Path, rootfs: &Path) -> Vec<PathBuf> {
     points.map(|mount| path(&mount.point)).collect()
 }
 
-/// The file system's id in hexadecimal and its devices; `None` if this is no btrfs that answers.
-fn ask(point: &Path) -> Option<(String, Vec<BtrfsDevice>)> {
+/// Asks the kernel.
+pub(crate) fn ask_kernel(point: &Path) -> Option<([u8; 16], Vec<BtrfsDevice>)> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let dir = openat(CWD, point, flags, Mode::empty()).ok()?;
-    let (fsid, devices) = btrfs_devices(dir.as_fd()).ok()?;
-    Some((hex(&fsid), devices))
+    btrfs_devices(dir.as_fd()).ok()
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn what_is_no_btrfs_does_not_answer() {
-        assert_eq!(ask(Path::new("/proc")), None);
-        assert_eq!(ask(Path::new("/none")), None);
+        assert_eq!(ask_kernel(Path::new("/proc")), None);
+        assert_eq!(ask_kernel(Path::new("/none")), None);
     }
 }

@@ -68,7 +68,7 @@ impl Table {
         Ok(())
     }
 
-    /// The first line names the CPUs that are online; their numbers may have gaps.
+    /// The first line names the CPUs that are online. Their numbers may have gaps, which node_exporter counts over.
     fn read_head(&mut self, line: &[u8]) -> Result<(), Malformed> {
         if scan::fields(line).eq(self.cpus.iter().map(|(name, _)| &**name)) && !self.cpus.is_empty() {
             return Ok(());

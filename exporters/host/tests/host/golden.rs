@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use taffrail_core::golden::{compare, page};
-use taffrail_core::sys::{STA_NANO, Timex};
+use taffrail_core::sys::{BtrfsDevice, STA_NANO, Timex};
 use taffrail_core::{Clock, CollectError, Filter, Pattern, Subject};
 use taffrail_host::statfs::Usage;
 use taffrail_host::uname::{self, Names};
-use taffrail_host::{HostConfig, SUBJECTS, Schedule, filesystem, subjects_at, timex};
+use taffrail_host::{HostConfig, SUBJECTS, Schedule, btrfs, filesystem, subjects_at, timex};
 
 /// 2026-11-21 01:42:06.5 UTC, a winter's night.
 const NOW_NS: i64 = 1_795_225_326_500_000_000;
@@ -71,6 +71,7 @@ pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
                     Ok(())
                 });
             }
+            "btrfs" => *subject = btrfs::asking(&config, devices),
             "timex" => {
                 *subject = Subject::blocking("timex", timex::METRICS, |out| {
                     timex::write(&clock_state(), out);
@@ -96,6 +97,20 @@ fn names() -> Names {
         nodename: b"web-1".into(),
         domainname: b"(none)".into(),
     }
+}
+
+/// What the file system mounted at `/data` would tell of its devices; others do not answer.
+fn devices(path: &Path) -> Option<([u8; 16], Vec<BtrfsDevice>)> {
+    const ID: u128 = 0x0abb23a9_579b_43e6_ad30_227ef47fcb9d;
+    let device = |name: &str, errors| BtrfsDevice {
+        path: format!("/dev/{name}").into(),
+        uuid: [name.len() as u8; 16],
+        used: 1 << 30,
+        total: 20971520 * 512,
+        errors,
+    };
+    path.ends_with("data")
+        .then(|| (ID.to_be_bytes(), vec![device("loop25", [1, 2, 3, 4, 5]), device("loop26", [0; 5])]))
 }
 
 fn clock_state() -> Timex {

@@ -92,6 +92,10 @@ async fn those_that_nobody_trusts_say_why() {
         assert_eq!(samples["probe_ssl_earliest_cert_expiry"], FAR as f64);
         assert_eq!(samples["probe_success"], 0.0);
     }
+    // An authority that ended is not trusted, though its name is on the list.
+    let old = Pki::until(1_577_836_800);
+    let (verdict, _) = look(&trusting(&old), &old.issue(&GOOD)).await;
+    assert!(why(&verdict).contains("nothing trusted signed for CN=root"), "{}", why(&verdict));
     // Named as trusted, a self-signed one is good.
     let mut cx = cx;
     cx.roots = SystemRoots::fixed(Roots::new(own.chain.clone()));

@@ -66,8 +66,13 @@ fn leaf(wish: &Wish) -> CertificateParams {
 
 impl Pki {
     pub fn new() -> Self {
+        Pki::until(FAR)
+    }
+
+    /// With an authority that itself ends.
+    pub fn until(end: i64) -> Self {
         let root =
-            CertifiedIssuer::self_signed(authority("root", FAR), KeyPair::generate().unwrap()).unwrap();
+            CertifiedIssuer::self_signed(authority("root", end), KeyPair::generate().unwrap()).unwrap();
         let between = authority("between", FAR - 86_400);
         let between = CertifiedIssuer::signed_by(between, KeyPair::generate().unwrap(), &root).unwrap();
         Pki { root, between }

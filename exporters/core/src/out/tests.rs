@@ -1,4 +1,4 @@
-//! Series that come, stay and go.
+//! Series are known again, end once, and begin anew.
 
 use super::*;
 
