@@ -27,6 +27,7 @@ mod rootfs;
 mod scan;
 pub mod stat;
 pub mod statfs;
+pub mod systemd;
 pub mod time;
 pub mod uname;
 mod view;
@@ -113,6 +114,9 @@ pub static SUBJECTS: &[About] = &[
     }),
     about("os", "Name, version and end of support of the operating system.", os::METRICS, |p| {
         os::subject(p.config)
+    }),
+    about("systemd", "States of systemd's units, restarts, timers and sockets.", systemd::METRICS, |p| {
+        systemd::subject(p.config, p.clock)
     }),
 ];
 

@@ -16,6 +16,8 @@ mod machine;
 mod network;
 #[path = "host/settings.rs"]
 mod settings;
+#[path = "host/systemd.rs"]
+mod systemd;
 
 use std::sync::RwLock;
 
