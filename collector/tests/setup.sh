@@ -190,6 +190,11 @@ step_node_exporter() {
     echo "NODE_EXPORTER=$cache/node_exporter/usr/bin/prometheus-node-exporter"
 }
 
+step_blackbox_exporter() {
+    first_that_runs "$cache/blackbox_exporter" prometheus-blackbox-exporter '^0\.(2[7-9]|[3-9][0-9])\.' usr/bin/prometheus-blackbox-exporter "${newest[@]}"
+    echo "BLACKBOX_EXPORTER=$cache/blackbox_exporter/usr/bin/prometheus-blackbox-exporter"
+}
+
 step_busybox() { # static, so of any suite
     local suite
     for suite in "${newest[@]}"; do
@@ -317,6 +322,7 @@ declare -A brings=(
     [prometheus2]="Prometheus 2"
     [alertmanager]="Alertmanager and amtool"
     [node_exporter]="node_exporter"
+    [blackbox_exporter]="blackbox_exporter"
     [busybox]="a static busybox"
     [docker]="Docker Engine"
     [compose]="Docker Compose 2"
@@ -324,7 +330,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter busybox docker compose chromium python)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter busybox docker compose chromium python)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------

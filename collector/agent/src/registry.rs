@@ -60,8 +60,12 @@ pub fn catalogue() -> Vec<Entry> {
         .collect()
 }
 
-/// The declaration that covers a series' name. An exact one says more than a keyed family that covers it as well.
+/// The declaration that covers a series' name. An exact one says more than a keyed family that covers it as well, and of
+/// those the one with the longer prefix and suffix (`node_memory_numa_<key>` is no `node_memory_<key>`).
 pub fn find(catalogue: &[Entry], name: &str) -> Option<Entry> {
     let covering = || catalogue.iter().filter(|entry| entry.metric.covers(name));
-    covering().find(|entry| entry.metric.keys.is_none()).or_else(|| covering().next()).copied()
+    let length =
+        |entry: &&Entry| entry.metric.name.len() + entry.metric.keys.map_or(0, |keys| keys.suffix.len());
+    let exact = || covering().find(|entry| entry.metric.keys.is_none());
+    exact().or_else(|| covering().max_by_key(length)).copied()
 }

@@ -1,5 +1,6 @@
 //! What the page and the API show of the pipeline: every subject, source, log and output, with rate, lag and last error.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -10,8 +11,11 @@ use crate::component::Key;
 /// One subject of an exporter.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SubjectStatus {
-    /// Its name.
-    pub name: &'static str,
+    /// Its name, unique within its exporter.
+    pub name: Cow<'static, str>,
+    /// The `instance` of its series, where that is not the job's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub instance: Option<String>,
     /// How often it runs, in seconds.
     pub interval_s: f64,
     /// When its last finished run began, in Unix milliseconds; 0 before the first.
@@ -20,6 +24,8 @@ pub struct SubjectStatus {
     pub duration_s: f64,
     /// How many samples it gave.
     pub samples: usize,
+    /// Its series that are alive.
+    pub series: usize,
     /// Whether it succeeded.
     pub ok: bool,
     /// Whether a run has been going on for longer than its budget.
@@ -37,6 +43,8 @@ pub struct ExporterStatus {
     pub job: String,
     /// Series alive now.
     pub series: usize,
+    /// Asynchronous subjects that are due and wait for others to end.
+    pub waiting: usize,
     /// Its subjects.
     pub subjects: Vec<SubjectStatus>,
 }

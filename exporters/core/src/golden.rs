@@ -96,7 +96,7 @@ fn render(collected: &Collected) -> String {
             let (reference, def) = &collected.new[at];
             let value =
                 collected.samples.iter().find(|s| s.series == *reference).map_or(0.0, |s| s.value.to_f64());
-            page.sample(family, def.labels.iter().map(|(n, v)| (&**n, &**v)), value, None);
+            page.sample(def, value, None);
         }
     }
     String::from_utf8_lossy(&page.finish()).into_owned()

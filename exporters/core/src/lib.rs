@@ -15,6 +15,7 @@ pub mod out;
 pub mod pattern;
 pub mod sample;
 pub mod subject;
+pub mod sys;
 pub mod text;
 pub mod worker;
 
@@ -25,7 +26,7 @@ pub use out::Out;
 #[cfg(feature = "pattern")]
 pub use pattern::{Filter, Pattern, PatternError};
 pub use sample::{Collected, FamilyInfo, Sample, SeriesDef, SeriesRef, Value};
-pub use subject::{Collect, CollectError, Exporter, Run, Subject};
+pub use subject::{Collect, CollectError, Exporter, Run, Subject, Target};
 
 metrics! {
     /// Whether the job's last collection ran (1) or not (0).

@@ -36,6 +36,10 @@ pub enum Kind {
     Gauge,
     /// What the incumbents publish without saying what it is.
     Untyped,
+    /// Counts by upper bound. Only families of other programs' ([`Out::put_found`](crate::Out::put_found)).
+    Histogram,
+    /// Quantiles. Only families of other programs'.
+    Summary,
 }
 
 impl Kind {
@@ -45,6 +49,8 @@ impl Kind {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
             Kind::Untyped => "untyped",
+            Kind::Histogram => "histogram",
+            Kind::Summary => "summary",
         }
     }
 }
@@ -96,6 +102,9 @@ impl Metric {
                 Kind::Counter => assert!(total, "a counter's name ends in _total, or is irregular"),
                 Kind::Gauge | Kind::Untyped => {
                     assert!(!total, "only a counter's name ends in _total");
+                }
+                Kind::Histogram | Kind::Summary => {
+                    assert!(self.irregular, "a declared metric has one value a series");
                 }
             }
             assert!(!ends_with(name, b"_count"), "_count is a histogram's suffix: irregular");

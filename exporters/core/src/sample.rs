@@ -71,8 +71,22 @@ pub struct FamilyInfo {
 pub struct SeriesDef {
     /// The family.
     pub family: Arc<FamilyInfo>,
+    /// What stands behind the family's name in the series' name: `_bucket`, `_sum` or `_count` of histograms and
+    /// summaries, else nothing.
+    pub suffix: &'static str,
     /// Names and values, without the identity that the pipeline adds.
     pub labels: Box<[(Cow<'static, str>, Box<str>)]>,
+}
+
+impl SeriesDef {
+    /// The series' name, the label `__name__`.
+    pub fn name(&self) -> Cow<'_, str> {
+        if self.suffix.is_empty() {
+            Cow::Borrowed(&self.family.name)
+        } else {
+            Cow::Owned(format!("{}{}", self.family.name, self.suffix))
+        }
+    }
 }
 
 /// What one run yields: a difference to the run before, and the samples.

@@ -1,5 +1,7 @@
 //! Subjects: the unit of scheduling, timing, budget and success; and exporters, which hold them.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -55,10 +57,22 @@ pub enum Run {
     Async(Box<dyn Collect>),
 }
 
-/// One subject: `cpu`, `filesystem`, `stat_database`.
+/// What a subject looks at, where that is not what the job's `instance` names: the address that a probe asks.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Target {
+    /// The `instance` label of its series, in place of the job's.
+    pub instance: String,
+    /// Labels of its series, before those of the job and behind those that a sample has itself.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// One subject: `cpu`, `filesystem`, `stat_database`, or one probe.
 pub struct Subject {
-    /// Its name: the `collector` label of its success and duration.
-    pub name: &'static str,
+    /// Its name: the `collector` label of its success and duration. Unique within its exporter.
+    pub name: Cow<'static, str>,
+    /// What it looks at, when it has an identity of its own. Such subjects start spread over their interval, not
+    /// together, and their labels stand on the pull page too.
+    pub target: Option<Target>,
     /// What it may publish.
     pub metrics: &'static [&'static Metric],
     /// How often, when not as often as its exporter.
@@ -72,11 +86,30 @@ pub struct Subject {
 impl Subject {
     /// A subject that blocks, run at its exporter's interval with [`DEFAULT_BUDGET`].
     pub fn blocking(
-        name: &'static str,
+        name: impl Into<Cow<'static, str>>,
         metrics: &'static [&'static Metric],
         run: impl FnMut(&mut Out) -> Result<(), CollectError> + Send + 'static,
     ) -> Self {
-        Subject { name, metrics, interval: None, budget: DEFAULT_BUDGET, run: Run::Blocking(Box::new(run)) }
+        Self::new(name, metrics, Run::Blocking(Box::new(run)))
+    }
+
+    /// A subject that runs on the runtime, at its exporter's interval with [`DEFAULT_BUDGET`].
+    pub fn asynchronous(
+        name: impl Into<Cow<'static, str>>,
+        metrics: &'static [&'static Metric],
+        collect: impl Collect + 'static,
+    ) -> Self {
+        Self::new(name, metrics, Run::Async(Box::new(collect)))
+    }
+
+    /// The same, with an identity of its own.
+    pub fn of(mut self, target: Target) -> Self {
+        self.target = Some(target);
+        self
+    }
+
+    fn new(name: impl Into<Cow<'static, str>>, metrics: &'static [&'static Metric], run: Run) -> Self {
+        Subject { name: name.into(), target: None, metrics, interval: None, budget: DEFAULT_BUDGET, run }
     }
 }
 
@@ -91,8 +124,8 @@ pub struct Exporter {
     pub job: String,
     /// The subjects that are on.
     pub subjects: Vec<Subject>,
-    /// Seconds a run of a subject took, labelled with its name.
-    pub duration: &'static Family<1>,
-    /// Whether a subject's last run succeeded, labelled with its name.
-    pub success: &'static Family<1>,
+    /// Seconds a run of a subject took, labelled with its name. None where subjects publish that themselves.
+    pub duration: Option<&'static Family<1>>,
+    /// Whether a subject's last run succeeded, labelled with its name. None where subjects publish that themselves.
+    pub success: Option<&'static Family<1>>,
 }

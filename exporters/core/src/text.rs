@@ -7,7 +7,7 @@ use std::io::Write;
 use std::ops::Range;
 
 use crate::metric::{Kind, unit_of};
-use crate::sample::FamilyInfo;
+use crate::sample::{FamilyInfo, SeriesDef};
 
 /// Which of the two is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,16 +73,24 @@ impl Page {
     }
 
     /// One sample of the family begun last. `ts_ms` is written only if given.
-    pub fn sample<'a>(
+    pub fn sample(&mut self, def: &SeriesDef, value: f64, ts_ms: Option<i64>) {
+        self.sample_with(def, &[], value, ts_ms);
+    }
+
+    /// The same, with those of `more` labels that the series does not have itself.
+    pub fn sample_with(
         &mut self,
-        family: &FamilyInfo,
-        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+        def: &SeriesDef,
+        more: &[(String, String)],
         value: f64,
         ts_ms: Option<i64>,
     ) {
-        self.line(&[family.name.as_bytes()]);
+        self.line(&[def.family.name.as_bytes(), def.suffix.as_bytes()]);
         let mut open = b"{".as_slice();
-        for (name, value) in labels {
+        let own = def.labels.iter().map(|(name, value)| (&**name, &**value));
+        let more = more.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let more = more.filter(|(name, _)| !def.labels.iter().any(|(known, _)| known == name));
+        for (name, value) in own.chain(more) {
             self.line(&[open, name.as_bytes(), b"=\""]);
             escape(&mut self.bytes, value, true);
             self.bytes.push(b'"');
@@ -190,21 +198,23 @@ pub fn number(bytes: &mut Vec<u8>, value: f64) {
 mod tests {
     use super::*;
     use std::borrow::Cow;
+    use std::sync::Arc;
 
-    fn family(name: &str, kind: Kind) -> FamilyInfo {
-        FamilyInfo { name: name.into(), kind, help: Cow::Borrowed("Says \"a\\b\".\nTwice.") }
+    fn family(name: &str, kind: Kind) -> Arc<FamilyInfo> {
+        Arc::new(FamilyInfo { name: name.into(), kind, help: Cow::Borrowed("Says \"a\\b\".\nTwice.") })
     }
 
     fn page(
         format: Format,
-        family: &FamilyInfo,
-        labels: &[(&str, &str)],
+        family: &Arc<FamilyInfo>,
+        labels: &[(&'static str, &str)],
         value: f64,
         ts: Option<i64>,
     ) -> String {
         let mut page = Page::new(format);
         page.family(family);
-        page.sample(family, labels.iter().copied(), value, ts);
+        let labels = labels.iter().map(|(n, v)| (Cow::Borrowed(*n), Box::from(*v))).collect();
+        page.sample(&SeriesDef { family: family.clone(), suffix: "", labels }, value, ts);
         String::from_utf8(page.finish()).unwrap()
     }
 
@@ -234,6 +244,19 @@ mod tests {
         );
         let text = page(Format::OpenMetrics, &family("a", Kind::Counter), &[], 1.0, None);
         assert!(text.contains("# TYPE a unknown\n"));
+    }
+
+    #[test]
+    fn the_parts_of_a_histogram_stand_under_its_name() {
+        for format in [Format::Prometheus, Format::OpenMetrics] {
+            let mut page = Page::new(format);
+            let family = family("a_seconds", Kind::Histogram);
+            page.family(&family);
+            page.sample(&SeriesDef { family, suffix: "_count", labels: [].into() }, 3.0, None);
+            let text = String::from_utf8(page.finish()).unwrap();
+            assert!(text.contains("# TYPE a_seconds histogram\n"), "{text}");
+            assert!(text.contains("\na_seconds_count 3\n"), "{text}");
+        }
     }
 
     #[test]

@@ -163,8 +163,8 @@ pub fn exporter(config: &HostConfig, job: &str) -> Exporter {
         name: "host",
         job: job.to_owned(),
         subjects: subjects(config),
-        duration: &DURATION,
-        success: &SUCCESS,
+        duration: Some(&DURATION),
+        success: Some(&SUCCESS),
     }
 }
 

@@ -47,7 +47,7 @@ impl Pages {
         let scopes = lock(&self.exporters).get(exporter)?.clone();
         let mut families = Families::new(format);
         for scope in scopes {
-            scope.visit(now_ms, |def, value| families.add(def, value));
+            scope.visit(now_ms, |def, value| families.add(def, scope.shown(), value));
         }
         Some(families.finish(format))
     }
@@ -59,13 +59,14 @@ impl Families {
         Families { lines, families: Vec::new(), stretches: Vec::new(), places: HashMap::new() }
     }
 
-    fn add(&mut self, def: &SeriesDef, value: f64) {
+    /// Adds a value; of `more` labels, those that the series does not have itself.
+    fn add(&mut self, def: &SeriesDef, more: &[(String, String)], value: f64) {
         let address = Arc::as_ptr(&def.family).addr();
         let place = *self.places.entry(address).or_insert_with(|| {
             self.families.push(def.family.clone());
             self.families.len() - 1
         });
-        self.lines.sample(&def.family, def.labels.iter().map(|(n, v)| (&**n, &**v)), value, None);
+        self.lines.sample_with(def, more, value, None);
         let end = self.lines.len();
         match self.stretches.last_mut() {
             Some((last, upto)) if *last == place => *upto = end,

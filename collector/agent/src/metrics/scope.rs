@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use taffrail_core::{Collected, SeriesDef, Value};
+use taffrail_core::{Collected, SeriesDef, Target, Value};
 use taffrail_spool::SegmentId;
 use taffrail_wire::remote_write::encode_labels;
 
@@ -16,11 +16,14 @@ use super::writer::Writer;
 use crate::page::Live;
 use crate::status::lock;
 
-/// The labels that every series of a job gets.
+/// The labels that every series of a job, or of one target, gets.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// `job`, `instance`, and what the config adds.
     labels: BTreeMap<String, String>,
+    /// Those that the pull page shows too. Prometheus knows a job's labels itself, but not a target's: without them
+    /// the series of all targets would be one.
+    shown: Vec<(String, String)>,
 }
 
 impl Identity {
@@ -29,14 +32,24 @@ impl Identity {
         let mut labels = extra.clone();
         labels.insert("job".into(), job.into());
         labels.insert("instance".into(), instance.into());
-        Identity { labels }
+        Identity { labels, shown: Vec::new() }
+    }
+
+    /// The same job's identity of one target.
+    pub fn of(&self, target: &Target) -> Self {
+        let mut own = target.labels.clone();
+        own.insert("instance".into(), target.instance.clone());
+        let mut labels = self.labels.clone();
+        labels.extend(own.clone());
+        Identity { labels, shown: own.into_iter().collect() }
     }
 
     /// The labels of one series as a remote-write request carries them: sorted, none empty, its own before the job's.
     fn encode(&self, def: &SeriesDef) -> Box<[u8]> {
         let mut all: BTreeMap<&str, &str> = self.labels.iter().map(|(n, v)| (&**n, &**v)).collect();
         all.extend(def.labels.iter().map(|(n, v)| (&**n, &**v)));
-        all.insert("__name__", &def.family.name);
+        let name = def.name();
+        all.insert("__name__", &name);
         let mut bytes = Vec::new();
         encode_labels(&mut bytes, all.into_iter().filter(|(_, value)| !value.is_empty()));
         bytes.into()
@@ -141,6 +154,11 @@ impl Scope {
     /// How many series are alive.
     pub fn alive(&self) -> usize {
         lock(&self.state).series.iter().flatten().filter(|k| k.value.is_some()).count()
+    }
+
+    /// The labels that the pull page shows beside those of each series.
+    pub fn shown(&self) -> &[(String, String)] {
+        &self.identity.shown
     }
 
     /// Gives every living series to `each`, unless the values are too old to show.

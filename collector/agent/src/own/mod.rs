@@ -20,6 +20,8 @@ metrics! {
     pub BUILD_INFO: Gauge = "taffrail_build_info" ["version"];
     /// Series an exporter publishes now.
     pub SERIES: Gauge = "taffrail_exporter_series" ["exporter"];
+    /// Subjects of an exporter that are due and wait because as many as may run at once do.
+    pub WAITING_SUBJECTS: Gauge = "taffrail_exporter_waiting_subjects" ["exporter"];
     /// Seconds the last run of a subject took.
     pub SUBJECT_SECONDS: Gauge = "taffrail_subject_duration_seconds" ["exporter", "subject"];
     /// Whether the last run of a subject succeeded (1) or not (0).
@@ -134,8 +136,8 @@ impl Own {
             name: "taffrail",
             job: "taffrail".into(),
             subjects: vec![of_self, of_measures],
-            duration: &DURATION,
-            success: &SUCCESS,
+            duration: Some(&DURATION),
+            success: Some(&SUCCESS),
         }
     }
 
@@ -162,8 +164,9 @@ fn flag(on: bool) -> f64 {
 fn exporters(snapshot: &Snapshot, out: &mut Out) {
     for exporter in &snapshot.exporters {
         out.put(&SERIES, [&exporter.name], exporter.series as f64);
+        out.put(&WAITING_SUBJECTS, [&exporter.name], exporter.waiting as f64);
         for subject in &exporter.subjects {
-            let labels = [exporter.name.as_str(), subject.name];
+            let labels = [exporter.name.as_str(), &*subject.name];
             out.put(&SUBJECT_SECONDS, labels, subject.duration_s);
             out.put(&SUBJECT_SUCCESS, labels, flag(subject.ok));
             out.put(&SUBJECT_LATE, labels, flag(subject.late));

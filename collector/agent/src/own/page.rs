@@ -48,7 +48,7 @@ impl OwnPage {
             let Some((first, _)) = series.first() else { continue };
             page.family(&first.family);
             for (def, value) in series {
-                page.sample(&def.family, def.labels.iter().map(|(n, v)| (&**n, &**v)), *value, None);
+                page.sample(def, *value, None);
             }
         }
         Ok(page.finish())

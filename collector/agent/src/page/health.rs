@@ -153,7 +153,7 @@ mod tests {
 
     fn subject(change: impl FnOnce(&mut SubjectStatus)) -> Snapshot {
         let mut subject = SubjectStatus {
-            name: "cpu",
+            name: "cpu".into(),
             interval_s: 15.0,
             last_run_ms: NOW - 10_000,
             ok: true,

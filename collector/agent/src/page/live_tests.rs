@@ -14,7 +14,7 @@ fn family(name: &str) -> Family {
 
 fn series(family: &Family, labels: &[(&'static str, &str)]) -> SeriesDef {
     let labels = labels.iter().map(|(n, v)| (Cow::Borrowed(*n), Box::from(*v)));
-    SeriesDef { family: family.clone(), labels: labels.collect() }
+    SeriesDef { family: family.clone(), suffix: "", labels: labels.collect() }
 }
 
 fn record(live: &Live, ts_ms: i64, samples: &[(SeriesDef, f64)]) {

@@ -102,7 +102,7 @@ async fn a_file_comes_once_and_is_then_only_confirmed() {
 
 fn load(state: &PageState, ts_ms: i64, value: f64) {
     let family = FamilyInfo { name: "node_load1".into(), kind: Kind::Gauge, help: "Load.".into() };
-    let def = SeriesDef { family: Arc::new(family), labels: [].into() };
+    let def = SeriesDef { family: Arc::new(family), suffix: "", labels: [].into() };
     state.live.record("host", ts_ms, &mut [(&def, value)].into_iter());
 }
 
@@ -150,7 +150,7 @@ async fn the_status_says_what_is_wrong() {
     assert_eq!(ask(&state, "/api/v1/status", None).await.json()["ok"], true);
     let failure = Failure { at_ms: NOW_NS / 1_000_000, text: "refused".into() };
     let subject = SubjectStatus {
-        name: "cpu",
+        name: "cpu".into(),
         last_run_ms: 1,
         last_error: Some(failure.clone()),
         ..Default::default()

@@ -87,8 +87,13 @@ impl Crew {
         submitted
     }
 
-    /// Does something short on the thread, after what it does now.
+    /// Does something short off the runtime: on the thread while that rests, else, as what runs there may hang, on
+    /// another.
     pub fn submit(&mut self, job: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        if lock(&self.shift).working {
+            tokio::task::spawn_blocking(job);
+            return Ok(());
+        }
         self.worker.submit(job)
     }
 

@@ -1,21 +1,24 @@
 //! The task that runs one exporter's subjects at their times.
 
+use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Duration;
 
-use taffrail_core::note::{Level, Note};
-use taffrail_core::{Clock, Exporter, Family, Out, Run, Subject, UP};
+use taffrail_core::note::Level;
+use taffrail_core::{Clock, Exporter};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::crew::{Crew, Results};
-use super::runner::{Outcome, Report, Runner};
+use super::frame::Frame;
+use super::runner::Runner;
+use super::slot::Slot;
 use crate::component::Key;
 use crate::logs::Notes;
 use crate::metrics::{Identity, Pages, Scope, Writer};
 use crate::page::Live;
-use crate::status::{Board, ExporterStatus, Failure, Place, SubjectStatus, lock};
+use crate::status::{Board, ExporterStatus, Place, lock};
 
 /// What an exporter's task is given.
 #[derive(Clone)]
@@ -38,70 +41,60 @@ pub struct Settings {
     pub notes: Notes,
 }
 
+/// The most asynchronous subjects of one exporter that run at once. One that is late gives up its place, but goes on;
+/// the rest wait for their turn, at most all of them, and are counted in `taffrail_exporter_waiting_subjects`.
+pub const ASYNC_AT_ONCE: usize = 64;
+/// Subjects with targets of their own first run within this time for each of them, spread as later.
+const FIRST_SPREAD: Duration = Duration::from_millis(10);
+
 /// One exporter, running.
 pub struct ExporterTask {
     name: &'static str,
     settings: Settings,
     slots: Vec<Slot>,
+    /// Asynchronous subjects that are due and wait for others to end.
+    waiting: VecDeque<usize>,
     crew: Crew,
     results: Arc<Results>,
     frame: Frame,
     status: Place<ExporterStatus>,
 }
 
-/// A subject's place in the schedule.
-struct Slot {
-    name: &'static str,
-    interval: Duration,
-    budget: Duration,
-    scope: Arc<Scope>,
-    /// When it is to run next, on the monotonic clock.
-    next: Duration,
-    /// Here while it does not run.
-    runner: Option<Runner>,
-    /// Since when it has been running.
-    since: Duration,
-    late: bool,
-    on_thread: bool,
-    status: SubjectStatus,
-}
-
-/// What the frame itself publishes: `up`, and each subject's success and duration.
-struct Frame {
-    out: Out,
-    scope: Arc<Scope>,
-    duration: &'static Family<1>,
-    success: &'static Family<1>,
-    /// Whether anything has come back since it was last published.
-    due: bool,
-}
-
 impl ExporterTask {
     /// Prepares `exporter`. Nothing runs before [`ExporterTask::run`].
     pub fn new(exporter: Exporter, settings: Settings) -> Self {
         let results = Arc::new(Results::default());
-        let scope = |interval| {
-            let Settings { identity, writer, live, .. } = &settings;
-            Arc::new(Scope::new(exporter.name, identity.clone(), interval, writer.clone(), live.clone()))
+        let Settings { identity, writer, live, clock, .. } = &settings;
+        let scope = |identity: Identity, interval| {
+            Arc::new(Scope::new(exporter.name, identity, interval, writer.clone(), live.clone()))
         };
-        let frame = Frame {
-            out: Out::default(),
-            scope: scope(settings.interval),
-            duration: exporter.duration,
-            success: exporter.success,
-            due: false,
-        };
+        let whole = scope(identity.clone(), settings.interval);
+        let frame = Frame::new(&exporter, whole.clone(), settings.interval, clock.monotonic());
+        let targets = exporter.subjects.iter().filter(|subject| subject.target.is_some()).count() as u32;
         let mut slots = Vec::new();
         for (index, subject) in exporter.subjects.into_iter().enumerate() {
             let interval = subject.interval.unwrap_or(settings.interval);
-            slots.push(Slot::new(index, subject, scope(interval), interval, &settings.clock));
+            let own = subject.target.as_ref().map(|target| identity.of(target));
+            let name = own.is_some().then(|| subject.name.clone());
+            let phase = phase(exporter.name, name.as_deref(), own.as_ref().unwrap_or(identity));
+            let scope = scope(own.unwrap_or_else(|| identity.clone()), interval);
+            let mut slot = Slot::new(index, subject, scope, interval, clock);
+            slot.phase = phase;
+            if name.is_some() {
+                let within = interval.min(FIRST_SPREAD * targets).as_millis().max(1) as u64;
+                slot.next += Duration::from_millis(phase % within);
+            }
+            slots.push(slot);
         }
-        let scopes = slots.iter().map(|slot| slot.scope.clone()).chain([frame.scope.clone()]);
+        let scopes = slots.iter().map(|slot| slot.scope.clone()).chain([whole]);
         settings.pages.set(exporter.name, scopes.collect());
-        let status = ExporterStatus { name: exporter.name.into(), job: exporter.job, ..Default::default() };
+        let subjects = slots.iter().map(|slot| slot.status.clone()).collect();
+        let status =
+            ExporterStatus { name: exporter.name.into(), job: exporter.job, subjects, ..Default::default() };
         let status = settings.board.exporter(Key::new("exporter", exporter.name), status);
-        let crew = Crew::new(exporter.name, settings.clock.clone(), results.clone());
-        ExporterTask { name: exporter.name, settings, slots, crew, results, frame, status }
+        let crew = Crew::new(exporter.name, clock.clone(), results.clone());
+        let waiting = VecDeque::new();
+        ExporterTask { name: exporter.name, settings, slots, waiting, crew, results, frame, status }
     }
 
     /// Runs until `stop`. With `end`, its series are then marked as ended: the job was removed, not restarted.
@@ -109,7 +102,9 @@ impl ExporterTask {
         loop {
             self.start_due();
             self.look_after_late();
+            self.start_waiting();
             self.publish();
+            self.show();
             let wait = self.next_event().saturating_sub(self.settings.clock.monotonic());
             tokio::select! {
                 () = stop.cancelled() => break,
@@ -134,29 +129,51 @@ impl ExporterTask {
 
     fn start_due(&mut self) {
         let clock = &self.settings.clock;
-        let now = clock.monotonic();
+        let (now, now_ms) = (clock.monotonic(), clock.now_ms());
         let mut blocking = Vec::new();
-        for slot in &mut self.slots {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
             if slot.next > now {
                 continue;
             }
-            slot.next =
-                now + until_next(clock.now_ms(), slot.interval, phase(self.name, &self.settings.identity));
-            // A subject that still runs is not run a second time.
-            let Some(mut runner) = slot.runner.take() else { continue };
-            slot.since = now;
-            if slot.on_thread {
-                blocking.push(runner);
+            slot.next = now + until_next(now_ms, slot.interval, slot.phase);
+            // A subject that still runs, or waits, is not run a second time.
+            if slot.away() {
                 continue;
             }
-            let results = self.results.clone();
-            tokio::spawn(async move {
-                let report = runner.run_async().await;
-                results.put((runner, report));
-                results.announce();
-            });
+            slot.due = now;
+            if slot.on_thread {
+                blocking.extend(slot.runner.take());
+            } else {
+                slot.waiting = true;
+                self.waiting.push_back(index);
+            }
         }
         self.work(blocking);
+    }
+
+    /// Starts as many of the asynchronous subjects that wait as may run.
+    fn start_waiting(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        let now = self.settings.clock.monotonic();
+        let mut running = self.slots.iter().filter(|slot| slot.runs_async()).count();
+        while running < ASYNC_AT_ONCE
+            && let Some(index) = self.waiting.pop_front()
+        {
+            let slot = &mut self.slots[index];
+            slot.waiting = false;
+            slot.began = now;
+            let Some(runner) = slot.runner.take() else { continue };
+            running += 1;
+            let results = self.results.clone();
+            tokio::spawn(async move {
+                if let Some(done) = runner.run_async().await {
+                    results.put(done);
+                    results.announce();
+                }
+            });
+        }
     }
 
     /// Runs `runners`, and what has been waiting for a thread.
@@ -170,29 +187,30 @@ impl ExporterTask {
         let now = self.settings.clock.monotonic();
         if let Some(index) = self.crew.relieve() {
             self.slots[index].mark_late(self.name, &self.settings.notes);
+            self.frame.news = true;
             self.work(vec![]);
         }
-        for slot in &mut self.slots {
-            if slot.runner.is_none() && !slot.on_thread && !slot.late && now >= slot.since + slot.budget {
+        for slot in self.slots.iter_mut().filter(|slot| slot.away()) {
+            if slot.runs_async() && now >= slot.began + slot.budget {
                 slot.mark_late(self.name, &self.settings.notes);
+                self.frame.news = true;
             }
-            if slot.late && now >= slot.since + slot.interval * 2 {
+            if now >= slot.expires() && slot.status.series > 0 {
                 let (scope, now_ms) = (slot.scope.clone(), self.settings.clock.now_ms());
                 // The log may have to wait for the disk; the runtime must not.
-                let _ = self.crew.submit(move || scope.expire(now_ms));
+                if self.crew.submit(move || scope.expire(now_ms)).is_ok() {
+                    slot.status.series = 0;
+                    slot.changed = true;
+                }
             }
         }
-        self.frame.due |= self.slots.iter().any(|slot| slot.late && !slot.status.late);
-        self.slots.iter_mut().for_each(|slot| slot.status.late = slot.late);
     }
 
     fn take_back(&mut self) {
         for (runner, report) in self.results.take() {
             let slot = &mut self.slots[runner.index];
-            slot.note(self.name, &report, &self.settings.notes);
-            slot.runner = Some(runner);
-            slot.late = false;
-            self.frame.due = true;
+            slot.take_back(self.name, runner, &report, &self.settings.notes);
+            self.frame.news = true;
             for note in report.notes {
                 match note.level {
                     Level::Info => info!(exporter = self.name, facts = ?note.facts, "{}", note.text),
@@ -205,100 +223,47 @@ impl ExporterTask {
         }
     }
 
-    /// Publishes the frame's own metrics once every subject that was started is back or late.
+    /// Publishes the frame's own metrics when they are due.
     fn publish(&mut self) {
-        let waiting = self.slots.iter().any(|slot| slot.runner.is_none() && !slot.late);
-        if !self.frame.due || waiting {
+        let clock = &self.settings.clock;
+        let (now, now_ms) = (clock.monotonic(), clock.now_ms());
+        if now < self.frame.due(&self.slots) {
             return;
         }
-        self.frame.due = false;
-        let now_ms = self.settings.clock.now_ms();
-        let out = &mut self.frame.out;
-        out.begin(now_ms);
-        out.put(&UP, [], 1.0);
-        for slot in self.slots.iter().filter(|slot| slot.late || slot.status.last_run_ms > 0) {
-            let ok = slot.status.ok && !slot.late;
-            out.put(self.frame.duration, [slot.name], slot.status.duration_s);
-            out.put(self.frame.success, [slot.name], f64::from(u8::from(ok)));
-        }
-        let (scope, collected) = (self.frame.scope.clone(), out.finish());
+        let collected = self.frame.collect(&self.slots, now_ms, now);
+        let scope = self.frame.scope.clone();
         if let Err(error) = self.crew.submit(move || scope.accept(&collected, now_ms)) {
             error!(exporter = self.name, %error, "no thread could be started to publish");
         }
+    }
+
+    /// Puts what has changed on the board.
+    fn show(&mut self) {
         let mut status = lock(&self.status);
-        status.subjects = self.slots.iter().map(|slot| slot.status.clone()).collect();
-        status.series = self.slots.iter().map(|slot| slot.scope.alive()).sum();
+        status.waiting = self.waiting.len();
+        if !self.slots.iter().any(|slot| slot.changed) {
+            return;
+        }
+        for (slot, shown) in self.slots.iter_mut().zip(&mut status.subjects) {
+            if std::mem::take(&mut slot.changed) {
+                shown.clone_from(&slot.status);
+            }
+        }
+        status.series = status.subjects.iter().map(|subject| subject.series).sum();
     }
 
     fn next_event(&self) -> Duration {
         let starts = self.slots.iter().map(|slot| slot.next);
-        let late = self.slots.iter().filter(|slot| slot.runner.is_none()).map(|slot| {
-            let expiry = slot.since + slot.interval * 2;
-            if slot.late || slot.on_thread { expiry } else { slot.since + slot.budget }
-        });
+        let late = self
+            .slots
+            .iter()
+            .filter(|slot| slot.away())
+            .map(|slot| if slot.runs_async() { slot.began + slot.budget } else { slot.expires() });
         // What has passed already was looked after just now.
         let now = self.settings.clock.monotonic();
         let late = late.filter(|at| *at > now);
-        starts.chain(late).chain(self.crew.deadline()).min().unwrap_or(now + self.settings.interval)
-    }
-}
-
-impl Slot {
-    fn new(index: usize, subject: Subject, scope: Arc<Scope>, interval: Duration, clock: &Clock) -> Self {
-        let (name, budget) = (subject.name, subject.budget);
-        let on_thread = matches!(subject.run, Run::Blocking(_));
-        let runner =
-            Runner { index, subject, out: Out::default(), scope: scope.clone(), clock: clock.clone() };
-        let status = SubjectStatus { name, interval_s: interval.as_secs_f64(), ..Default::default() };
-        let now = clock.monotonic();
-        Slot {
-            name,
-            interval,
-            budget,
-            scope,
-            next: now,
-            runner: Some(runner),
-            since: now,
-            late: false,
-            on_thread,
-            status,
-        }
-    }
-
-    fn mark_late(&mut self, exporter: &'static str, notes: &Notes) {
-        self.late = true;
-        let text = format!("has not answered within {:?}; the others go on without it", self.budget);
-        warn!(exporter, subject = self.name, "{text}");
-        notes.send(self.event(exporter, Level::Warn, "subject_late", text));
-    }
-
-    fn event(&self, exporter: &'static str, level: Level, event: &'static str, text: String) -> Note {
-        Note { level, event, text, facts: vec![("exporter", exporter.into()), ("subject", self.name.into())] }
-    }
-
-    fn note(&mut self, exporter: &'static str, report: &Report, notes: &Notes) {
-        if self.late {
-            let text = format!("has answered, after {:.1} s", report.took.as_secs_f64());
-            info!(exporter, subject = self.name, "{text}");
-            notes.send(self.event(exporter, Level::Info, "subject_answered", text));
-        }
-        let was_ok = self.status.ok || self.status.last_run_ms == 0;
-        self.status.last_run_ms = report.started_ms;
-        self.status.duration_s = report.took.as_secs_f64();
-        self.status.samples = report.samples;
-        self.status.ok = matches!(report.outcome, Outcome::Ok);
-        let text = match &report.outcome {
-            Outcome::Ok => return,
-            Outcome::Failed(text) => text.clone(),
-            Outcome::Panicked(text) => format!("a fault of the collector's own: {text}"),
-        };
-        // Said once when it begins; the board and the success metric tell that it goes on.
-        if was_ok {
-            warn!(exporter, subject = self.name, "{text}");
-        } else {
-            debug!(exporter, subject = self.name, "{text}");
-        }
-        self.status.last_error = Some(Failure { at_ms: report.started_ms, text });
+        let others = [Some(self.frame.due(&self.slots)), self.crew.deadline()].into_iter().flatten();
+        starts.chain(late).chain(others).min().unwrap_or(now + self.settings.interval)
     }
 }
 
@@ -311,9 +276,12 @@ fn until_next(now_ms: i64, interval: Duration, phase: u64) -> Duration {
     Duration::from_millis(if wait * 2 < every { wait + every } else { wait } as u64)
 }
 
-fn phase(exporter: &str, identity: &Identity) -> u64 {
+/// Where in its interval a subject runs: all of a job together, as one waking is cheaper than many; but subjects with
+/// targets of their own (`name` is given) each by itself, or hundreds of probes would start in one moment.
+fn phase(exporter: &str, name: Option<&str>, identity: &Identity) -> u64 {
     let mut hasher = DefaultHasher::new();
     exporter.hash(&mut hasher);
+    name.hash(&mut hasher);
     identity.hash(&mut hasher);
     hasher.finish()
 }

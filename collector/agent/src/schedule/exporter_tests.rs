@@ -1,11 +1,10 @@
 //! The schedule with real threads: subjects that hang, panic and come back.
 
-use std::collections::VecDeque;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use taffrail_core::subject::Collecting;
-use taffrail_core::{CollectError, Value, metrics};
+use taffrail_core::{CollectError, Out, Subject, Target, Value, metrics};
 use taffrail_spool::{Cursor, Log, MemoryLog, MemoryOptions, Start};
 
 use super::*;
@@ -26,6 +25,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// An exporter under test, and the log that its samples are read back from.
 struct Bed {
+    board: Arc<Board>,
     pages: Arc<Pages>,
     clock: Clock,
     cursor: Cursor,
@@ -51,12 +51,17 @@ impl Bed {
             board: Arc::default(),
             notes: Notes::new(clock.clone()).0,
         };
-        let pages = settings.pages.clone();
-        let exporter =
-            Exporter { name: "test", job: "test".into(), subjects, duration: &TOOK, success: &WORKED };
+        let (pages, board) = (settings.pages.clone(), settings.board.clone());
+        let exporter = Exporter {
+            name: "test",
+            job: "test".into(),
+            subjects,
+            duration: Some(&TOOK),
+            success: Some(&WORKED),
+        };
         let stop = CancellationToken::new();
         let task = tokio::spawn(ExporterTask::new(exporter, settings).run(stop.clone(), move || end));
-        Bed { pages, clock, cursor, decoder: Decoder::default(), points: VecDeque::new(), stop, task }
+        Bed { board, pages, clock, cursor, decoder: Decoder::default(), points: VecDeque::new(), stop, task }
     }
 
     /// Reads samples until one is as `wanted` says, and returns its time and all samples before it.
@@ -88,6 +93,17 @@ impl Bed {
         let page = self.pages.render("test", taffrail_core::text::Format::Prometheus, self.clock.now_ms());
         String::from_utf8(page.unwrap()).unwrap()
     }
+}
+
+/// A subject that looks at `target`.
+fn of(target: &str, name: &'static str) -> Subject {
+    let labels = [("team".to_owned(), format!("of {target}"))].into();
+    let subject = Subject::blocking(name, METRICS, |out| {
+        out.put(&GOOD, [], 1.0);
+        out.put(&TOOK, ["own"], 2.0);
+        Ok(())
+    });
+    subject.of(Target { instance: target.to_owned(), labels })
 }
 
 fn describe(point: &Point) -> String {
@@ -170,8 +186,8 @@ impl taffrail_core::Collect for Never {
 #[tokio::test]
 async fn an_asynchronous_subject_has_a_deadline_too() {
     let budget = Duration::from_millis(30);
-    let never =
-        Subject { name: "never", metrics: METRICS, interval: None, budget, run: Run::Async(Box::new(Never)) };
+    let mut never = Subject::asynchronous("never", METRICS, Never);
+    never.budget = budget;
     let mut bed = Bed::start(vec![never, good()], false);
     bed.until(|name, value| name.contains("test_success{collector=\"never\"") && value == 0.0).await;
     bed.until(|name, value| name.contains("test_success{collector=\"good\"") && value == 1.0).await;
@@ -228,4 +244,134 @@ async fn a_run_under_way_writes_nothing_after_the_end() {
     )
     .await;
     assert!(late.is_err(), "marked as ended at {at}, then a value at {}", late.unwrap().0);
+}
+
+#[tokio::test]
+async fn targets_have_an_identity_of_their_own() {
+    let mut bed = Bed::start(vec![of("a:1", "first"), of("b:2", "second"), good()], false);
+    let labels =
+        |target: &str| format!("test_good{{instance=\"{target}\", job=\"test\", team=\"of {target}\"}}");
+    let mut waited = Vec::new();
+    for target in ["a:1", "b:2"] {
+        let wanted = labels(target);
+        if !waited.iter().any(|(name, _)| *name == wanted) {
+            waited = bed.until(|name, _| name == wanted).await.1;
+        }
+    }
+    bed.until(|name, _| name.starts_with("test_good{instance=\"here\"")).await;
+    bed.until(|name, _| name == "up{instance=\"here\", job=\"test\"}").await;
+    let page = bed.page();
+    for line in [
+        "test_good{instance=\"a:1\",team=\"of a:1\"} 1",
+        "test_good{instance=\"b:2\",team=\"of b:2\"} 1",
+        "test_good 1",
+        "test_duration_seconds{collector=\"own\",instance=\"b:2\",team=\"of b:2\"} 2",
+    ] {
+        assert!(page.lines().any(|found| found == line), "{line} is not on\n{page}");
+    }
+}
+
+/// What many subjects have in common: how many run, the most that did, and when each began.
+#[derive(Default)]
+struct Crowd {
+    present: usize,
+    most: usize,
+    begun: Vec<Duration>,
+}
+
+impl Crowd {
+    fn enter(&mut self) {
+        self.present += 1;
+        self.most = self.most.max(self.present);
+        self.begun.push(Clock::system().monotonic());
+    }
+}
+
+struct OneOfMany(Arc<Mutex<Crowd>>, Duration);
+
+impl taffrail_core::Collect for OneOfMany {
+    fn collect<'a>(&'a mut self, out: &'a mut Out) -> Collecting<'a> {
+        Box::pin(async move {
+            lock(&self.0).enter();
+            tokio::time::sleep(self.1).await;
+            lock(&self.0).present -= 1;
+            out.put(&GOOD, [], 1.0);
+            Ok(())
+        })
+    }
+}
+
+fn crowd(size: usize, each: Duration) -> (Arc<Mutex<Crowd>>, Vec<Subject>) {
+    let crowd: Arc<Mutex<Crowd>> = Arc::default();
+    let subject = |i| {
+        let one = OneOfMany(crowd.clone(), each);
+        let mut subject = Subject::asynchronous(format!("of {i}"), METRICS, one)
+            .of(Target { instance: format!("host-{i}"), ..Default::default() });
+        subject.interval = Some(Duration::from_secs(20));
+        subject.budget = Duration::from_secs(5);
+        subject
+    };
+    let subjects = (0..size).map(subject).collect();
+    (crowd, subjects)
+}
+
+#[tokio::test]
+async fn many_targets_start_apart() {
+    let (crowd, subjects) = crowd(40, Duration::ZERO);
+    let bed = Bed::start(subjects, false);
+    tokio::time::timeout(Duration::from_secs(20), async {
+        while lock(&crowd).begun.len() < 40 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await
+    .unwrap();
+    bed.stop.cancel();
+    // Within 400 ms, by their hashes: not together, and not one after another either.
+    let begun = lock(&crowd).begun.clone();
+    let span = *begun.iter().max().unwrap() - *begun.iter().min().unwrap();
+    assert!(span > Duration::from_millis(200), "{span:?}");
+    let phases: Vec<_> =
+        (0..40).map(|i| phase("test", Some(&format!("of {i}")), &of_target(i)) % 15_000).collect();
+    for quarter in 0..4 {
+        let there = phases.iter().filter(|p| **p / 3750 == quarter).count();
+        assert!((3..25).contains(&there), "{phases:?}");
+    }
+    let job = Identity::new("test", "here", &Default::default());
+    assert_eq!(phase("test", None, &job), phase("test", None, &job));
+}
+
+fn of_target(i: usize) -> Identity {
+    let target = Target { instance: format!("host-{i}"), ..Default::default() };
+    Identity::new("test", "here", &Default::default()).of(&target)
+}
+
+#[tokio::test]
+async fn so_many_run_at_once_and_no_more() {
+    let size = ASYNC_AT_ONCE * 2;
+    let (crowd, mut subjects) = crowd(size, Duration::from_millis(200));
+    // Those that never answer give up their places when they are late.
+    for i in 0..ASYNC_AT_ONCE {
+        let mut never = Subject::asynchronous(format!("never {i}"), METRICS, Never);
+        never.budget = Duration::from_millis(100);
+        subjects.insert(i, never);
+    }
+    // All due at once.
+    subjects.iter_mut().for_each(|subject| subject.target = None);
+    let bed = Bed::start(subjects, false);
+    let begun = |n: usize| {
+        let crowd = crowd.clone();
+        async move {
+            while lock(&crowd).begun.len() < n {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(lock(&crowd).begun.len(), 0);
+    let waiting = bed.board.snapshot(0).exporters[0].waiting;
+    assert_eq!(waiting, size, "the others wait for those that never answer to be late");
+    tokio::time::timeout(Duration::from_secs(20), begun(size)).await.unwrap();
+    bed.stop.cancel();
+    assert_eq!(lock(&crowd).most, ASYNC_AT_ONCE);
 }

@@ -6,6 +6,8 @@
 
 mod crew;
 mod exporter;
+mod frame;
 mod runner;
+mod slot;
 
 pub use exporter::{ExporterTask, Settings};

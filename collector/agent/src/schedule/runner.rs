@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use taffrail_core::{Clock, CollectError, Collected, Note, Out, Run, Subject};
+use taffrail_core::{Clock, CollectError, Note, Out, Run, Subject};
 
 use crate::contain::{contain, panic_text};
 use crate::metrics::Scope;
@@ -52,8 +52,8 @@ impl Runner {
         self.end(started_ms, started, outcome)
     }
 
-    /// Runs the subject on the runtime.
-    pub async fn run_async(&mut self) -> Report {
+    /// Runs the subject on the runtime. None when the process ends meanwhile.
+    pub async fn run_async(mut self) -> Option<(Self, Report)> {
         let (started_ms, started) = self.begin();
         let outcome = match &mut self.subject.run {
             Run::Async(collect) => match contain(collect.collect(&mut self.out)).await {
@@ -62,7 +62,12 @@ impl Runner {
             },
             Run::Blocking(_) => Outcome::Failed("not an asynchronous subject".into()),
         };
-        self.end(started_ms, started, outcome)
+        // The log may have to wait for the disk; the runtime must not.
+        let end = move || {
+            let report = self.end(started_ms, started, outcome);
+            (self, report)
+        };
+        tokio::task::spawn_blocking(end).await.ok()
     }
 
     fn begin(&mut self) -> (i64, Duration) {
@@ -72,17 +77,17 @@ impl Runner {
     }
 
     fn end(&mut self, started_ms: i64, started: Duration, outcome: Outcome) -> Report {
-        let Collected { ts_ms, new, samples, gone, notes, duplicates } = self.out.finish();
-        if duplicates > 0 {
+        let took = self.clock.monotonic().saturating_sub(started);
+        let mut collected = self.out.finish();
+        let notes = std::mem::take(&mut collected.notes);
+        if collected.duplicates > 0 {
             tracing::debug!(
-                subject = self.subject.name,
-                duplicates,
+                subject = &*self.subject.name,
+                duplicates = collected.duplicates,
                 "values for a series that had one already"
             );
         }
-        let collected = Collected { ts_ms, new, samples, gone, notes: vec![], duplicates };
         self.scope.accept(&collected, self.clock.now_ms());
-        let took = self.clock.monotonic().saturating_sub(started);
         Report { started_ms, took, samples: collected.samples.len(), notes, outcome }
     }
 }

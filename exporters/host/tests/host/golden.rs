@@ -47,7 +47,7 @@ pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
     // What is asked over a socket has pages of its own.
     subjects.retain(|subject| matches!(subject.run, Run::Blocking(_)));
     for subject in &mut subjects {
-        match subject.name {
+        match &*subject.name {
             "uname" => {
                 *subject = Subject::blocking("uname", uname::METRICS, |out| {
                     uname::write(&names(), out);
@@ -81,7 +81,7 @@ fn check(case: &str) {
     let mut subjects = subjects(&root.join("fixtures").join(case));
     assert_eq!(subjects.len() + ASYNC, SUBJECTS.len());
     for subject in &mut subjects {
-        let file = root.join("golden").join(case).join(subject.name).with_extension("prom");
+        let file = root.join("golden").join(case).join(&*subject.name).with_extension("prom");
         let compared = match page(subject) {
             Ok(page) => compare(&page, &file),
             Err(error) => Err(format!("{case}: {}: {error}", subject.name)),

@@ -26,14 +26,14 @@ fn the_kernel_s_own_files_are_understood() {
         let collected = match run(&mut subject, &mut out) {
             Ok(collected) => collected,
             // What a machine does not have, or a container does not see.
-            Err(CollectError::Absent | CollectError::Other(_)) if !EVERYWHERE.contains(&subject.name) => {
+            Err(CollectError::Absent | CollectError::Other(_)) if !EVERYWHERE.contains(&&*subject.name) => {
                 continue;
             }
             Err(error) => panic!("{}: {error}", subject.name),
         };
         assert_eq!(collected.duplicates, 0, "{}", subject.name);
         let values = values(&collected);
-        match subject.name {
+        match &*subject.name {
             "cpu" => assert!(values.contains_key("node_cpu_seconds_total")),
             "stat" => assert!(values["node_forks_total"] > 0.0 && values["node_procs_running"] >= 1.0),
             "meminfo" => assert!(values["node_memory_MemTotal_bytes"] > values["node_memory_MemFree_bytes"]),
@@ -41,7 +41,7 @@ fn the_kernel_s_own_files_are_understood() {
             "filefd" => assert!(values["node_filefd_maximum"] >= values["node_filefd_allocated"]),
             _ => {}
         }
-        if EVERYWHERE.contains(&subject.name) {
+        if EVERYWHERE.contains(&&*subject.name) {
             let again = run(&mut subject, &mut out).unwrap();
             assert_eq!(again.samples.len(), collected.samples.len(), "{}", subject.name);
             assert!(again.new.is_empty() && again.gone.is_empty(), "{}", subject.name);
