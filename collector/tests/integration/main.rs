@@ -19,3 +19,4 @@ mod prometheus;
 mod receivers;
 mod reload;
 mod support;
+mod systemd;

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use taffrail_core::note::Level;
-use taffrail_core::subject::{Collecting, DEFAULT_BUDGET};
-use taffrail_core::{Clock, Collect, CollectError, Family, Note, Out, Run, Subject, label, metrics};
+use taffrail_core::subject::Collecting;
+use taffrail_core::{Clock, Collect, CollectError, Family, Note, Out, Subject, label, metrics};
 use zbus::Variant;
 
 use crate::config::{HostConfig, Systemd};
@@ -59,8 +59,7 @@ const REFRESH: Duration = Duration::from_secs(300);
 
 /// The subject `systemd`.
 pub fn subject(config: &HostConfig, clock: &Clock) -> Subject {
-    let run = Run::Async(Box::new(Collector::new(config, clock)));
-    Subject { name: "systemd", metrics: METRICS, interval: None, budget: DEFAULT_BUDGET, run }
+    Subject::asynchronous("systemd", METRICS, Collector::new(config, clock))
 }
 
 struct Collector {
