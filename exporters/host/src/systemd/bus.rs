@@ -41,7 +41,7 @@ pub fn places(config: &HostConfig) -> Vec<Place> {
         return addresses.split(';').map(|address| Place::Address(address.to_owned())).collect();
     }
     let below = |path: &str| Some(config.rootfs.join(path)).filter(|path| path.exists());
-    let bus = below("run/dbus/system_bus_socket").or_else(|| below("var/run/dbus/system_bus_socket"));
+    let bus = below("run/dbus/system_bus_socket");
     // systemd answers there to root alone.
     let private = below("run/systemd/private").filter(|_| rustix::process::geteuid().is_root());
     bus.map(Place::Bus).into_iter().chain(private.map(Place::Private)).collect()
