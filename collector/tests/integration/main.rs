@@ -18,5 +18,6 @@ mod process;
 mod prometheus;
 mod receivers;
 mod reload;
+mod remote_write;
 mod support;
 mod systemd;

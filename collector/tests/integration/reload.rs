@@ -183,7 +183,13 @@ fn series_end_with_their_job_and_with_a_machine_that_leaves_but_not_with_a_resta
         assert_eq!(prometheus.query(expr).unwrap().len(), 1, "{expr}: SIGTERM marks nothing");
     }
     taffrail.spawn_with(&["--leaving"]).unwrap();
-    taffrail.wait_ready(SOON).unwrap();
+    // What has not been seen since the start cannot be marked.
+    wait_for("all that runs on the page", SOON, || {
+        let page = taffrail.client().get_ok("/metrics/host")?.text();
+        ensure!(page.contains("node_load1") && page.contains("node_os_info"), "{} bytes", page.len());
+        Ok(())
+    })
+    .unwrap();
     assert_eq!(taffrail.terminate(SOON).unwrap(), Some(0));
     empty("{instance=\"ship\"}");
 }

@@ -4,11 +4,13 @@
 //! * [`remote_write`]: Prometheus remote write 1.0, the metrics' way out.
 //! * [`loki`]: Loki's push request, which is also the form log records have inside Taffrail.
 //! * [`text`]: the Prometheus text format and OpenMetrics, the way in.
+//! * [`relabel`]: rules that change, keep or drop labels, between the two.
 //! * [`retry_after()`]: the header by which a receiver says when to come back.
 
 mod calendar;
 pub mod loki;
 pub mod proto;
+pub mod relabel;
 pub mod remote_write;
 mod retry_after;
 mod snappy;

@@ -1,9 +1,10 @@
-//! Prometheus remote write 1.0: the encoder of `prometheus.WriteRequest`.
+//! Prometheus remote write 1.0: the encoder of `prometheus.WriteRequest`; and, in [`v2`], 2.0.
 //!
 //! See <https://prometheus.io/docs/specs/prw/remote_write_spec/>. A series' labels are encoded once, by
 //! [`encode_labels`], and kept by the caller; each request copies them.
 
 mod refusal;
+pub mod v2;
 
 pub use refusal::is_order_refusal;
 
@@ -15,7 +16,7 @@ pub const CONTENT_TYPE: &str = "application/x-protobuf";
 /// Value of the `Content-Encoding` header.
 pub const CONTENT_ENCODING: &str = "snappy";
 /// Name of the header that carries [`VERSION`].
-pub const VERSION_HEADER: &str = "X-Prometheus-Remote-Write-Version";
+pub const VERSION_HEADER: &str = "x-prometheus-remote-write-version";
 /// The version the 1.0 specification asks for.
 pub const VERSION: &str = "0.1.0";
 
@@ -43,6 +44,15 @@ pub enum MetricKind {
     Info = 6,
     /// One series a state, 0 or 1.
     StateSet = 7,
+}
+
+impl MetricKind {
+    /// The type of this number.
+    pub fn from_number(number: u8) -> Option<Self> {
+        use MetricKind::{Counter, Gauge, GaugeHistogram, Histogram, Info, StateSet, Summary, Unknown};
+        let all = [Unknown, Counter, Gauge, Histogram, GaugeHistogram, Summary, Info, StateSet];
+        all.get(usize::from(number)).copied()
+    }
 }
 
 /// Appends the `labels` fields of a `TimeSeries`. Prometheus wants them sorted by name, `__name__` among them, none

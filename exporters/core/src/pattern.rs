@@ -8,7 +8,7 @@ use std::fmt;
 use std::iter::Peekable;
 use std::str::Chars;
 
-use regex::bytes::Regex;
+use regex::bytes::{Captures, Regex};
 
 /// A regular expression, searched anywhere in a name. Two are equal when their texts are.
 #[derive(Clone)]
@@ -40,6 +40,24 @@ impl Pattern {
                 Err(PatternError { text: text.to_owned(), why })
             }
         }
+    }
+
+    /// Compiles `text` as relabel rules have it: it must match the whole value, and `.` matches a line feed as well.
+    pub fn whole(text: &str) -> Result<Self, PatternError> {
+        // Put together as text, as Prometheus does: what `a)|(b` means follows from that.
+        let Pattern { regex, .. } = Pattern::new(&format!("^(?s:{text})$"))
+            .map_err(|error| PatternError { text: text.to_owned(), ..error })?;
+        Ok(Pattern { text: text.to_owned(), regex })
+    }
+
+    /// The first match and its groups.
+    pub fn captures<'v>(&self, value: &'v [u8]) -> Option<Captures<'v>> {
+        self.regex.captures(value)
+    }
+
+    /// The number of the group called `name`.
+    pub fn group(&self, name: &str) -> Option<usize> {
+        self.regex.capture_names().position(|group| group == Some(name))
     }
 
     /// As it was written.

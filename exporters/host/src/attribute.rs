@@ -3,9 +3,12 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::{Errno, pread};
+use rustix::process::{Resource, getrlimit};
 
 /// The kernel writes at most a page into an attribute, all of it in one read.
 pub(crate) type Buffer = [u8; 4096];
@@ -19,7 +22,40 @@ pub(crate) enum Attribute {
     /// The device has no such attribute.
     Missing,
     /// Open, to be read from the start each time.
-    Open(OwnedFd),
+    Open(Held),
+}
+
+/// How many attributes are open, all subjects together: the limit is the process's, so the count is as well.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// The most attributes that are kept open: a quarter of what the process may open, and never more than this.
+const MAX_OPEN: usize = 4096;
+
+/// Whether one more may be kept open.
+fn has_room() -> bool {
+    static MAX: OnceLock<usize> = OnceLock::new();
+    let max = MAX.get_or_init(|| {
+        let limit = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        usize::try_from(limit / 4).unwrap_or(usize::MAX).min(MAX_OPEN)
+    });
+    OPEN.load(Ordering::Relaxed) < *max
+}
+
+/// A file that is kept open, and counted for as long as it is.
+#[derive(Debug)]
+pub(crate) struct Held(OwnedFd);
+
+impl Held {
+    fn new(file: OwnedFd) -> Self {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Held(file)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl Attribute {
@@ -35,11 +71,11 @@ impl Attribute {
         let opened;
         let file = match self {
             Attribute::Missing => return Ok(None),
-            Attribute::Open(file) => &*file,
+            Attribute::Open(Held(file)) => &*file,
             Attribute::Closed => match openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
-                Ok(file) if keep => {
-                    *self = Attribute::Open(file);
-                    let Attribute::Open(file) = self else { return Ok(None) };
+                Ok(file) if keep && has_room() => {
+                    *self = Attribute::Open(Held::new(file));
+                    let Attribute::Open(Held(file)) = self else { return Ok(None) };
                     &*file
                 }
                 Ok(file) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use taffrail_core::subject::DEFAULT_BUDGET;
 
-use taffrail_core::pattern::Filter;
+use taffrail_core::pattern::{Filter, Pattern};
 
 /// Partitions and pseudo devices, as node_exporter leaves them out.
 pub const DISK_DEVICES: &str = r"^(z?ram|loop|fd|(h|s|v|xv)d[a-z]|nvme\d+n\d+p)\d+$";
@@ -52,6 +52,16 @@ pub struct HostConfig {
     pub netclass: Netclass,
     /// The subject `systemd`.
     pub systemd: Systemd,
+    /// The subject `hwmon`.
+    pub hwmon: Hwmon,
+    /// The subject `infiniband`: which devices.
+    pub infiniband: Filter,
+    /// The subject `powersupplyclass`: which supplies.
+    pub powersupplyclass: Filter,
+    /// The subject `rapl`.
+    pub rapl: Rapl,
+    /// The subject `tapestats`: which drives.
+    pub tapestats: Filter,
 }
 
 /// When a subject runs.
@@ -72,10 +82,32 @@ impl Default for Schedule {
 }
 
 /// Settings of the subject `cpu`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Cpu {
     /// Publish `node_cpu_guest_seconds_total`.
     pub guest: bool,
+    /// Publish `node_cpu_info`, and `node_cpu_frequency_hertz` from `/proc/cpuinfo` where the subject `cpufreq` is on.
+    pub info: bool,
+    /// Which flags become `node_cpu_flag_info`; without it none. Needs `info`.
+    pub flags: Option<Pattern>,
+    /// Which bugs become `node_cpu_bug_info`; without it none. Needs `info`.
+    pub bugs: Option<Pattern>,
+}
+
+/// Settings of the subject `hwmon`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Hwmon {
+    /// Which chips, by the label `chip`.
+    pub chips: Filter,
+    /// Which sensors, by the labels `chip` and `sensor` with a `;` between them.
+    pub sensors: Filter,
+}
+
+/// Settings of the subject `rapl`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rapl {
+    /// Publish one metric with the zone as a label, not one metric a zone.
+    pub zone_label: bool,
 }
 
 /// Settings of the subject `stat`.
@@ -129,7 +161,7 @@ impl Default for HostConfig {
             rootfs: "/".into(),
             udev: "/run/udev/data".into(),
             schedules: BTreeMap::new(),
-            cpu: Cpu { guest: true },
+            cpu: Cpu { guest: true, info: false, flags: None, bugs: None },
             stat: Stat::default(),
             vmstat: Filter::including(VMSTAT_FIELDS),
             diskstats: Filter::excluding(DISK_DEVICES),
@@ -150,6 +182,11 @@ impl Default for HostConfig {
                 tasks: false,
                 bus: None,
             },
+            hwmon: Hwmon::default(),
+            infiniband: Filter::default(),
+            powersupplyclass: Filter::default(),
+            rapl: Rapl::default(),
+            tapestats: Filter::default(),
         }
     }
 }
@@ -181,7 +218,6 @@ impl HostConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use taffrail_core::Pattern;
 
     #[test]
     fn the_default_filters_compile_and_decide() {

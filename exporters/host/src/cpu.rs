@@ -4,6 +4,7 @@
 use taffrail_core::{Clock, Out, Subject, metrics};
 
 use crate::config::HostConfig;
+use crate::cpu_info::Info;
 use crate::cpu_topology::Topology;
 use crate::proc_stat::{Reader, Shared, Ticks};
 
@@ -20,6 +21,14 @@ metrics! {
     pub(crate) ISOLATED: Gauge = "node_cpu_isolated" ["cpu"];
     /// Whether a CPU is online (1) or not (0).
     pub(crate) ONLINE: Gauge = "node_cpu_online" ["cpu"];
+    /// What /proc/cpuinfo says of a CPU. Always 1.
+    pub(crate) INFO: Gauge = "node_cpu_info" [
+        "package", "core", "cpu", "vendor", "family", "model", "model_name", "microcode", "stepping", "cachesize"
+    ];
+    /// What the first CPU can do. Always 1.
+    pub(crate) FLAG: Gauge = "node_cpu_flag_info" ["flag"];
+    /// Known faults of the first CPU. Always 1.
+    pub(crate) BUG: Gauge = "node_cpu_bug_info" ["bug"];
 }
 
 /// The modes of the first eight times.
@@ -38,7 +47,11 @@ pub(crate) fn sharing(config: &HostConfig, file: Shared) -> Subject {
     let guest = config.cpu.guest;
     let mut times = Times::default();
     let mut topology = Topology::new(config);
+    let mut info = config.cpu.info.then(|| Info::new(config));
     Subject::blocking("cpu", METRICS, move |out| {
+        if let Some(info) = &mut info {
+            info.write(out)?;
+        }
         let changed = times.update(&file.read(Reader::Cpu)?.cpus);
         times.write(guest, out);
         topology.write(changed, out);

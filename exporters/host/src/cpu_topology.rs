@@ -74,17 +74,11 @@ impl Topology {
     fn look_up(&mut self) {
         let isolated = read(&self.root.join("isolated")).map(|list| parse_list(&list)).unwrap_or_default();
         self.isolated = isolated.iter().map(u32::to_string).collect();
-        let numbers = self.numbers();
+        let numbers = numbers(&self.root);
         let first_says = numbers.first().is_some_and(|n| self.root.join(format!("cpu{n}/online")).exists());
         self.switchable =
             if first_says { numbers.iter().map(|n| (*n, n.to_string())).collect() } else { Vec::new() };
         self.counts = self.throttles(&numbers);
-    }
-
-    fn numbers(&self) -> BTreeSet<u32> {
-        let Ok(entries) = fs::read_dir(&self.root) else { return BTreeSet::new() };
-        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        names.filter_map(|name| name.strip_prefix("cpu")?.parse().ok()).collect()
     }
 
     /// One count a core and one a package, each from the first CPU that has it: the others of the core show the same.
@@ -112,12 +106,19 @@ impl Topology {
     }
 }
 
+/// The numbers of the CPUs there are, online or not.
+pub(crate) fn numbers(root: &Path) -> BTreeSet<u32> {
+    let Ok(entries) = fs::read_dir(root) else { return BTreeSet::new() };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    names.filter_map(|name| name.strip_prefix("cpu")?.parse().ok()).collect()
+}
+
 fn read(path: &Path) -> Option<Vec<u8>> {
     taffrail_core::file::read_once(path).ok()
 }
 
 /// Parses a list of CPUs: `0-3,8`. What is no number is left out; no list is longer than the CPUs Linux can have.
-fn parse_list(list: &[u8]) -> BTreeSet<u32> {
+pub(crate) fn parse_list(list: &[u8]) -> BTreeSet<u32> {
     const MAX_CPUS: u32 = 8192;
     let mut cpus = BTreeSet::new();
     for range in scan::trim(list).split(|b| *b == b',') {

@@ -5,33 +5,52 @@
 //! so the same code runs on a host, in a container and on a fixture.
 
 mod attribute;
+mod columns;
 pub mod config;
 pub mod cpu;
+mod cpu_info;
 mod cpu_topology;
+pub mod cpu_vulnerabilities;
+pub mod cpufreq;
+mod devices;
 mod disk_facts;
 pub mod diskstats;
+pub mod dmi;
+pub mod edac;
+pub mod fibrechannel;
 pub mod filefd;
 pub mod filesystem;
 mod host_name;
+pub mod hwmon;
+mod hwmon_names;
+pub mod infiniband;
+mod infiniband_counters;
 pub mod loadavg;
+pub mod mdadm;
 pub mod meminfo;
 pub mod mounts;
 pub mod netclass;
 pub mod netdev;
 mod network;
+pub mod nvme;
 pub mod os;
+pub mod powersupplyclass;
 pub mod pressure;
 mod problems;
 pub mod proc_stat;
+pub mod rapl;
 mod rootfs;
 mod scan;
 pub mod stat;
 pub mod statfs;
 pub mod systemd;
+pub mod tapestats;
+pub mod thermal_zone;
 pub mod time;
 pub mod uname;
 mod view;
 pub mod vmstat;
+pub mod watchdog;
 mod zone;
 
 use taffrail_core::{Clock, Exporter, Metric, Subject, metrics};
@@ -118,6 +137,55 @@ pub static SUBJECTS: &[About] = &[
     about("systemd", "States of systemd's units, restarts, timers and sockets.", systemd::METRICS, |p| {
         systemd::subject(p.config, p.clock)
     }),
+    about("cpufreq", "Frequencies of the CPUs, and what governs them.", cpufreq::METRICS, |p| {
+        cpufreq::subject(p.config)
+    }),
+    about(
+        "hwmon",
+        "Temperatures, fans, voltages and power, as the hardware's sensors tell.",
+        hwmon::METRICS,
+        |p| hwmon::subject(p.config),
+    ),
+    about(
+        "thermal_zone",
+        "Temperatures of thermal zones, and cooling devices.",
+        thermal_zone::METRICS,
+        |p| thermal_zone::subject(p.config),
+    ),
+    about("dmi", "Maker, model and versions of the machine and its firmware.", dmi::METRICS, |p| {
+        dmi::subject(p.config)
+    }),
+    about("edac", "Errors of the memory, corrected or not.", edac::METRICS, |p| edac::subject(p.config)),
+    about("mdadm", "Software RAID: states, disks and progress.", mdadm::METRICS, |p| {
+        mdadm::subject(p.config)
+    }),
+    about("nvme", "NVMe controllers and their namespaces.", nvme::METRICS, |p| nvme::subject(p.config)),
+    about("powersupplyclass", "Batteries, chargers and mains.", powersupplyclass::METRICS, |p| {
+        powersupplyclass::subject(p.config)
+    }),
+    about("rapl", "Energy that the processors used.", rapl::METRICS, |p| rapl::subject(p.config)),
+    about("watchdog", "Watchdog timers, which restart a machine that hangs.", watchdog::METRICS, |p| {
+        watchdog::subject(p.config)
+    }),
+    about("fibrechannel", "Traffic and errors of Fibre Channel ports.", fibrechannel::METRICS, |p| {
+        fibrechannel::subject(p.config)
+    }),
+    about(
+        "infiniband",
+        "State, traffic and errors of InfiniBand and RoCE ports.",
+        infiniband::METRICS,
+        |p| infiniband::subject(p.config),
+    ),
+    about("tapestats", "Reads and writes of tape drives.", tapestats::METRICS, |p| {
+        tapestats::subject(p.config)
+    }),
+    about(
+        "cpu_vulnerabilities",
+        "Known weaknesses of the CPUs, and what the kernel does about them.",
+        cpu_vulnerabilities::METRICS,
+        |p| cpu_vulnerabilities::subject(p.config),
+    )
+    .off(),
 ];
 
 const fn about(
@@ -131,7 +199,6 @@ const fn about(
 
 impl About {
     /// Runs only when the settings ask for it.
-    #[allow(dead_code, reason = "what is off by default comes with the next subjects")]
     const fn off(mut self) -> Self {
         self.on = false;
         self

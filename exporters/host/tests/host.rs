@@ -8,6 +8,8 @@ mod filesystem;
 mod fuse;
 #[path = "host/golden.rs"]
 mod golden;
+#[path = "host/hardware.rs"]
+mod hardware;
 #[path = "host/hostile.rs"]
 mod hostile;
 #[path = "host/machine.rs"]

@@ -135,6 +135,20 @@ pub enum Auth {
 pub struct PrometheusOutput {
     /// Where it is.
     pub receiver: Receiver,
+    /// What is spoken.
+    pub version: RemoteWriteVersion,
+}
+
+/// Which version of remote write is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RemoteWriteVersion {
+    /// 2.0 where the receiver takes it, else 1.0.
+    #[default]
+    Auto,
+    /// 1.0 only.
+    V1,
+    /// 2.0 only.
+    V2,
 }
 
 /// A Loki push receiver.
@@ -142,8 +156,6 @@ pub struct PrometheusOutput {
 pub struct LokiOutput {
     /// Where it is; the URL has Loki's push path.
     pub receiver: Receiver,
-    /// `X-Scope-OrgID`
-    pub tenant: Option<String>,
 }
 
 /// The collector's own log, to standard error.

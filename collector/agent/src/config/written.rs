@@ -248,6 +248,23 @@ pub struct Output {
     /// The tenant, sent as `X-Scope-OrgID` (Loki, Mimir).
     #[schemars(extend("examples" = ["shop"]))]
     pub tenant: Field<Text>,
+    /// The version of Prometheus remote write: `auto` sends 2.0 where the receiver takes it, else 1.0.
+    #[schemars(extend("default" = "auto"))]
+    pub version: Field<Version>,
+}
+
+/// A version of Prometheus remote write.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+pub enum Version {
+    /// 2.0 where the receiver takes it, else 1.0.
+    #[serde(rename = "auto")]
+    Auto,
+    /// 1.0 only.
+    #[serde(rename = "1.0")]
+    V1,
+    /// 2.0 only.
+    #[serde(rename = "2.0")]
+    V2,
 }
 
 /// User and password.

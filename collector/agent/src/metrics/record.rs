@@ -1,76 +1,156 @@
 //! The records of the metrics log.
 //!
-//! A record holds definitions (a series' number and its labels) and samples (a number, a time, a value). A number is
-//! defined before its first use in every segment, so that a segment can be read alone. Labels are kept as the bytes that
-//! a remote-write 1.0 request carries, so that sending a sample copies them and builds nothing.
+//! A record holds families (a number, and what is known of them), definitions (a series' number, its family's and its
+//! labels) and samples (a number, a time, a value). Each is defined before its first use in every segment, so that a
+//! segment can be read alone. Labels are kept as the bytes that a remote-write 1.0 request carries.
 //!
-//! Layout, integers as LEB128: `1`, definitions, each (number, length, labels); samples, each (number, zigzag difference
-//! to the time before it, value as 8 bytes little-endian). Both lists begin with their count.
+//! Layout, integers as LEB128: `2`; families, each (number, type, length, help, length, unit); definitions, each
+//! (number, family, length, labels); samples, each (number, zigzag difference to the time before it, value as 8 bytes
+//! little-endian). Every list begins with its count.
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
 use bytes::Bytes;
+use taffrail_core::FamilyInfo;
+use taffrail_core::metric::{Kind, unit_of};
+use taffrail_wire::remote_write::MetricKind;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
-/// Writes one record.
-#[derive(Debug, Default)]
-pub struct Encoder {
-    definitions: Vec<u8>,
-    defined: u64,
-    samples: Vec<u8>,
-    sampled: u64,
+/// Writes one record after another.
+#[derive(Debug)]
+pub struct Encoder<S> {
+    segment: Option<S>,
+    /// The families that the segment has, and their numbers.
+    known: HashMap<FamilyKey, u64>,
+    families: List,
+    definitions: List,
+    samples: List,
     last_ts: i64,
 }
 
-impl Encoder {
+/// What makes a family another one.
+type FamilyKey = (Box<str>, Kind, Box<str>);
+
+/// A list of a record's, and how many it has.
+#[derive(Debug, Default)]
+struct List {
+    bytes: Vec<u8>,
+    count: u64,
+}
+
+impl List {
+    fn finish(&mut self, record: &mut Vec<u8>) {
+        varint(record, std::mem::take(&mut self.count));
+        record.append(&mut self.bytes);
+    }
+}
+
+impl<S> Default for Encoder<S> {
+    fn default() -> Self {
+        let (families, definitions, samples) = Default::default();
+        Encoder { segment: None, known: HashMap::new(), families, definitions, samples, last_ts: 0 }
+    }
+}
+
+impl<S: PartialEq + Copy> Encoder<S> {
+    /// Begins a record that will stand in `segment`.
+    pub fn begin(&mut self, segment: S) {
+        if self.segment != Some(segment) {
+            self.segment = Some(segment);
+            self.known.clear();
+        }
+    }
+
     /// Says what the series `number` is.
-    pub fn define(&mut self, number: u64, labels: &[u8]) {
-        varint(&mut self.definitions, number);
-        varint(&mut self.definitions, labels.len() as u64);
-        self.definitions.extend_from_slice(labels);
-        self.defined += 1;
+    pub fn define(&mut self, number: u64, family: &FamilyInfo, labels: &[u8]) {
+        let family = self.family(family);
+        let list = &mut self.definitions;
+        varint(&mut list.bytes, number);
+        varint(&mut list.bytes, family);
+        bytes(&mut list.bytes, labels);
+        list.count += 1;
+    }
+
+    fn family(&mut self, family: &FamilyInfo) -> u64 {
+        let new = self.known.len() as u64;
+        let key = (family.name.as_str().into(), family.kind, (*family.help).into());
+        let number = *self.known.entry(key).or_insert(new);
+        if number == new {
+            let list = &mut self.families;
+            varint(&mut list.bytes, number);
+            list.bytes.push(kind(family.kind) as u8);
+            bytes(&mut list.bytes, family.help.as_bytes());
+            bytes(&mut list.bytes, unit_of(&family.name).unwrap_or_default().as_bytes());
+            list.count += 1;
+        }
+        number
     }
 
     /// Adds a sample of a series defined in this segment.
     pub fn sample(&mut self, number: u64, ts_ms: i64, value: f64) {
-        varint(&mut self.samples, number);
+        let list = &mut self.samples;
+        varint(&mut list.bytes, number);
         let step = ts_ms.wrapping_sub(self.last_ts);
-        varint(&mut self.samples, ((step << 1) ^ (step >> 63)) as u64);
-        self.samples.extend_from_slice(&value.to_bits().to_le_bytes());
+        varint(&mut list.bytes, ((step << 1) ^ (step >> 63)) as u64);
+        list.bytes.extend_from_slice(&value.to_bits().to_le_bytes());
         self.last_ts = ts_ms;
-        self.sampled += 1;
+        list.count += 1;
     }
 
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
-        self.sampled == 0
+        self.samples.count == 0
     }
 
-    /// The record; the encoder is empty afterwards.
+    /// The record.
     pub fn finish(&mut self) -> Bytes {
-        let mut record = Vec::with_capacity(21 + self.definitions.len() + self.samples.len());
+        let Encoder { families, definitions, samples, .. } = self;
+        let len = families.bytes.len() + definitions.bytes.len() + samples.bytes.len();
+        let mut record = Vec::with_capacity(31 + len);
         record.push(VERSION);
-        varint(&mut record, self.defined);
-        record.append(&mut self.definitions);
-        varint(&mut record, self.sampled);
-        record.append(&mut self.samples);
-        (self.defined, self.sampled, self.last_ts) = (0, 0, 0);
+        families.finish(&mut record);
+        definitions.finish(&mut record);
+        samples.finish(&mut record);
+        self.last_ts = 0;
         record.into()
     }
 }
 
-/// A sample read back.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Point {
-    /// The series' labels, as a remote-write 1.0 request carries them.
-    pub labels: Arc<[u8]>,
-    /// Milliseconds since 1970-01-01 UTC.
-    pub ts_ms: i64,
-    /// The value; a staleness marker keeps its bits.
-    pub value: f64,
+fn kind(kind: Kind) -> MetricKind {
+    match kind {
+        Kind::Counter => MetricKind::Counter,
+        Kind::Gauge => MetricKind::Gauge,
+        Kind::Untyped => MetricKind::Unknown,
+        Kind::Histogram => MetricKind::Histogram,
+        Kind::Summary => MetricKind::Summary,
+    }
+}
+
+/// What a record says of a series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Definition<'a> {
+    /// Its labels, as a remote-write 1.0 request carries them.
+    pub labels: &'a [u8],
+    /// Its family's type.
+    pub kind: MetricKind,
+    /// Its family's help text.
+    pub help: &'a str,
+    /// Its family's unit, or nothing.
+    pub unit: &'a str,
+}
+
+/// Takes in what a [`Decoder`] reads.
+pub trait Visit {
+    /// What it makes of a definition.
+    type Series;
+    /// A new segment begins: what was defined before is not used any more.
+    fn segment(&mut self) {}
+    /// A series, as it stands in the segment.
+    fn define(&mut self, definition: Definition<'_>) -> Self::Series;
+    /// A sample: milliseconds since 1970-01-01 UTC, and the value; a staleness marker keeps its bits.
+    fn sample(&mut self, series: &Self::Series, ts_ms: i64, value: f64);
 }
 
 /// A record that does not read as one.
@@ -82,35 +162,48 @@ pub enum DecodeError {
     /// It was written by another version.
     #[error("the record has version {0}, this program reads version {VERSION}")]
     Version(u8),
-    /// A sample of a series that this segment does not define.
-    #[error("a sample of the undefined series {0}")]
+    /// A text that is not UTF-8, or a type that does not exist.
+    #[error("a family with an unknown type or a text that is not UTF-8")]
+    Family,
+    /// A family or series that this segment does not define.
+    #[error("the segment does not define number {0}")]
     Undefined(u64),
 }
 
 /// Reads the records of one log in order.
 #[derive(Debug)]
-pub struct Decoder<S> {
+pub struct Decoder<S, T> {
     segment: Option<S>,
-    series: HashMap<u64, Arc<[u8]>>,
+    families: HashMap<u64, Family>,
+    series: HashMap<u64, T>,
 }
 
-impl<S> Default for Decoder<S> {
+#[derive(Debug)]
+struct Family {
+    kind: MetricKind,
+    help: Box<str>,
+    unit: Box<str>,
+}
+
+impl<S, T> Default for Decoder<S, T> {
     fn default() -> Self {
-        Decoder { segment: None, series: HashMap::new() }
+        Decoder { segment: None, families: HashMap::new(), series: HashMap::new() }
     }
 }
 
-impl<S: PartialEq> Decoder<S> {
-    /// Takes in a record's definitions, and gives each of its samples to `each`.
+impl<S: PartialEq, T> Decoder<S, T> {
+    /// Reads one record.
     pub fn read(
         &mut self,
         segment: S,
         record: &[u8],
-        mut each: impl FnMut(Point),
+        visit: &mut impl Visit<Series = T>,
     ) -> Result<(), DecodeError> {
         if self.segment.as_ref() != Some(&segment) {
+            self.families.clear();
             self.series.clear();
             self.segment = Some(segment);
+            visit.segment();
         }
         let mut rest = Reader(record);
         match rest.byte()? {
@@ -119,8 +212,17 @@ impl<S: PartialEq> Decoder<S> {
         }
         for _ in 0..rest.varint()? {
             let number = rest.varint()?;
-            let len = rest.varint()?;
-            self.series.insert(number, rest.take(len)?.into());
+            let kind = MetricKind::from_number(rest.byte()?).ok_or(DecodeError::Family)?;
+            let family = Family { kind, help: rest.text()?.into(), unit: rest.text()?.into() };
+            self.families.insert(number, family);
+        }
+        for _ in 0..rest.varint()? {
+            let number = rest.varint()?;
+            let family = rest.varint()?;
+            let labels = rest.bytes()?;
+            let Family { kind, help, unit } =
+                self.families.get(&family).ok_or(DecodeError::Undefined(family))?;
+            self.series.insert(number, visit.define(Definition { labels, kind: *kind, help, unit }));
         }
         let mut ts_ms = 0i64;
         for _ in 0..rest.varint()? {
@@ -129,8 +231,8 @@ impl<S: PartialEq> Decoder<S> {
             ts_ms = ts_ms.wrapping_add((step >> 1) as i64 ^ -((step & 1) as i64));
             let mut bits = [0; 8];
             bits.copy_from_slice(rest.take(8)?);
-            let labels = self.series.get(&number).ok_or(DecodeError::Undefined(number))?.clone();
-            each(Point { labels, ts_ms, value: f64::from_bits(u64::from_le_bytes(bits)) });
+            let series = self.series.get(&number).ok_or(DecodeError::Undefined(number))?;
+            visit.sample(series, ts_ms, f64::from_bits(u64::from_le_bytes(bits)));
         }
         Ok(())
     }
@@ -142,6 +244,11 @@ fn varint(bytes: &mut Vec<u8>, mut value: u64) {
         value >>= 7;
     }
     bytes.push(value as u8);
+}
+
+fn bytes(list: &mut Vec<u8>, bytes: &[u8]) {
+    varint(list, bytes.len() as u64);
+    list.extend_from_slice(bytes);
 }
 
 struct Reader<'a>(&'a [u8]);
@@ -165,6 +272,15 @@ impl<'a> Reader<'a> {
         Err(DecodeError::Short)
     }
 
+    fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
+        let len = self.varint()?;
+        self.take(len)
+    }
+
+    fn text(&mut self) -> Result<&'a str, DecodeError> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| DecodeError::Family)
+    }
+
     fn take(&mut self, len: u64) -> Result<&'a [u8], DecodeError> {
         let range: Range<usize> = 0..usize::try_from(len).map_err(|_| DecodeError::Short)?;
         let taken = self.0.get(range.clone()).ok_or(DecodeError::Short)?;
@@ -173,23 +289,62 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// A visitor for tests, which keeps the samples with the labels of their series.
+#[cfg(test)]
+#[derive(Debug, Default)]
+pub struct Points(pub Vec<Point>);
+
+/// A sample read back.
+#[cfg(test)]
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Of its series.
+    pub labels: std::sync::Arc<[u8]>,
+    /// Milliseconds since 1970-01-01 UTC.
+    pub ts_ms: i64,
+    /// The value.
+    pub value: f64,
+}
+
+#[cfg(test)]
+impl Visit for Points {
+    type Series = std::sync::Arc<[u8]>;
+
+    fn define(&mut self, definition: Definition<'_>) -> Self::Series {
+        definition.labels.into()
+    }
+
+    fn sample(&mut self, series: &Self::Series, ts_ms: i64, value: f64) {
+        self.0.push(Point { labels: series.clone(), ts_ms, value });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use taffrail_core::Value;
 
+    fn family(name: &str, kind: Kind) -> FamilyInfo {
+        FamilyInfo { name: name.into(), kind, help: "Help.".into() }
+    }
+
     fn record() -> Bytes {
         let mut encoder = Encoder::default();
-        encoder.define(1, b"one");
-        encoder.define(300, b"two");
+        encoder.begin(0);
+        encoder.define(1, &family("a_seconds_total", Kind::Counter), b"one");
+        encoder.define(300, &family("b", Kind::Untyped), b"two");
         encoder.sample(1, 1_700_000_000_000, 1.5);
         encoder.sample(300, 1_699_999_999_000, Value::Stale.to_f64());
         encoder.finish()
     }
 
-    fn read(decoder: &mut Decoder<u32>, segment: u32, record: &[u8]) -> Result<Vec<Point>, DecodeError> {
-        let mut points = Vec::new();
-        decoder.read(segment, record, |point| points.push(point)).map(|()| points)
+    fn read(
+        decoder: &mut Decoder<u32, <Points as Visit>::Series>,
+        segment: u32,
+        record: &[u8],
+    ) -> Result<Vec<Point>, DecodeError> {
+        let mut points = Points::default();
+        decoder.read(segment, record, &mut points).map(|()| points.0)
     }
 
     #[test]
@@ -201,10 +356,37 @@ mod tests {
     }
 
     #[test]
+    fn what_is_known_of_a_family_is_written_once_a_segment() {
+        struct Kinds(Vec<(MetricKind, String, String)>);
+        impl Visit for Kinds {
+            type Series = ();
+            fn define(&mut self, definition: Definition<'_>) {
+                self.0.push((definition.kind, definition.help.into(), definition.unit.into()));
+            }
+            fn sample(&mut self, (): &(), _: i64, _: f64) {}
+        }
+        let mut encoder = Encoder::default();
+        let counter = family("a_seconds_total", Kind::Counter);
+        let mut decoder = Decoder::default();
+        let mut sizes = Vec::new();
+        for (segment, number) in [(0, 1), (0, 2), (1, 1)] {
+            encoder.begin(segment);
+            encoder.define(number, &counter, b"one");
+            encoder.sample(number, 0, 0.0);
+            let (record, mut kinds) = (encoder.finish(), Kinds(vec![]));
+            decoder.read(segment, &record, &mut kinds).unwrap();
+            assert_eq!(kinds.0, [(MetricKind::Counter, "Help.".into(), "seconds".into())]);
+            sizes.push(record.len());
+        }
+        assert!(sizes[1] < sizes[0] && sizes[2] == sizes[0], "{sizes:?}");
+    }
+
+    #[test]
     fn definitions_hold_within_their_segment_only() {
         let mut decoder = Decoder::default();
         read(&mut decoder, 0, &record()).unwrap();
         let mut encoder = Encoder::default();
+        encoder.begin(0);
         encoder.sample(1, 5, 2.0);
         let later = encoder.finish();
         assert_eq!(read(&mut decoder, 0, &later).unwrap().len(), 1);

@@ -190,7 +190,13 @@ impl State {
     }
 
     /// Writes the run's samples, and markers for what is gone.
-    fn encode(&mut self, collected: &Collected, fresh: bool, segment: SegmentId, encoder: &mut Encoder) {
+    fn encode(
+        &mut self,
+        collected: &Collected,
+        fresh: bool,
+        segment: SegmentId,
+        encoder: &mut Encoder<SegmentId>,
+    ) {
         for gone in &collected.gone {
             if let Some(mut known) = self.series.get_mut(gone.index()).and_then(Option::take) {
                 known.end(segment, encoder, collected.ts_ms);
@@ -205,7 +211,7 @@ impl State {
         }
     }
 
-    fn end_all(&mut self, now_ms: i64, segment: SegmentId, encoder: &mut Encoder) {
+    fn end_all(&mut self, now_ms: i64, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {
         self.series.iter_mut().flatten().for_each(|known| known.end(segment, encoder, now_ms));
         self.marked_ms = now_ms;
     }
@@ -216,14 +222,14 @@ impl Known {
         Known { def: def.clone(), number, labels: identity.encode(def), defined: None, value: None, drawn }
     }
 
-    fn define(&mut self, segment: SegmentId, encoder: &mut Encoder) {
+    fn define(&mut self, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {
         if self.defined != Some(segment) {
-            encoder.define(self.number, &self.labels);
+            encoder.define(self.number, &self.def.family, &self.labels);
             self.defined = Some(segment);
         }
     }
 
-    fn end(&mut self, segment: SegmentId, encoder: &mut Encoder, ts_ms: i64) {
+    fn end(&mut self, segment: SegmentId, encoder: &mut Encoder<SegmentId>, ts_ms: i64) {
         if self.value.take().is_some() {
             self.define(segment, encoder);
             encoder.sample(self.number, ts_ms, Value::Stale.to_f64());

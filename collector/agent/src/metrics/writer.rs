@@ -12,7 +12,7 @@ use crate::status::lock;
 /// Appends records to the metrics log; shared by all scopes.
 pub struct Writer {
     log: Arc<dyn Log>,
-    encoder: Mutex<Encoder>,
+    encoder: Mutex<Encoder<SegmentId>>,
     numbers: AtomicU64,
 }
 
@@ -28,10 +28,12 @@ impl Writer {
     }
 
     /// Lets `fill` write one record for the segment it is told, and appends it.
-    pub fn append(&self, fill: impl FnOnce(SegmentId, &mut Encoder)) {
+    pub fn append(&self, fill: impl FnOnce(SegmentId, &mut Encoder<SegmentId>)) {
         // Held from asking for the segment to the append, so that no other record comes between.
         let mut encoder = lock(&self.encoder);
-        fill(self.log.segment(), &mut encoder);
+        let segment = self.log.segment();
+        encoder.begin(segment);
+        fill(segment, &mut encoder);
         if encoder.is_empty() {
             return;
         }

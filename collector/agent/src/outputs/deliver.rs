@@ -117,8 +117,13 @@ async fn settle<D: Delivery>(
             Verdict::Done => delivered(status, clock, D::len(&batch)),
             Verdict::Partial { refused, reason, message } => {
                 delivered(status, clock, D::len(&batch).saturating_sub(refused));
-                lost(status, clock, refused, reason, &message);
+                if reason == OUT_OF_ORDER && fate == Fate::Unknown {
+                    lock(status).resent += refused;
+                } else {
+                    lost(status, clock, refused, reason, &message);
+                }
             }
+            Verdict::Downgrade { .. } => work.push((batch, fate)),
             Verdict::Retry { after, cause, fate: this } => {
                 retrying(status, clock, &cause);
                 // A receiver may ask for more time, never for none.

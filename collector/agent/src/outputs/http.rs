@@ -80,6 +80,8 @@ pub struct Answer {
     pub status: u16,
     /// When it said to come back.
     pub retry_after: Option<Duration>,
+    /// Its headers.
+    pub headers: HeaderMap,
     /// The first 64 KiB of its body.
     pub body: String,
 }
@@ -94,13 +96,9 @@ impl Answer {
 }
 
 impl Client {
-    /// A client for `receiver`, with the headers that its protocol needs.
-    pub fn new(
-        receiver: &Receiver,
-        protocol: &[(&'static str, &str)],
-        clock: Clock,
-    ) -> Result<Self, ClientError> {
-        let headers = headers(receiver, protocol)?;
+    /// A client for `receiver`.
+    pub fn new(receiver: &Receiver, clock: Clock) -> Result<Self, ClientError> {
+        let headers = headers(receiver)?;
         let mut http = HttpConnector::new();
         http.enforce_http(false);
         http.set_nodelay(true);
@@ -118,9 +116,10 @@ impl Client {
         Ok(Client { connection, uri: receiver.url.clone(), headers, timeout: receiver.timeout, clock })
     }
 
-    /// Posts `body`. What fails below HTTP is a verdict already: it is always tried again.
-    pub async fn post(&self, body: Bytes) -> Result<Answer, Verdict> {
-        match tokio::time::timeout(self.timeout, self.exchange(body)).await {
+    /// Posts `body`, with the headers that its protocol needs. What fails below HTTP is a verdict already: it is always
+    /// tried again.
+    pub async fn post(&self, body: Bytes, protocol: &HeaderMap) -> Result<Answer, Verdict> {
+        match tokio::time::timeout(self.timeout, self.exchange(body, protocol)).await {
             Ok(result) => result,
             Err(_) => {
                 let seconds = self.timeout.as_secs_f64();
@@ -129,11 +128,14 @@ impl Client {
         }
     }
 
-    async fn exchange(&self, body: Bytes) -> Result<Answer, Verdict> {
+    async fn exchange(&self, body: Bytes, protocol: &HeaderMap) -> Result<Answer, Verdict> {
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = Method::POST;
         *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
+        let headers = request.headers_mut();
+        headers.clone_from(&self.headers);
+        // What the protocol needs stands above what the config says.
+        headers.extend(protocol.clone());
         let sent = match &self.connection {
             Connection::Plain(client) => client.request(request).await,
             Connection::Tls(client) => client.request(request).await,
@@ -155,12 +157,13 @@ impl Client {
 
     async fn read(&self, response: Response<Incoming>) -> Result<Answer, Verdict> {
         let status = response.status().as_u16();
-        let header = response.headers().get(RETRY_AFTER).and_then(|v| v.to_str().ok());
+        let headers = response.headers().clone();
+        let header = headers.get(RETRY_AFTER).and_then(|v| v.to_str().ok());
         let wait = header.and_then(|text| retry_after(text, self.clock.now_ms() / 1000));
         // The status alone says what to do: a body that is too long, or breaks off, only has less to say.
         let body = Limited::new(response.into_body(), MAX_BODY).collect().await;
         let body = body.map(|b| String::from_utf8_lossy(&b.to_bytes()).into_owned()).unwrap_or_default();
-        Ok(Answer { status, retry_after: wait, body })
+        Ok(Answer { status, retry_after: wait, headers, body })
     }
 }
 
@@ -177,12 +180,19 @@ fn root_cause(error: &dyn std::error::Error) -> String {
     cause.to_string()
 }
 
-fn headers(receiver: &Receiver, protocol: &[(&'static str, &str)]) -> Result<HeaderMap, ClientError> {
+/// The headers that a protocol needs, from names in lower case and values that HTTP can carry.
+pub fn protocol(headers: &[(&'static str, &'static str)]) -> HeaderMap {
+    let header = |(name, value): &(&'static str, &'static str)| {
+        (HeaderName::from_static(name), HeaderValue::from_static(value))
+    };
+    headers.iter().map(header).collect()
+}
+
+fn headers(receiver: &Receiver) -> Result<HeaderMap, ClientError> {
     let mut headers = HeaderMap::new();
     let agent = concat!("taffrail/", env!("CARGO_PKG_VERSION"));
     headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-    let own = receiver.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    for (name, value) in own.chain(protocol.iter().copied()) {
+    for (name, value) in &receiver.headers {
         let wrong = || ClientError::Header { output: receiver.name.clone(), header: name.to_owned() };
         let name = HeaderName::try_from(name).map_err(|_| wrong())?;
         headers.insert(name, HeaderValue::try_from(value).map_err(|_| wrong())?);

@@ -5,19 +5,21 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderMap;
 use taffrail_core::Clock;
 use taffrail_spool::Record;
 use taffrail_wire::Compressor;
 use taffrail_wire::loki::{self, Batch, Reason, refusals};
 
 use super::deliver::{Delivery, Ready};
-use super::http::{Answer, Client, ClientError};
+use super::http::{Answer, Client, ClientError, protocol};
 use super::verdict::{Fate, Verdict, classify};
 use crate::config::LokiOutput;
 
 /// Sends entries to one receiver, one record of the log a request, so that a request sent again is the same request.
 pub struct Loki {
     client: Client,
+    headers: HeaderMap,
     compressor: Compressor,
 }
 
@@ -39,12 +41,9 @@ impl Push {
 impl Loki {
     /// An output for the receiver that `config` names.
     pub fn new(config: &LokiOutput, clock: Clock) -> Result<Self, ClientError> {
-        let mut protocol = vec![("Content-Type", "application/x-protobuf")];
-        if let Some(tenant) = &config.tenant {
-            protocol.push(("X-Scope-OrgID", tenant));
-        }
-        let client = Client::new(&config.receiver, &protocol, clock)?;
-        Ok(Loki { client, compressor: Compressor::default() })
+        let client = Client::new(&config.receiver, clock)?;
+        let headers = protocol(&[("content-type", "application/x-protobuf")]);
+        Ok(Loki { client, headers, compressor: Compressor::default() })
     }
 }
 
@@ -84,7 +83,7 @@ impl Delivery for Loki {
         let Ok(body) = self.compressor.compress(&batch.request) else { return (Verdict::Split, 0) };
         let body = Bytes::copy_from_slice(body);
         let bytes = body.len() as u64;
-        match self.client.post(body).await {
+        match self.client.post(body, &self.headers).await {
             Ok(answer) => (judge(batch, &answer), bytes),
             Err(verdict) => (verdict, 0),
         }
@@ -136,7 +135,7 @@ mod tests {
     }
 
     fn answer(status: u16, body: &str) -> Answer {
-        Answer { status, retry_after: None, body: body.into() }
+        Answer { status, retry_after: None, headers: HeaderMap::new(), body: body.into() }
     }
 
     const ORDER: &str = "entry with timestamp 2026-11-21 01:00:00 +0000 UTC ignored, reason: 'entry too far behind, \

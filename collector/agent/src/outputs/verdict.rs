@@ -36,6 +36,12 @@ pub enum Verdict {
         /// Whether it may have been stored all the same.
         fate: Fate,
     },
+    /// Not stored, as the receiver does not know the protocol's version: again in an older one, which the output has
+    /// chosen by now.
+    Downgrade {
+        /// How it showed, for people.
+        cause: String,
+    },
     /// Too large: in halves.
     Split,
     /// Some of it is bad and nothing was stored: in halves, until the bad stand alone.
@@ -91,7 +97,12 @@ mod tests {
     use super::*;
 
     fn verdict(status: u16) -> Verdict {
-        classify(&Answer { status, retry_after: Some(Duration::from_secs(7)), body: "why\n".into() })
+        classify(&Answer {
+            status,
+            retry_after: Some(Duration::from_secs(7)),
+            headers: http::HeaderMap::new(),
+            body: "why\n".into(),
+        })
     }
 
     #[test]

@@ -8,11 +8,15 @@ use taffrail_core::{CollectError, Out};
 use crate::golden::subjects;
 use crate::run;
 
-/// All files of a tree that subjects read.
+/// All files of a tree that subjects read, each once: folders have several names in sysfs.
 fn files(dir: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
+        if path.is_dir() && !path.is_symlink() {
+            files(&path, found);
+        } else if path.is_file() {
+            found.push(path);
+        }
     }
 }
 
@@ -21,10 +25,10 @@ fn copy(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let (from, to) = (entry.path(), to.join(entry.file_name()));
-        if from.is_dir() {
-            copy(&from, &to);
-        } else if let Ok(link) = fs::read_link(&from) {
+        if let Ok(link) = fs::read_link(&from) {
             std::os::unix::fs::symlink(link, to).unwrap();
+        } else if from.is_dir() {
+            copy(&from, &to);
         } else {
             fs::copy(&from, &to).unwrap();
         }
@@ -50,13 +54,24 @@ fn damaged(good: &[u8]) -> Vec<Vec<u8>> {
 
 #[test]
 fn no_damage_stops_a_subject_for_good() {
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/typical");
+    damage("typical");
+}
+
+#[test]
+fn no_damage_stops_a_subject_of_hardware_for_good() {
+    damage("hardware");
+}
+
+fn damage(name: &str) {
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name);
     let case = tempfile::tempdir().unwrap();
-    let case = case.path().join("typical");
+    let case = case.path().join(name);
     copy(&fixture, &case);
     let mut targets = Vec::new();
     files(&case, &mut targets);
     let mut subjects = subjects(&case);
+    // What the tree does not have cannot be damaged.
+    subjects.retain_mut(|subject| run(subject, &mut Out::default()).is_ok());
     let mut outs: Vec<Out> = subjects.iter().map(|_| Out::default()).collect();
     let counts: Vec<usize> =
         subjects.iter_mut().zip(&mut outs).map(|(s, out)| run(s, out).unwrap().samples.len()).collect();

@@ -9,8 +9,8 @@ use super::{Checker, bounds};
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::source::Span;
-use crate::config::valid::{Auth, LokiOutput, PrometheusOutput, Receiver};
-use crate::config::written::{BasicAuth, Output, Outputs};
+use crate::config::valid::{Auth, LokiOutput, PrometheusOutput, Receiver, RemoteWriteVersion};
+use crate::config::written::{BasicAuth, Output, Outputs, Version};
 
 /// The largest file with certificates, in bytes: twice Debian's bundle of all authorities.
 const MAX_CA: u64 = 1 << 20;
@@ -21,46 +21,49 @@ const TENANT: &str = "X-Scope-OrgID";
 impl Checker<'_> {
     pub(super) fn prometheus(&mut self, outputs: Option<&Outputs>) -> Vec<PrometheusOutput> {
         let all = outputs.map(|outputs| self.receivers("prometheus", &outputs.prometheus, "/api/v1/write"));
-        let with_tenant = |(mut receiver, tenant): (Receiver, Option<String>)| {
-            receiver.headers.extend(tenant.map(|tenant| (TENANT.to_owned(), tenant)));
-            PrometheusOutput { receiver }
+        let version = |output: &Output| match output.version.get() {
+            None | Some(Version::Auto) => RemoteWriteVersion::Auto,
+            Some(Version::V1) => RemoteWriteVersion::V1,
+            Some(Version::V2) => RemoteWriteVersion::V2,
         };
-        all.into_iter().flatten().map(with_tenant).collect()
+        let output = |(receiver, output)| PrometheusOutput { receiver, version: version(output) };
+        all.into_iter().flatten().map(output).collect()
     }
 
     pub(super) fn loki(&mut self, outputs: Option<&Outputs>) -> Vec<LokiOutput> {
         let all = outputs.map(|outputs| self.receivers("loki", &outputs.loki, "/loki/api/v1/push"));
-        all.into_iter().flatten().map(|(receiver, tenant)| LokiOutput { receiver, tenant }).collect()
-    }
-
-    fn receivers(
-        &mut self,
-        kind: &'static str,
-        field: &Field<Vec<Field<Output>>>,
-        path: &'static str,
-    ) -> Vec<(Receiver, Option<String>)> {
-        let (mut receivers, mut names) = (Vec::new(), Vec::new());
-        for (at, output) in field.get().into_iter().flatten().filter_map(Field::good) {
-            let name = output.name.get().map_or(kind, |name| &name.0).to_owned();
-            self.unique(&format!("{kind} outputs"), &name, output.name.span().or(Some(at)), &mut names);
-            receivers.extend(self.receiver(at, name, output, path));
+        let mut receivers = Vec::new();
+        for (receiver, output) in all.into_iter().flatten() {
+            if let Some(at) = output.version.span() {
+                self.fault(at, "Loki's push has no `version`", "remove it");
+            }
+            receivers.push(LokiOutput { receiver });
         }
         receivers
     }
 
-    fn receiver(
+    fn receivers<'w>(
         &mut self,
-        at: Span,
-        name: String,
-        output: &Output,
+        kind: &'static str,
+        field: &'w Field<Vec<Field<Output>>>,
         path: &'static str,
-    ) -> Option<(Receiver, Option<String>)> {
+    ) -> Vec<(Receiver, &'w Output)> {
+        let (mut receivers, mut names) = (Vec::new(), Vec::new());
+        for (at, output) in field.get().into_iter().flatten().filter_map(Field::good) {
+            let name = output.name.get().map_or(kind, |name| &name.0).to_owned();
+            self.unique(&format!("{kind} outputs"), &name, output.name.span().or(Some(at)), &mut names);
+            receivers.extend(self.receiver(at, name, output, path).map(|receiver| (receiver, output)));
+        }
+        receivers
+    }
+
+    fn receiver(&mut self, at: Span, name: String, output: &Output, path: &'static str) -> Option<Receiver> {
         let auth = self.auth(output);
         let timeout = bounds(Duration::from_millis(100), Duration::from_secs(600));
         let timeout = self.duration(&output.timeout, defaults::TIMEOUT, &timeout);
         let ca_file = self.ca_file(output);
         let headers = output.headers.get().into_iter().flatten();
-        let headers: std::collections::BTreeMap<_, _> =
+        let mut headers: std::collections::BTreeMap<_, _> =
             headers.filter_map(|(name, value)| Some((name.0.clone(), value.get()?.0.clone()))).collect();
         let tenant = output.tenant.good();
         if let Some((at, _)) = tenant.filter(|_| headers.keys().any(|name| name.eq_ignore_ascii_case(TENANT)))
@@ -71,7 +74,7 @@ impl Checker<'_> {
                 "keep `tenant`",
             );
         }
-        let tenant = tenant.map(|(_, text)| text.0.clone());
+        headers.extend(tenant.map(|(_, text)| (TENANT.to_owned(), text.0.clone())));
         let url = match &output.url {
             Field::Absent => {
                 self.fault(at, "the output has no `url`", format!("add url: http://host:port{path}"));
@@ -80,7 +83,7 @@ impl Checker<'_> {
             Field::Bad(_) => return None,
             Field::Good(_, url) => url.or_path(path),
         };
-        Some((Receiver { name, url, headers, auth, timeout, ca_file }, tenant))
+        Some(Receiver { name, url, headers, auth, timeout, ca_file })
     }
 
     fn auth(&mut self, output: &Output) -> Option<Auth> {

@@ -1,0 +1,177 @@
+//! Frequencies of the CPUs from `/sys/devices/system/cpu/cpu*/cpufreq` (kernel document `admin-guide/pm/cpufreq`), in
+//! hertz.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::CWD;
+use taffrail_core::file::KernelFile;
+use taffrail_core::{CollectError, Family, Out, Subject, metrics};
+
+use crate::attribute::{Attribute, Buffer, number};
+use crate::columns::{Unit, text};
+use crate::cpu_topology::{self, parse_list};
+use crate::devices::Node;
+use crate::{config::HostConfig, cpu_info};
+
+metrics! {
+    /// Frequency in hertz as the hardware says; from /proc/cpuinfo, with package and core, where the subject `cpu` has
+    /// `info` on.
+    pub(crate) FREQUENCY: Gauge = "node_cpu_frequency_hertz" ["package", "core", "cpu"];
+    /// Mean frequency in hertz over a short time, as the hardware says.
+    AVERAGE: Gauge = "node_cpu_frequency_avg_hertz" ["cpu"];
+    /// Smallest frequency in hertz of the hardware.
+    MIN: Gauge = "node_cpu_frequency_min_hertz" ["cpu"];
+    /// Largest frequency in hertz of the hardware.
+    MAX: Gauge = "node_cpu_frequency_max_hertz" ["cpu"];
+    /// Frequency in hertz as the kernel set it.
+    SCALING: Gauge = "node_cpu_scaling_frequency_hertz" ["cpu"];
+    /// Smallest frequency in hertz that the kernel may set.
+    SCALING_MIN: Gauge = "node_cpu_scaling_frequency_min_hertz" ["cpu"];
+    /// Largest frequency in hertz that the kernel may set.
+    SCALING_MAX: Gauge = "node_cpu_scaling_frequency_max_hertz" ["cpu"];
+    /// Which governor sets the frequency (1), and which could (0).
+    GOVERNOR: Gauge = "node_cpu_scaling_governor" ["cpu", "governor"];
+}
+
+static FREQUENCIES: [(&str, &Family<1>); 6] = [
+    ("cpuinfo_avg_freq", &AVERAGE),
+    ("cpuinfo_min_freq", &MIN),
+    ("cpuinfo_max_freq", &MAX),
+    ("scaling_cur_freq", &SCALING),
+    ("scaling_min_freq", &SCALING_MIN),
+    ("scaling_max_freq", &SCALING_MAX),
+];
+
+/// A set of CPUs that have one frequency, as the kernel sees it.
+struct Policy {
+    node: Node,
+    /// Of its folder, which its CPUs share.
+    inode: u64,
+    current: Attribute,
+    frequencies: [Attribute; FREQUENCIES.len()],
+    governor: Attribute,
+    governors: Vec<String>,
+    cpus: Vec<String>,
+}
+
+/// What is kept from run to run.
+struct Cpus {
+    root: PathBuf,
+    /// Which CPUs are offline. One that comes or goes changes it, and gets or loses its policy.
+    offline: Attribute,
+    was_offline: Vec<u8>,
+    policies: Vec<Policy>,
+    /// Runs since the CPUs were looked up.
+    runs: u32,
+    buffer: Box<Buffer>,
+}
+
+/// The subject `cpufreq`.
+pub fn subject(config: &HostConfig) -> Subject {
+    let mut cpus = Cpus {
+        root: config.sys("devices/system/cpu"),
+        offline: Attribute::default(),
+        was_offline: Vec::new(),
+        policies: Vec::new(),
+        runs: 0,
+        buffer: Box::new([0; 4096]),
+    };
+    let mut info = config.cpu.info.then(|| KernelFile::new(config.proc("cpuinfo")));
+    Subject::blocking("cpufreq", METRICS, move |out| {
+        cpus.refresh();
+        for policy in &mut cpus.policies {
+            policy.write(info.is_none(), &mut cpus.buffer, out);
+        }
+        if let Some(file) = &mut info {
+            for cpu in cpu_info::parse(file.read()?) {
+                cpu.write_frequency(out);
+            }
+        } else if cpus.policies.is_empty() {
+            return Err(CollectError::Absent);
+        }
+        Ok(())
+    })
+}
+
+impl Cpus {
+    /// Looks the CPUs up when others are offline than before, and now and then: a driver may come late, and with it the
+    /// policies.
+    fn refresh(&mut self) {
+        let after = if self.policies.is_empty() { 4 } else { 20 };
+        let offline = self.offline.read(CWD, &self.root.join("offline"), true, &mut self.buffer);
+        let offline = offline.ok().flatten().unwrap_or_default();
+        self.runs += 1;
+        if self.runs > 1 && self.runs <= after && *offline == *self.was_offline {
+            return;
+        }
+        self.was_offline = offline.to_vec();
+        self.policies = policies(&self.root, &parse_list(offline));
+        self.runs = 1;
+    }
+}
+
+/// The policies of all CPUs but those that are offline: those of one policy would all show the same files.
+fn policies(root: &Path, offline: &BTreeSet<u32>) -> Vec<Policy> {
+    let mut policies: Vec<Policy> = Vec::new();
+    for number in cpu_topology::numbers(root).difference(offline) {
+        let path = root.join(format!("cpu{number}"));
+        let Ok(about) = fs::metadata(path.join("cpufreq")) else { continue };
+        match policies.iter_mut().find(|policy| policy.inode == about.ino()) {
+            Some(policy) => policy.cpus.push(number.to_string()),
+            None => policies.extend(Policy::open(&path, about.ino(), number.to_string())),
+        }
+    }
+    policies
+}
+
+impl Policy {
+    fn open(cpu: &Path, inode: u64, number: String) -> Option<Self> {
+        let node = Node::open(cpu, b"cpufreq")?;
+        let governors = text(&node, "scaling_available_governors").unwrap_or_default();
+        Some(Policy {
+            node,
+            inode,
+            current: Attribute::default(),
+            frequencies: Default::default(),
+            governor: Attribute::default(),
+            governors: governors.split(' ').map(str::to_owned).collect(),
+            cpus: vec![number],
+        })
+    }
+
+    /// The hardware's own frequency is left to `/proc/cpuinfo` where that is asked for: one CPU has one.
+    fn write(&mut self, with_current: bool, buffer: &mut Buffer, out: &mut Out) {
+        let mut read = |attribute: &mut Attribute, file: &str| {
+            let value = attribute.read(&self.node, Path::new(file), true, buffer);
+            // A CPU that is not there now says that it is busy; a driver that does not know says so in words.
+            value.ok().flatten().and_then(number).map(|kilohertz| Unit::Kilo.scale(kilohertz))
+        };
+        let current = if with_current { read(&mut self.current, "cpuinfo_cur_freq") } else { None };
+        let mut values = [None; FREQUENCIES.len()];
+        for ((value, attribute), (file, _)) in values.iter_mut().zip(&mut self.frequencies).zip(&FREQUENCIES)
+        {
+            *value = read(attribute, file);
+        }
+        let governor = self.governor.read(&self.node, Path::new("scaling_governor"), true, buffer);
+        let governor = governor.ok().flatten().unwrap_or_default();
+        for cpu in &self.cpus {
+            if let Some(current) = current {
+                out.put(&FREQUENCY, ["", "", cpu], current);
+            }
+            for ((_, family), value) in FREQUENCIES.iter().zip(values) {
+                if let Some(value) = value {
+                    out.put(family, [cpu], value);
+                }
+            }
+            if !governor.is_empty() {
+                for known in &self.governors {
+                    let is_set = *known.as_bytes() == *governor;
+                    out.put(&GOVERNOR, [cpu, known], if is_set { 1.0 } else { 0.0 });
+                }
+            }
+        }
+    }
+}
