@@ -17,6 +17,7 @@ pub mod pipeline;
 pub mod registry;
 pub mod run;
 pub mod schedule;
+pub mod scrape;
 pub mod server;
 pub mod sources;
 pub mod status;

@@ -8,10 +8,12 @@
     reason = "all of this is tests, helpers too: what is not as it should be ends one"
 )]
 
+mod beside_peer;
 mod browser;
 mod end_to_end;
 mod files;
 mod hang;
+mod names;
 mod page;
 mod pages;
 mod process;

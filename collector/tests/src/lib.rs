@@ -15,6 +15,7 @@
 
 mod alertmanager;
 mod browser;
+mod exposition;
 mod gate;
 mod hang;
 mod http;
@@ -32,6 +33,7 @@ mod wire;
 
 pub use alertmanager::Alertmanager;
 pub use browser::{Seen, open_page, run_node};
+pub use exposition::{Exposition, Labels, series_text};
 pub use gate::Gate;
 pub use hang::HangingMount;
 pub use http::{Client, Response};

@@ -85,6 +85,16 @@ impl Page {
         value: f64,
         ts_ms: Option<i64>,
     ) {
+        self.head(def, more);
+        number(&mut self.bytes, value);
+        if let Some(ts_ms) = ts_ms {
+            self.timestamp(ts_ms);
+        }
+        self.bytes.push(b'\n');
+    }
+
+    /// A sample's line up to its value, which [`number`] writes.
+    pub fn head(&mut self, def: &SeriesDef, more: &[(String, String)]) {
         self.line(&[def.family.name.as_bytes(), def.suffix.as_bytes()]);
         let mut open = b"{".as_slice();
         let own = def.labels.iter().map(|(name, value)| (&**name, &**value));
@@ -100,11 +110,6 @@ impl Page {
             self.bytes.push(b'}');
         }
         self.bytes.push(b' ');
-        number(&mut self.bytes, value);
-        if let Some(ts_ms) = ts_ms {
-            self.timestamp(ts_ms);
-        }
-        self.bytes.push(b'\n');
     }
 
     /// Adds a stretch of what another page of the same format holds.

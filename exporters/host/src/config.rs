@@ -23,6 +23,12 @@ pub const VMSTAT_FIELDS: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
 /// The kinds of units whose failure somebody wants to know of.
 pub const SYSTEMD_UNITS: &str = r".+\.(service|socket|timer|mount)";
 
+/// The counters of network protocols that node_exporter publishes, and `Tcp_MaxConn`, for which dashboards ask.
+pub const NETSTAT_FIELDS: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|\
+    Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|\
+    Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab|MaxConn)|\
+    Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
+
 /// The settings of all host subjects.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostConfig {
@@ -52,6 +58,20 @@ pub struct HostConfig {
     pub netclass: Netclass,
     /// The subject `systemd`.
     pub systemd: Systemd,
+    /// The subject `bcache`.
+    pub bcache: Bcache,
+    /// The subject `interrupts`.
+    pub interrupts: Interrupts,
+    /// The subject `slabinfo`: which caches.
+    pub slabinfo: Filter,
+    /// The subject `textfile`: folders whose `*.prom` files are read; `*`, `?` and `[a-z]` stand for parts of names.
+    pub textfile: Vec<String>,
+    /// The subject `arp`: which interfaces.
+    pub arp: Filter,
+    /// The subject `ipvs`.
+    pub ipvs: Ipvs,
+    /// The subject `netstat`: which counters, as `Protocol_Counter`.
+    pub netstat: Filter,
     /// The subject `hwmon`.
     pub hwmon: Hwmon,
     /// The subject `infiniband`: which devices.
@@ -153,6 +173,37 @@ pub struct Systemd {
     pub bus: Option<String>,
 }
 
+/// Settings of the subject `bcache`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bcache {
+    /// Publish `node_bcache_priority_stats_*`, for which the kernel sorts all buckets of the cache.
+    pub priority_stats: bool,
+}
+
+/// Settings of the subject `interrupts`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interrupts {
+    /// Which interrupts: `type;info;devices`, as in their labels.
+    pub names: Filter,
+    /// Publish values that are zero as well.
+    pub zeros: bool,
+    /// Of how many CPUs, the first that are online.
+    pub max_cpus: usize,
+}
+
+impl Default for Interrupts {
+    fn default() -> Self {
+        Interrupts { names: Filter::default(), zeros: false, max_cpus: 16 }
+    }
+}
+
+/// Settings of the subject `ipvs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipvs {
+    /// Which labels backends have, in the order of [`crate::ipvs::LABELS`].
+    pub backend_labels: [bool; crate::ipvs::LABELS.len()],
+}
+
 impl Default for HostConfig {
     fn default() -> Self {
         HostConfig {
@@ -182,6 +233,13 @@ impl Default for HostConfig {
                 tasks: false,
                 bus: None,
             },
+            bcache: Bcache::default(),
+            interrupts: Interrupts::default(),
+            slabinfo: Filter::default(),
+            textfile: Vec::new(),
+            arp: Filter::default(),
+            ipvs: Ipvs { backend_labels: [true; crate::ipvs::LABELS.len()] },
+            netstat: Filter::including(NETSTAT_FIELDS),
             hwmon: Hwmon::default(),
             infiniband: Filter::default(),
             powersupplyclass: Filter::default(),
@@ -243,6 +301,9 @@ mod tests {
         }
         for (name, kept) in [("ext4", true), ("overlay", false), ("cgroup2", false), ("tmpfs", true)] {
             assert_eq!(config.filesystem.fs_types.keeps(name.as_bytes()), kept, "{name}");
+        }
+        for (name, kept) in [("Tcp_MaxConn", true), ("UdpLite_InErrors", true), ("Tcp_RtoMin", false)] {
+            assert_eq!(config.netstat.keeps(name.as_bytes()), kept, "{name}");
         }
         for (name, kept) in [("oom_kill", true), ("pgmajfault", true), ("nr_free_pages", false)] {
             assert_eq!(config.vmstat.keeps(name.as_bytes()), kept, "{name}");

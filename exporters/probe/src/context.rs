@@ -8,6 +8,7 @@ use std::time::Duration;
 use taffrail_core::Clock;
 
 use crate::resolve::Resolver;
+use crate::tls::SystemRoots;
 
 /// Says why an address must not be probed; `Ok` when it may be. Asked for every address, after names are resolved and
 /// after each redirect, right before a connection is made to that very address.
@@ -20,6 +21,8 @@ pub struct Context {
     pub clock: Clock,
     /// Looks names up.
     pub resolver: Resolver,
+    /// The authorities trusted where the module names none.
+    pub roots: SystemRoots,
     /// The address that connections are made from, where the module names none.
     pub source: Option<IpAddr>,
     /// Which addresses may be probed; all, without one.
@@ -34,7 +37,14 @@ const LIMIT: Duration = Duration::from_secs(10);
 impl Context {
     /// The machine's resolver, any source address, every target allowed, ten seconds a probe.
     pub fn new(clock: Clock) -> Self {
-        Context { clock, resolver: Resolver::default(), source: None, guard: None, limit: LIMIT }
+        Context {
+            clock,
+            resolver: Resolver::default(),
+            roots: SystemRoots::default(),
+            source: None,
+            guard: None,
+            limit: LIMIT,
+        }
     }
 
     /// The same, with another limit: what a scraper waits.

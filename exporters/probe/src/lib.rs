@@ -5,12 +5,21 @@
 //! [`Out`](taffrail_core::Out). A probe that fails is a result, not an error: `run` always returns.
 
 mod attempt;
+pub mod blackbox;
 mod context;
+pub mod dns;
 mod failure;
+pub mod http;
+pub mod icmp;
+mod matching;
 mod module;
+mod number;
 mod resolve;
 mod run;
+mod secret;
+mod target;
 pub mod tcp;
+pub mod tls;
 mod trail;
 
 use std::sync::LazyLock;
@@ -23,10 +32,14 @@ pub use failure::Failure;
 pub use module::{Module, Prober};
 pub use resolve::{Addressing, Prefer, Resolver};
 pub use run::{Verdict, run};
+pub use secret::{Secret, Source, SourceError};
 pub use trail::Trail;
 
 /// Every metric that a probe may publish.
 pub fn metrics() -> &'static [&'static Metric] {
-    static ALL: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| [run::METRICS, resolve::METRICS].concat());
+    static ALL: LazyLock<Vec<&'static Metric>> = LazyLock::new(|| {
+        let common = [run::METRICS, resolve::METRICS, tls::METRICS, matching::METRICS];
+        common.into_iter().chain([http::METRICS, dns::METRICS, icmp::METRICS]).flatten().copied().collect()
+    });
     &ALL
 }

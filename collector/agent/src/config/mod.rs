@@ -24,6 +24,7 @@ pub mod written;
 
 pub use error::{Errors, Problem};
 pub use load::{load, load_listen, load_text};
+pub use scalar::{Interval, show_duration};
 pub use secret::Secret;
 pub use source::Source;
 pub use valid::*;

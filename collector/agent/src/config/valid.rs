@@ -9,6 +9,7 @@ use taffrail_core::Pattern;
 use taffrail_host::HostConfig;
 
 use super::Secret;
+use crate::scrape::Job;
 
 /// What the process is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +28,8 @@ pub struct Config {
     pub host: Option<Host>,
     /// Whether the collector's own metrics are pushed too.
     pub own_metrics: bool,
+    /// Scrape jobs.
+    pub scrape: Vec<Job>,
     /// Log sources.
     pub logs: Vec<LogSource>,
     /// Prometheus remote-write receivers.

@@ -1,6 +1,8 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+pub mod scrape;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -45,6 +47,10 @@ pub struct Written {
     #[serde(rename = "self")]
     #[schemars(extend("default" = defaults::OWN_METRICS))]
     pub own: Field<bool>,
+    /// Defaults of all scrape jobs, as in prometheus.yml.
+    pub global: Field<scrape::Global>,
+    /// What to scrape, as in prometheus.yml.
+    pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
     /// Log sources.
     pub logs: Field<Vec<Field<LogSource>>>,
     /// Where metrics and logs are pushed. Without any, they are on the live page and the pull pages only.
@@ -314,17 +320,15 @@ pub enum Format {
 
 /// Whether `$` has a meaning of its own below a path, so that no variable is replaced there.
 pub fn literal(path: &str) -> bool {
-    path == "logs.stages"
+    matches!(path, "logs.stages" | "scrape_configs")
 }
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 14] = [
+    const LATER: [(&str, &str); 12] = [
         ("containers", "metrics of containers"),
         ("postgres", "PostgreSQL metrics"),
         ("probes", "probes"),
-        ("scrape_configs", "scraping"),
-        ("global", "scraping"),
         ("otlp", "OTLP"),
         ("host.textfile", "text files with metrics"),
         ("outputs.otlp", "the OTLP output"),
@@ -338,6 +342,9 @@ pub fn hint(path: &str) -> Option<String> {
     if let Some((_, what)) = LATER.iter().find(|(key, _)| *key == path) {
         let key = path.rsplit('.').next().unwrap_or(path);
         return Some(format!("`{key}`: this version does not have {what} yet; remove the key"));
+    }
+    if let Some(hint) = scrape::hint(path) {
+        return Some(hint);
     }
     let moved = match path {
         "scrape_interval" => "`interval`",

@@ -9,6 +9,7 @@ use crate::component::Key;
 use crate::config::{Config, Host, LogSource, LokiOutput, PrometheusOutput};
 use crate::metrics::Identity;
 use crate::outputs::{Loki, Prometheus};
+use crate::scrape::{self, Job};
 use crate::sources::files::Patterns;
 
 /// What a component is made from; a reload restarts those whose make has changed.
@@ -16,6 +17,7 @@ use crate::sources::files::Patterns;
 pub(super) enum Make {
     Host(Box<Host>, Identity),
     Own(Duration, Identity),
+    Scrape(Box<Job>),
     Files(LogSource, String),
     Prometheus(PrometheusOutput),
     Loki(LokiOutput),
@@ -26,7 +28,7 @@ impl Make {
     pub(super) fn order(&self) -> u8 {
         match self {
             Make::Prometheus(_) | Make::Loki(_) => 0,
-            Make::Host(..) | Make::Own(..) => 1,
+            Make::Host(..) | Make::Own(..) | Make::Scrape(_) => 1,
             Make::Files(..) => 2,
         }
     }
@@ -37,6 +39,7 @@ impl Make {
             Make::Prometheus(config) => drop(Prometheus::new(config, clock.clone())?),
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
+            Make::Scrape(job) => drop(scrape::client(job).map_err(anyhow::Error::msg)?),
             Make::Host(..) | Make::Own(..) => {}
         }
         Ok(())
@@ -52,6 +55,11 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     }
     if config.own_metrics {
         wanted.insert(Key::new("exporter", "taffrail"), Make::Own(config.interval, identity("taffrail")));
+    }
+    for job in &config.scrape {
+        let mut job = job.clone();
+        job.labels = config.labels.clone();
+        wanted.insert(Key::new("scrape", &job.name), Make::Scrape(Box::new(job)));
     }
     for source in &config.logs {
         let mut source = source.clone();

@@ -120,6 +120,12 @@ impl<'a> Parser<'a> {
         1 + memchr::memchr_iter(b'\n', &self.page[..self.start]).count()
     }
 
+    /// Where on the page the line of the item returned last begins: cheaper than [`line`](Self::line) for those who want
+    /// the line of every item, and count on from item to item.
+    pub fn offset(&self) -> usize {
+        self.start
+    }
+
     /// Ends the current line at `at`, an index into the page, and moves behind it.
     fn line_ends(&mut self, at: usize) {
         self.at = (at + 1).min(self.page.len());

@@ -5,6 +5,7 @@ mod host;
 mod listen;
 mod logs;
 mod outputs;
+mod scrape;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -56,6 +57,7 @@ impl<'a> Checker<'a> {
             interval,
             host: written.host.get().map(|host| self.host(host, interval)),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
+            scrape: self.scrape(written, interval),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),

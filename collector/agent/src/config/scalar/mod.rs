@@ -9,7 +9,7 @@ mod url;
 pub use duration::{Interval, show as show_duration};
 pub use name::{Glob, HeaderName, HeaderValue, HostName, LabelName, LabelValue, Level, Name, PathText, Text};
 pub use pattern::Regex;
-pub use size::Size;
+pub use size::{Base2Size, Size};
 pub use url::Url;
 
 /// Lets serde read a type from one text, by its `parse(&str) -> Result<Self, String>`, and gives it its schema. An
