@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use crate::cost::{self, Held};
 use crate::subject::CollectError;
 
 /// The most that is read of one file; the largest of the kernel's (`/proc/interrupts` with 512 CPUs) stays under it.
@@ -14,7 +15,7 @@ pub const MAX_BYTES: usize = 8 << 20;
 #[derive(Debug)]
 pub struct KernelFile {
     path: PathBuf,
-    file: Option<File>,
+    file: Option<Held<File>>,
     buffer: Vec<u8>,
     /// Readings for which a file that did not exist is not looked for again.
     rest: u8,
@@ -68,7 +69,7 @@ impl KernelFile {
 
     /// The open file, for what only some files can tell: poll(2), fstatfs(2).
     pub fn open_file(&self) -> Option<&File> {
-        self.file.as_ref()
+        self.file.as_deref()
     }
 
     /// The error for contents that do not read as they should.
@@ -79,9 +80,21 @@ impl KernelFile {
     fn try_read(&mut self) -> io::Result<usize> {
         let file = match &self.file {
             Some(file) => file,
-            None => self.file.insert(File::open(&self.path)?),
+            None => self.file.insert(Held::new(File::open(&self.path)?)),
         };
-        read_into(file, &mut self.buffer)
+        let before = self.buffer.len();
+        let read = read_into(file, &mut self.buffer);
+        if self.buffer.len() != before {
+            cost::hold_bytes((self.buffer.len() - before) as i64);
+        }
+        cost::read(*read.as_ref().unwrap_or(&0));
+        read
+    }
+}
+
+impl Drop for KernelFile {
+    fn drop(&mut self) {
+        cost::hold_bytes(-(self.buffer.len() as i64));
     }
 }
 
@@ -111,9 +124,7 @@ fn read_into(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
 pub fn read_once(path: &Path) -> Result<Vec<u8>, CollectError> {
     let mut file = KernelFile::new(path);
     let len = file.read()?.len();
-    let mut buffer = file.buffer;
-    buffer.truncate(len);
-    Ok(buffer)
+    Ok(file.buffer[..len].to_vec())
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Values that are written as one text and are right or wrong by themselves.
 
 mod duration;
+mod folder;
 mod name;
 mod pattern;
 mod size;
 mod url;
 
 pub use duration::{Interval, show as show_duration};
+pub use folder::FolderGlob;
 pub use name::{Glob, HeaderName, HeaderValue, HostName, LabelName, LabelValue, Level, Name, PathText, Text};
 pub use pattern::Regex;
 pub use size::{Base2Size, Size};
