@@ -19,9 +19,24 @@ pub fn page(subject: &mut Subject) -> Result<String, CollectError> {
     match &mut subject.run {
         Run::Blocking(run) => run(&mut out)?,
         Run::Async(_) => {
-            return Err(CollectError::Other("golden pages are of blocking subjects".into()));
+            return Err(CollectError::Other("an asynchronous subject: page_async makes its page".into()));
         }
     }
+    finish(subject, out)
+}
+
+/// The same for a subject of either kind.
+pub async fn page_async(subject: &mut Subject) -> Result<String, CollectError> {
+    let mut out = Out::default();
+    out.begin(0);
+    match &mut subject.run {
+        Run::Blocking(run) => run(&mut out)?,
+        Run::Async(collect) => collect.collect(&mut out).await?,
+    }
+    finish(subject, out)
+}
+
+fn finish(subject: &Subject, mut out: Out) -> Result<String, CollectError> {
     let collected = out.finish();
     undeclared(subject, &collected)?;
     Ok(render(&collected))
