@@ -33,12 +33,17 @@ pub enum OptionKind {
     Pattern(fn(&mut HostConfig) -> &mut Option<Pattern>),
     /// True or false.
     Flag(fn(&mut HostConfig) -> &mut bool),
+    /// Some of these words; those that are named are on, the others off.
+    Words(&'static [&'static str], fn(&mut HostConfig) -> &mut [bool]),
+    /// A text, or none.
+    Text(fn(&mut HostConfig) -> &mut Option<String>),
     /// A whole number within bounds.
     Number(RangeInclusive<usize>, fn(&mut HostConfig) -> &mut usize),
 }
 
 /// All options. A new one is its field and its line here.
 pub static OPTIONS: &[SubjectOption] = &[
+    filter("arp", &["include_devices", "exclude_devices"], "interfaces", |c| &mut c.arp),
     flag(
         "bcache",
         &["priority_stats"],
@@ -96,6 +101,13 @@ pub static OPTIONS: &[SubjectOption] = &[
     number("interrupts", &["max_cpus"], "Of how many CPUs, the first that are online.", 1..=4096, |c| {
         &mut c.interrupts.max_cpus
     }),
+    words(
+        "ipvs",
+        &["backend_labels"],
+        "The labels of backends; what looks the same without the others is summed up.",
+        &crate::ipvs::LABELS,
+        |c| &mut c.ipvs.backend_labels,
+    ),
     filter(
         "netclass",
         &["include_devices", "exclude_devices"],
@@ -114,6 +126,7 @@ pub static OPTIONS: &[SubjectOption] = &[
         "interfaces; by default containers' ends are left out",
         |c| &mut c.netdev,
     ),
+    include("netstat", &["fields"], "The counters to publish, as `Protocol_Counter`.", |c| &mut c.netstat),
     filter("powersupplyclass", &["include_supplies", "exclude_supplies"], "power supplies", |c| {
         &mut c.powersupplyclass
     }),
@@ -170,6 +183,16 @@ const fn flag(
     SubjectOption { subject, keys, about, kind: OptionKind::Flag(at) }
 }
 
+const fn words(
+    subject: &'static str,
+    keys: &'static [&'static str; 1],
+    about: &'static str,
+    words: &'static [&'static str],
+    at: fn(&mut HostConfig) -> &mut [bool],
+) -> SubjectOption {
+    SubjectOption { subject, keys, about, kind: OptionKind::Words(words, at) }
+}
+
 const fn number(
     subject: &'static str,
     keys: &'static [&'static str; 1],
@@ -209,6 +232,11 @@ mod tests {
                 OptionKind::Pattern(at) => std::ptr::from_mut(at(config)).addr(),
                 OptionKind::Flag(at) => std::ptr::from_mut(at(config)).addr(),
                 OptionKind::Number(_, at) => std::ptr::from_mut(at(config)).addr(),
+                OptionKind::Text(at) => std::ptr::from_mut(at(config)).addr(),
+                OptionKind::Words(words, at) => {
+                    assert_eq!(words.len(), at(config).len(), "{option:?}");
+                    at(config).as_ptr().addr()
+                }
             };
             assert!(seen.insert(field), "two options set what this one sets: {option:?}");
         }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
-use super::subjects;
+use super::subjects::schema;
 use super::written::Written;
 
 /// The JSON schema of `taffrail.yml`.
@@ -110,7 +110,7 @@ outputs:
 pub fn page() -> String {
     let schema = written();
     let mut page = Page { definitions: definitions(&schema), text: HEAD.to_owned(), waiting: Vec::new() };
-    let subject = json!({ "description": "One host subject.", "properties": subjects::common() });
+    let subject = json!({ "description": "One host subject.", "properties": schema::common() });
     page.definitions.insert(SUBJECT.to_owned(), subject);
     page.section("Top level", &schema);
     // The last one first, and each section's own in reverse: a section is followed by those that are in it.
@@ -179,7 +179,7 @@ impl Page {
         self.text.push_str("\nWhat single subjects take beside these:\n\n");
         self.text.push_str("| subject | key | type | default | meaning |\n|---|---|---|---|---|\n");
         for subject in subjects {
-            for (key, schema) in subjects::keys_of(subject.name) {
+            for (key, schema) in schema::keys_of(subject.name) {
                 let (kind, default) = (self.kind(&schema, &key), default(&schema));
                 let meaning = self.meaning(&schema);
                 let _ =

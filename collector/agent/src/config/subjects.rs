@@ -1,21 +1,21 @@
 //! `host.subjects`: each subject with the options that it has, which are the exporter's to list.
 
-use std::borrow::Cow;
+pub mod schema;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::sync::LazyLock;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value, json};
-use taffrail_core::Pattern;
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use taffrail_host::options::{self, OptionKind, SubjectOption};
 use taffrail_host::{HostConfig, SUBJECTS};
 
-use super::defaults;
+use super::de::nearest;
 use super::field::{Field, FieldSeed, OneOf, OneOfSeed};
-use super::scalar::{Interval, Regex};
+use super::scalar::{Interval, Regex, Text};
 
 /// Subjects by name, as written.
 #[derive(Debug, Default)]
@@ -41,6 +41,10 @@ pub enum Given {
     Flag(Field<bool>),
     /// A whole number within its bounds.
     Number(Field<usize>),
+    /// A text.
+    Text(Field<Text>),
+    /// Which of the option's words are named.
+    Words(Field<Vec<Field<usize>>>),
 }
 
 const INTERVAL: &str = "interval";
@@ -134,6 +138,10 @@ impl<'de> Visitor<'de> for SubjectSeed {
                             Given::Regex(map.next_value()?)
                         }
                         OptionKind::Flag(_) => Given::Flag(map.next_value()?),
+                        OptionKind::Text(_) => Given::Text(map.next_value()?),
+                        OptionKind::Words(words, _) => {
+                            Given::Words(map.next_value_seed(FieldSeed(Words(words)))?)
+                        }
                         OptionKind::Number(bounds, _) => {
                             Given::Number(map.next_value_seed(FieldSeed(Number(bounds)))?)
                         }
@@ -160,6 +168,52 @@ impl<'de> DeserializeSeed<'de> for Number {
         let (least, most) = (self.0.start(), self.0.end());
         number
             .ok_or_else(|| D::Error::custom(format!("`{text}` is not a whole number from {least} to {most}")))
+    }
+}
+
+/// Reads a list of words, as their places among those that there are.
+struct Words(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Words {
+    type Value = Vec<Field<usize>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Words {
+    type Value = Vec<Field<usize>>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list of words")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut places = Vec::new();
+        while let Some(place) = items.next_element_seed(FieldSeed(Word(self.0)))? {
+            places.push(place);
+        }
+        Ok(places)
+    }
+}
+
+/// Reads one of some words.
+struct Word(&'static [&'static str]);
+
+impl<'de> DeserializeSeed<'de> for Word {
+    type Value = usize;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        self.0.iter().position(|word| *word == text).ok_or_else(|| {
+            let guess = nearest(&text, self.0.iter().copied());
+            let guess = guess.map(|meant| format!(": did you mean `{meant}`?")).unwrap_or_default();
+            D::Error::custom(format!(
+                "`{text}` is none of the words{guess}\nvalid here: {}",
+                self.0.join(", ")
+            ))
+        })
     }
 }
 
@@ -201,6 +255,17 @@ impl Subject {
                     *at(config) = *on;
                 }
             }
+            OptionKind::Text(at) => {
+                if let Some(Given::Text(Field::Good(_, text))) = self.options.get(option.keys[0]) {
+                    *at(config) = Some(text.0.clone());
+                }
+            }
+            OptionKind::Words(_, at) => {
+                if let Some(Given::Words(Field::Good(_, places))) = self.options.get(option.keys[0]) {
+                    let named = |place| places.iter().any(|named| named.get() == Some(&place));
+                    at(config).iter_mut().enumerate().for_each(|(place, on)| *on = named(place));
+                }
+            }
             OptionKind::Number(_, at) => {
                 if let Some(Given::Number(Field::Good(_, number))) = self.options.get(option.keys[0]) {
                     *at(config) = *number;
@@ -219,163 +284,5 @@ pub fn elsewhere(path: &str) -> Option<String> {
     Some(format!("the subject `{subject}` has no `{key}`: it belongs to {others}"))
 }
 
-/// The keys of the subject `name` that others do not have, with their JSON schemas.
-pub fn keys_of(name: &str) -> Map<String, Value> {
-    let mut config = HostConfig::default();
-    let mut keys = Map::new();
-    for option in options::of(name) {
-        let pattern = |pattern: &Option<Pattern>| pattern.as_ref().map(|pattern| json!(pattern.as_str()));
-        let (kind, defaults) = match &option.kind {
-            OptionKind::Filter(at) | OptionKind::Include(at) => {
-                let filter = at(&mut config);
-                (REGEX, vec![pattern(&filter.include), pattern(&filter.exclude)])
-            }
-            OptionKind::Pattern(at) => (REGEX, vec![pattern(at(&mut config))]),
-            OptionKind::Flag(at) => (FLAG, vec![Some(json!(*at(&mut config)))]),
-            OptionKind::Number(_, at) => (NUMBER, vec![Some(json!(*at(&mut config)))]),
-        };
-        for ((place, key), default) in option.keys.iter().enumerate().zip(defaults) {
-            let mut schema: Map<String, Value> =
-                kind.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
-            if let OptionKind::Number(bounds, _) = &option.kind {
-                schema.insert("minimum".to_owned(), json!(bounds.start()));
-                schema.insert("maximum".to_owned(), json!(bounds.end()));
-            }
-            schema.insert("description".to_owned(), meaning(option, place).into());
-            schema.extend(default.map(|default| ("default".to_owned(), default)));
-            keys.insert((*key).to_owned(), schema.into());
-        }
-    }
-    keys
-}
-
-/// JSON schemas of what options take.
-const REGEX: &[(&str, &str)] = &[("type", "string"), ("format", "re2")];
-const FLAG: &[(&str, &str)] = &[("type", "boolean")];
-const NUMBER: &[(&str, &str)] = &[("type", "integer")];
-
-/// What the key at `place` does.
-fn meaning(option: &SubjectOption, place: usize) -> String {
-    match (&option.kind, place) {
-        (OptionKind::Filter(_), 0) => format!("Only these {}.", option.about),
-        (OptionKind::Filter(_), _) => format!("Not these {}.", option.about),
-        _ => option.about.to_owned(),
-    }
-}
-
-impl JsonSchema for Subjects {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Subjects".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let mut properties = Map::new();
-        for about in SUBJECTS {
-            let mut of_subject = common();
-            of_subject.extend(keys_of(about.name));
-            let long = json!({
-                "type": "object", "properties": of_subject, "additionalProperties": false
-            });
-            properties.insert(
-                about.name.to_owned(),
-                json!({ "description": about.description, "anyOf": [{"type": "boolean"}, long] }),
-            );
-        }
-        json_schema!({ "type": "object", "properties": properties, "additionalProperties": false })
-    }
-}
-
-/// The keys that every subject has, with their JSON schemas.
-pub fn common() -> Map<String, Value> {
-    let texts = [
-        (INTERVAL, "How often it is collected. Default: as often as the host.", None),
-        (
-            BUDGET,
-            "How long a run may take before the others are served without it. A subject that takes longer runs more \
-             seldom by itself, up to eight times its interval, until it is quick again.",
-            Some(defaults::BUDGET),
-        ),
-    ];
-    let mut keys = Map::new();
-    for (key, text, default) in texts {
-        let mut schema = Interval::json_schema(&mut SchemaGenerator::default()).to_value();
-        schema["description"] = text.into();
-        if let Some(default) = default {
-            schema["default"] = default.into();
-        }
-        keys.insert(key.to_owned(), schema);
-    }
-    keys
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::config::{Source, load_text};
-
-    /// The host's settings with `value` for `key` of `subject`.
-    fn with(subject: &str, key: &str, value: &str) -> HostConfig {
-        let text = format!("host: {{subjects: {{{subject}: {{{key}: {value}}}}}}}\n");
-        let config = load_text(Source::new("t.yml", text.as_str(), ""), &[], &|_| None);
-        config.unwrap_or_else(|errors| panic!("{text}{errors}")).host.unwrap().config
-    }
-
-    #[test]
-    fn every_option_reaches_its_field() {
-        for option in options::OPTIONS {
-            for (place, key) in option.keys.iter().enumerate() {
-                let at_default = &mut HostConfig::default();
-                let found = |pattern: &Option<Pattern>| pattern.as_ref().map(|p| p.as_str().to_owned());
-                match &option.kind {
-                    OptionKind::Filter(at) | OptionKind::Include(at) => {
-                        let filter = at(&mut with(option.subject, key, "^x$")).clone();
-                        let set = if place == 0 { &filter.include } else { &filter.exclude };
-                        assert_eq!(found(set).as_deref(), Some("^x$"), "{option:?}");
-                        if place == 0 && option.keys.len() > 1 {
-                            assert_eq!(filter.exclude, None, "what is named is wanted: {option:?}");
-                        } else {
-                            assert_eq!(
-                                filter.include.is_some(),
-                                place == 0 || at(at_default).include.is_some()
-                            );
-                        }
-                    }
-                    OptionKind::Pattern(at) => {
-                        let set = found(at(&mut with(option.subject, key, "^x$")));
-                        assert_eq!(set.as_deref(), Some("^x$"), "{option:?}");
-                    }
-                    OptionKind::Number(bounds, at) => {
-                        let set = *at(&mut with(option.subject, key, &bounds.end().to_string()));
-                        assert_eq!(set, *bounds.end(), "{option:?}");
-                        assert_ne!(set, *at(at_default), "{option:?}");
-                    }
-                    OptionKind::Flag(at) => {
-                        let other = !*at(at_default);
-                        let set = *at(&mut with(option.subject, key, &other.to_string()));
-                        assert_eq!(set, other, "{option:?}");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_subject_is_turned_on_and_off_and_given_its_time() {
-        for about in SUBJECTS {
-            let text = |setting: &str| format!("host: {{subjects: {{{}: {setting}}}}}\n", about.name);
-            let schedule = |setting: &str| {
-                let config = load_text(Source::new("t.yml", text(setting), ""), &[], &|_| None).unwrap();
-                config.host.unwrap().config.schedule(about.name)
-            };
-            assert!(!schedule("false").on && schedule("true").on && schedule("{}").on && schedule("").on);
-            let timed = schedule("{interval: 2m, budget: 700ms}");
-            assert!(timed.on);
-            assert_eq!(timed.interval.map(|interval| interval.as_secs()), Some(120));
-            assert_eq!(timed.budget.as_millis(), 700);
-        }
-    }
-}
+mod tests;
