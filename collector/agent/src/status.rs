@@ -18,6 +18,8 @@ pub struct SubjectStatus {
     pub instance: Option<String>,
     /// How often it runs, in seconds.
     pub interval_s: f64,
+    /// How often it should run. It runs more seldom by itself while it is slow or costs too much.
+    pub asked_s: f64,
     /// When its last finished run began, in Unix milliseconds; 0 before the first.
     pub last_run_ms: i64,
     /// How long that run took, in seconds.
@@ -26,6 +28,14 @@ pub struct SubjectStatus {
     pub samples: usize,
     /// Its series that are alive.
     pub series: usize,
+    /// CPU seconds that its runs have used since the start.
+    pub cpu_s: f64,
+    /// Bytes that its runs have read since the start.
+    pub read_bytes: u64,
+    /// Files and the like that it keeps open.
+    pub held_files: u64,
+    /// Memory that its series and buffers take, about, in bytes.
+    pub memory_bytes: u64,
     /// Whether it succeeded.
     pub ok: bool,
     /// Whether a run has been going on for longer than its budget.

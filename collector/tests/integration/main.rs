@@ -22,3 +22,4 @@ mod receivers;
 mod reload;
 mod remote_write;
 mod support;
+mod systemd;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::cost::{self, Held};
 use crate::subject::CollectError;
 
 /// The most that is read of one file; the largest of the kernel's (`/proc/interrupts` with 512 CPUs) stays under it.
@@ -16,7 +17,7 @@ pub const MAX_BYTES: usize = 8 << 20;
 #[derive(Debug)]
 pub struct KernelFile {
     path: PathBuf,
-    file: Option<Held>,
+    file: Option<Kept>,
     buffer: Vec<u8>,
     /// Readings for which a file that did not exist is not looked for again.
     rest: u8,
@@ -44,16 +45,16 @@ fn has_room() -> bool {
 
 /// A file that is kept open, and counted for as long as it is.
 #[derive(Debug)]
-struct Held(File);
+struct Kept(Held<File>);
 
-impl Held {
+impl Kept {
     fn new(file: File) -> Self {
         OPEN.fetch_add(1, Ordering::Relaxed);
-        Held(file)
+        Kept(Held::new(file))
     }
 }
 
-impl Drop for Held {
+impl Drop for Kept {
     fn drop(&mut self) {
         OPEN.fetch_sub(1, Ordering::Relaxed);
     }
@@ -101,7 +102,7 @@ impl KernelFile {
 
     /// The file, if it is kept open, for what only some files can tell: poll(2), fstatfs(2).
     pub fn open_file(&self) -> Option<&File> {
-        self.file.as_ref().map(|held| &held.0)
+        self.file.as_ref().map(|kept| &*kept.0)
     }
 
     /// The error for contents that do not read as they should.
@@ -110,15 +111,27 @@ impl KernelFile {
     }
 
     fn try_read(&mut self) -> io::Result<usize> {
-        if let Some(Held(file)) = &self.file {
-            return read_into(file, &mut self.buffer);
+        let before = self.buffer.len();
+        let read = match &self.file {
+            Some(Kept(file)) => read_into(file, &mut self.buffer),
+            None => {
+                let file = File::open(&self.path)?;
+                let read = read_into(&file, &mut self.buffer);
+                self.file = has_room().then(|| Kept::new(file));
+                read
+            }
+        };
+        if self.buffer.len() != before {
+            cost::hold_bytes((self.buffer.len() - before) as i64);
         }
-        let file = File::open(&self.path)?;
-        let read = read_into(&file, &mut self.buffer);
-        if read.is_ok() && has_room() {
-            self.file = Some(Held::new(file));
-        }
+        cost::read(*read.as_ref().unwrap_or(&0));
         read
+    }
+}
+
+impl Drop for KernelFile {
+    fn drop(&mut self) {
+        cost::hold_bytes(-(self.buffer.len() as i64));
     }
 }
 
@@ -148,9 +161,7 @@ fn read_into(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
 pub fn read_once(path: &Path) -> Result<Vec<u8>, CollectError> {
     let mut file = KernelFile::new(path);
     let len = file.read()?.len();
-    let mut buffer = file.buffer;
-    buffer.truncate(len);
-    Ok(buffer)
+    Ok(file.buffer[..len].to_vec())
 }
 
 #[cfg(test)]

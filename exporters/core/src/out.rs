@@ -31,6 +31,8 @@ pub struct Out {
     expected: usize,
     run: u64,
     collected: Collected,
+    /// Bytes that the entries' names and values take.
+    text: usize,
 }
 
 struct Entry {
@@ -46,6 +48,11 @@ struct Entry {
 const END: u8 = 0xff;
 
 impl Entry {
+    /// Bytes of its texts.
+    fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
     fn new<'a>(metric: &'static Metric, key: &'a str, values: impl Iterator<Item = &'a str>) -> Self {
         let mut text = Vec::new();
         for part in std::iter::once(key).chain(values) {
@@ -168,6 +175,15 @@ impl Out {
         self.collected.notes.push(note);
     }
 
+    /// Bytes of memory held from run to run, about.
+    pub fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+            + self.index.capacity() * size_of::<u32>()
+            + (self.free.capacity() + self.previous.capacity()) * size_of::<u32>()
+            + self.families.capacity() * size_of::<(FamilyKey, Arc<FamilyInfo>)>()
+            + self.text
+    }
+
     /// Ends the run: what was not written in it is gone.
     pub fn finish(&mut self) -> Collected {
         for &series in &self.previous {
@@ -256,6 +272,7 @@ impl Out {
         def: SeriesDef,
     ) -> SeriesRef {
         let entry = Entry::new(metric, key, values);
+        self.text += entry.bytes();
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize] = entry;
@@ -318,7 +335,9 @@ impl Out {
     }
 
     fn forget(&mut self, series: SeriesRef) {
-        let hash = hash_entry(&self.hasher, &self.entries[series.index()]);
+        let entry = &self.entries[series.index()];
+        self.text = self.text.saturating_sub(entry.bytes());
+        let hash = hash_entry(&self.hasher, entry);
         if let Ok(found) = self.index.find_entry(hash, |&i| i == series.0) {
             found.remove();
             self.free.push(series.0);

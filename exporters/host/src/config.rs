@@ -20,6 +20,8 @@ pub const FS_TYPES: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|d
 pub const VIRTUAL_INTERFACES: &str = "^(veth.*|cali.*|lxc.*|[0-9a-f]{15})$";
 /// The fields of `/proc/vmstat` that node_exporter publishes.
 pub const VMSTAT_FIELDS: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
+/// The kinds of units whose failure somebody wants to know of.
+pub const SYSTEMD_UNITS: &str = r".+\.(service|socket|timer|mount)";
 
 /// The counters of network protocols that node_exporter publishes, and `Tcp_MaxConn`, for which dashboards ask.
 pub const NETSTAT_FIELDS: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|\
@@ -54,6 +56,8 @@ pub struct HostConfig {
     pub netdev: Filter,
     /// The subject `netclass`.
     pub netclass: Netclass,
+    /// The subject `systemd`.
+    pub systemd: Systemd,
     /// The subject `bcache`.
     pub bcache: Bcache,
     /// The subject `interrupts`.
@@ -151,6 +155,24 @@ pub struct Netclass {
     pub ignore_invalid_speed: bool,
 }
 
+/// Settings of the subject `systemd`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Systemd {
+    /// Which units, by their whole names.
+    pub units: Filter,
+    /// Also units that are neither enabled nor failed, as node_exporter does.
+    pub all: bool,
+    /// Publish `node_systemd_service_restart_total`.
+    pub restarts: bool,
+    /// Publish `node_systemd_unit_start_time_seconds`.
+    pub start_times: bool,
+    /// Publish `node_systemd_unit_tasks_current` and `_max`.
+    pub tasks: bool,
+    /// The addresses of the bus, with `;` between them. Without: what `DBUS_SYSTEM_BUS_ADDRESS` says, else the sockets
+    /// of the bus and of systemd below `rootfs`.
+    pub bus: Option<String>,
+}
+
 /// Settings of the subject `bcache`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bcache {
@@ -202,6 +224,14 @@ impl Default for HostConfig {
             netclass: Netclass {
                 devices: Filter::excluding(VIRTUAL_INTERFACES),
                 ignore_invalid_speed: false,
+            },
+            systemd: Systemd {
+                units: Filter::including(SYSTEMD_UNITS),
+                all: false,
+                restarts: true,
+                start_times: false,
+                tasks: false,
+                bus: None,
             },
             bcache: Bcache::default(),
             interrupts: Interrupts::default(),

@@ -12,6 +12,7 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::fs::CWD;
+use taffrail_core::cost;
 use taffrail_core::file::KernelFile;
 use taffrail_core::{Clock, CollectError, Family, Out, Subject, metrics};
 
@@ -150,19 +151,22 @@ impl Cpus {
         let count = self.policies.len();
         let each = count.div_ceil(threads).max(1);
         let (mine, others) = self.policies.split_at_mut(each.min(count));
+        let work = |some: &mut [Policy], buffer: &mut Buffer| {
+            some.iter_mut().for_each(|policy| policy.read(with_current, buffer));
+        };
         thread::scope(|scope| {
-            for some in others.chunks_mut(each) {
+            let start = |some| {
                 let work = move || {
-                    let mut buffer: Buffer = [0; 4096];
-                    some.iter_mut().for_each(|policy| policy.read(with_current, &mut buffer));
+                    work(some, &mut [0; 4096]);
+                    cost::tally()
                 };
+                let thread = thread::Builder::new().name("cpufreq".into()).stack_size(128 << 10);
                 // Without a thread (a container's limit) these are left out this once.
-                let _ = thread::Builder::new()
-                    .name("cpufreq".into())
-                    .stack_size(128 << 10)
-                    .spawn_scoped(scope, work);
-            }
-            mine.iter_mut().for_each(|policy| policy.read(with_current, &mut self.buffer));
+                thread.spawn_scoped(scope, work).ok()
+            };
+            let threads: Vec<_> = others.chunks_mut(each).filter_map(start).collect();
+            work(mine, &mut self.buffer);
+            threads.into_iter().filter_map(|thread| thread.join().ok()).for_each(cost::add);
         });
     }
 }

@@ -55,6 +55,7 @@ mod nfs_procedures;
 pub mod nfsd;
 mod number_file;
 pub mod nvme;
+pub mod options;
 mod ordinals;
 pub mod os;
 pub mod powersupplyclass;
@@ -76,6 +77,7 @@ pub mod softnet;
 pub mod stat;
 pub mod statfs;
 pub mod swaps;
+pub mod systemd;
 mod tally;
 pub mod tapestats;
 pub mod tcpstat;
@@ -204,6 +206,9 @@ pub static SUBJECTS: &[About] = &[
     }),
     about("os", "Name, version and end of support of the operating system.", os::METRICS, |p| {
         os::subject(p.config)
+    }),
+    about("systemd", "States of systemd's units, restarts, timers and sockets.", systemd::METRICS, |p| {
+        systemd::subject(p.config, p.clock)
     }),
     about("bcache", "Caches of disks on faster disks.", bcache::METRICS, |p| bcache::subject(p.config)),
     about("btrfs", "Space, commits and devices of btrfs file systems.", btrfs::METRICS, |p| {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 use rustix::io::{Errno, read};
+use taffrail_core::cost;
 use taffrail_core::{CollectError, Family, Out, Subject, metrics};
 
 use crate::attribute::Buffer;
@@ -171,6 +172,7 @@ fn read_stat(
     path.extend_from_slice(b"/stat");
     let file = openat(at, &**path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
     let len = read(&file, &mut buffer[..]).ok()?;
+    cost::read(len);
     parse(&buffer[..len])
 }
 

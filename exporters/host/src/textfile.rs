@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use rustix::fs::{CWD, FileType, Mode, OFlags, Stat, fstat, openat, stat};
 use rustix::io::Errno;
+use taffrail_core::cost;
 use taffrail_core::note::Level;
 use taffrail_core::{Clock, CollectError, FamilyInfo, Kind, Note, Out, Subject, metrics};
 
@@ -322,6 +323,7 @@ fn read(path: &Path) -> Result<(Stamp, Vec<u8>), Refused> {
     let mut bytes = Vec::new();
     let read = File::from(file).take(MAX_BYTES + 1).read_to_end(&mut bytes);
     read.map_err(|error| because(stamp, error.to_string()))?;
+    cost::read(bytes.len());
     if bytes.len() as u64 > MAX_BYTES {
         return Err(because(stamp, format!("more than {} MiB: it is too large", MAX_BYTES >> 20)));
     }

@@ -20,6 +20,8 @@ mod network;
 mod odd_one_out;
 #[path = "host/settings.rs"]
 mod settings;
+#[path = "host/systemd.rs"]
+mod systemd;
 #[path = "host/textfile.rs"]
 mod textfile;
 

@@ -18,6 +18,7 @@ pub mod secret;
 pub mod secrets;
 pub mod set;
 pub mod source;
+pub mod subjects;
 pub mod tree;
 pub mod valid;
 pub mod written;

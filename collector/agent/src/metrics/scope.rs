@@ -63,8 +63,6 @@ pub struct Scope {
     identity: Identity,
     writer: Arc<Writer>,
     live: Arc<Live>,
-    /// Values older than this are not shown, and are marked as ended.
-    lifetime: Duration,
     state: Mutex<State>,
 }
 
@@ -79,6 +77,12 @@ struct State {
     /// The series that the live page draws, and the shape in which they were looked up.
     drawn: Vec<usize>,
     drawn_in: u64,
+    /// How many series have a value.
+    alive: usize,
+    /// Bytes that their names and values take.
+    text: usize,
+    /// Values older than this are not shown, and are marked as ended.
+    lifetime_ms: i64,
     updated_ms: i64,
     /// When everything was last marked as ended.
     marked_ms: i64,
@@ -107,13 +111,19 @@ impl Scope {
         live: Arc<Live>,
     ) -> Self {
         let exporter = exporter.to_owned();
-        Scope { exporter, identity, writer, live, lifetime: interval * 2, state: Mutex::default() }
+        let state = State { lifetime_ms: lifetime_ms(interval), ..State::default() };
+        Scope { exporter, identity, writer, live, state: Mutex::new(state) }
+    }
+
+    /// Its subject runs at another interval from now on: values live for two of that.
+    pub fn set_interval(&self, interval: Duration) {
+        lock(&self.state).lifetime_ms = lifetime_ms(interval);
     }
 
     /// Takes in one run. Values that come too late (`now_ms` is past their lifetime) are left out: a dead thing must
     /// not look alive because its last answer was slow.
     pub fn accept(&self, collected: &Collected, now_ms: i64) {
-        let mut fresh = now_ms.saturating_sub(collected.ts_ms) < self.lifetime.as_millis() as i64;
+        let mut fresh = false;
         // The scope is locked while the record is made, not while it is written: pages do not wait for the disk.
         self.writer.append(|segment, encoder| {
             let mut state = lock(&self.state);
@@ -121,7 +131,7 @@ impl Scope {
                 return;
             }
             // Nor may a value be older than the marker that ended its series: it would be out of order.
-            fresh &= collected.ts_ms > state.marked_ms;
+            fresh = !state.is_past(collected.ts_ms, now_ms) && collected.ts_ms > state.marked_ms;
             state.take_in(collected, fresh, |def| {
                 let drawn = self.live.draws(&def.family.name);
                 Known::new(def, &self.identity, self.writer.number(), drawn)
@@ -143,7 +153,7 @@ impl Scope {
     pub fn expire(&self, now_ms: i64) {
         self.writer.append(|segment, encoder| {
             let mut state = lock(&self.state);
-            if now_ms.saturating_sub(state.updated_ms) >= self.lifetime.as_millis() as i64 {
+            if state.is_past(state.updated_ms, now_ms) {
                 state.end_all(now_ms, segment, encoder);
             }
         });
@@ -160,7 +170,15 @@ impl Scope {
 
     /// How many series are alive.
     pub fn alive(&self) -> usize {
-        lock(&self.state).values.iter().flatten().count()
+        lock(&self.state).alive
+    }
+
+    /// Bytes of memory that its series take, about.
+    pub fn bytes(&self) -> usize {
+        let state = lock(&self.state);
+        state.series.capacity() * size_of::<Option<Known>>()
+            + state.values.capacity() * size_of::<Option<f64>>()
+            + state.text
     }
 
     /// The labels that the pull page shows beside those of each series.
@@ -192,8 +210,7 @@ impl Scope {
     }
 
     fn shape(&self, state: &State, now_ms: i64) -> Shape {
-        let fresh = now_ms.saturating_sub(state.updated_ms) < self.lifetime.as_millis() as i64;
-        if fresh { Shape(state.shape) } else { Shape::NOTHING }
+        if state.is_past(state.updated_ms, now_ms) { Shape::NOTHING } else { Shape(state.shape) }
     }
 }
 
@@ -206,7 +223,17 @@ impl Shape {
     const NOTHING: Shape = Shape(0);
 }
 
+/// How long values are shown that come at this interval.
+fn lifetime_ms(interval: Duration) -> i64 {
+    interval.as_millis() as i64 * 2
+}
+
 impl State {
+    /// Whether values of the time `ts_ms` are too old at `now_ms`.
+    fn is_past(&self, ts_ms: i64, now_ms: i64) -> bool {
+        now_ms.saturating_sub(ts_ms) >= self.lifetime_ms
+    }
+
     /// The series that have a value.
     fn living(&self) -> impl Iterator<Item = (&Known, f64)> {
         self.series.iter().zip(&self.values).filter_map(|(known, value)| Some((known.as_ref()?, (*value)?)))
@@ -234,7 +261,9 @@ impl State {
                 self.series.resize_with(index + 1, || None);
                 self.values.resize(index + 1, None);
             }
-            self.series[index] = Some(known(def));
+            let known = known(def);
+            self.text += known.bytes();
+            self.series[index] = Some(known);
             self.set(index, None);
         }
         if fresh {
@@ -247,6 +276,7 @@ impl State {
         let before = std::mem::replace(self.values.get_mut(index)?, value);
         if before.is_some() != value.is_some() {
             self.shape += 1;
+            self.alive = self.alive + usize::from(value.is_some()) - usize::from(before.is_some());
         }
         before
     }
@@ -261,8 +291,8 @@ impl State {
     ) {
         for gone in &collected.gone {
             self.end(gone.index(), segment, encoder, collected.ts_ms);
-            if let Some(known) = self.series.get_mut(gone.index()) {
-                *known = None;
+            if let Some(known) = self.series.get_mut(gone.index()).and_then(Option::take) {
+                self.text = self.text.saturating_sub(known.bytes());
             }
         }
         for sample in collected.samples.iter().filter(|_| fresh) {
@@ -294,6 +324,12 @@ impl State {
 impl Known {
     fn new(def: &SeriesDef, identity: &Identity, number: u64, drawn: bool) -> Self {
         Known { def: def.clone(), number, labels: identity.encode(def), defined: None, drawn }
+    }
+
+    /// Bytes of its texts.
+    fn bytes(&self) -> usize {
+        let label = size_of_val(&self.def.labels[..]);
+        self.labels.len() + label + self.def.labels.iter().map(|(_, value)| value.len()).sum::<usize>()
     }
 
     fn define(&mut self, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {

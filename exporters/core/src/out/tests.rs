@@ -1,4 +1,4 @@
-//! Series are known again, end once, and begin anew.
+//! Series that come, stay and go.
 
 use super::*;
 
@@ -51,6 +51,8 @@ fn a_series_is_defined_once_and_leaves_once() {
     let third = run(&mut out, 3, &[]);
     assert_eq!(third.gone.len(), 3);
     assert!(run(&mut out, 4, &[]).gone.is_empty());
+    assert_eq!(out.text, 0, "texts of series that left are not counted");
+    assert!(out.bytes() > 0);
 }
 
 #[test]

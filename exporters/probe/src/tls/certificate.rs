@@ -51,9 +51,11 @@ pub fn parse(der: &[u8]) -> Result<Certificate, NotACertificate> {
     })
 }
 
-/// Until when a certificate is valid, in seconds since 1970-01-01 UTC.
-pub fn not_after(der: &[u8]) -> Result<i64, NotACertificate> {
-    Ok(read(der)?.tbs_certificate.validity.not_after.to_unix_duration().as_secs() as i64)
+/// From and until when a certificate is valid, in seconds since 1970-01-01 UTC.
+pub fn validity(der: &[u8]) -> Result<(i64, i64), NotACertificate> {
+    let validity = read(der)?.tbs_certificate.validity;
+    let seconds = |time: x509_cert::time::Time| time.to_unix_duration().as_secs() as i64;
+    Ok((seconds(validity.not_before), seconds(validity.not_after)))
 }
 
 fn read(der: &[u8]) -> Result<Parsed, NotACertificate> {

@@ -1,7 +1,8 @@
 //! The authorities that are trusted: the machine's, or those of a file.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
@@ -19,7 +20,21 @@ struct Set {
     anchors: Vec<TrustAnchor<'static>>,
     /// In seconds since 1970-01-01 UTC: verification needs it, and an anchor does not tell.
     not_after: Vec<i64>,
+    known: Mutex<HashMap<ChainId, Arc<[Window]>>>,
 }
+
+/// What a server presented, all of it: the SHA-256 of its certificates.
+pub(super) type ChainId = [u8; 32];
+
+/// When all certificates of a chain to a trusted one are valid, in seconds since 1970-01-01 UTC.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) not_before: i64,
+    pub(super) not_after: i64,
+}
+
+/// The most chains that are remembered.
+const MAX_KNOWN: usize = 2048;
 
 /// A text that holds no certificates.
 #[derive(Debug, thiserror::Error)]
@@ -35,12 +50,17 @@ pub enum RootsError {
 impl Roots {
     /// Trusts these; what is no certificate is left out.
     pub fn new(certificates: impl IntoIterator<Item = CertificateDer<'static>>) -> Self {
-        let mut set = Set { certificates: Vec::new(), anchors: Vec::new(), not_after: Vec::new() };
+        let mut set = Set {
+            certificates: Vec::new(),
+            anchors: Vec::new(),
+            not_after: Vec::new(),
+            known: Mutex::default(),
+        };
         for der in certificates {
             let Ok(anchor) = webpki::anchor_from_trusted_cert(&der).map(|anchor| anchor.to_owned()) else {
                 continue;
             };
-            let Ok(not_after) = certificate::not_after(&der) else { continue };
+            let Ok((_, not_after)) = certificate::validity(&der) else { continue };
             set.not_after.push(not_after);
             set.anchors.push(anchor);
             set.certificates.push(der);
@@ -75,6 +95,22 @@ impl Roots {
         // One key may be certified twice; the longer validity is the one that counts.
         let all = self.0.anchors.iter().zip(&self.0.not_after);
         all.filter(|(a, _)| same(a)).map(|(_, not_after)| *not_after).max()
+    }
+
+    /// The chains from what a server presented to trusted certificates, where that was found out before. Signatures do
+    /// not change, and checking them is most of what a probe costs; names and times are checked each time.
+    pub(super) fn known(&self, id: &ChainId) -> Option<Arc<[Window]>> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
+    }
+
+    /// Remembers chains that were found.
+    pub(super) fn remember(&self, id: ChainId, chains: Arc<[Window]>) {
+        let mut known = self.0.known.lock().unwrap_or_else(PoisonError::into_inner);
+        // Certificates change now and then: starting over is rare, and bounds what is kept.
+        if known.len() >= MAX_KNOWN {
+            known.clear();
+        }
+        known.insert(id, chains);
     }
 
     /// Whether this very certificate is trusted.

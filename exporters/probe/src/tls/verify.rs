@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use aws_lc_rs::digest;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -12,7 +13,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
 use super::certificate;
-use super::roots::Roots;
+use super::roots::{ChainId, Roots, Window};
 
 /// What a server presented, and what came of verifying it.
 #[derive(Clone, Debug, Default)]
@@ -98,28 +99,74 @@ fn verify(
 ) -> Result<Vec<i64>, CertificateError> {
     let parsed = EndEntityCert::try_from(end_entity).map_err(classify)?;
     parsed.verify_is_valid_for_subject_name(name).map_err(classify)?;
-    let leaf = certificate::not_after(end_entity).map_err(|_| CertificateError::BadEncoding)?;
     let seconds = now.as_secs() as i64;
     // Its own certificate in the list of trusted ones: a chain of one, which webpki refuses if it may sign others.
     if roots.holds(end_entity) {
-        let early = certificate::parse(end_entity).is_ok_and(|facts| facts.not_before > seconds);
-        return match early {
-            true => Err(CertificateError::NotValidYet),
-            false if seconds > leaf => Err(CertificateError::Expired),
-            false => Ok(vec![leaf]),
+        let (not_before, not_after) =
+            certificate::validity(end_entity).map_err(|_| CertificateError::BadEncoding)?;
+        return match seconds {
+            early if early < not_before => Err(CertificateError::NotValidYet),
+            late if late > not_after => Err(CertificateError::Expired),
+            _ => Ok(vec![not_after]),
         };
     }
+    let id = id(end_entity, intermediates);
+    let holds = |window: &Window| (window.not_before..=window.not_after).contains(&seconds);
+    let valid =
+        |chains: &[Window]| chains.iter().filter(|w| holds(w)).map(|w| w.not_after).collect::<Vec<_>>();
+    if let Some(ends) = roots.known(&id).map(|chains| valid(&chains)).filter(|ends| !ends.is_empty()) {
+        return Ok(ends);
+    }
+    let chains = search(roots, provider, &parsed, end_entity, intermediates, now)?;
+    let ends = valid(&chains);
+    if ends.is_empty() {
+        // A trusted certificate that ended is not trusted any more, though webpki does not ask.
+        return Err(CertificateError::UnknownIssuer);
+    }
+    roots.remember(id, chains.into());
+    Ok(ends)
+}
+
+/// What the certificates are known by.
+fn id(end_entity: &CertificateDer<'_>, intermediates: &[CertificateDer<'_>]) -> ChainId {
+    let mut hash = digest::Context::new(&digest::SHA256);
+    for der in std::iter::once(end_entity).chain(intermediates) {
+        // With lengths, so that no other cut of the same bytes has the same hash.
+        hash.update(&(der.len() as u64).to_be_bytes());
+        hash.update(der);
+    }
+    let mut id = ChainId::default();
+    id.copy_from_slice(hash.finish().as_ref());
+    id
+}
+
+/// Finds every chain to a trusted certificate whose signatures, uses and times are right.
+fn search(
+    roots: &Roots,
+    provider: &CryptoProvider,
+    parsed: &EndEntityCert<'_>,
+    end_entity: &CertificateDer<'_>,
+    intermediates: &[CertificateDer<'_>],
+    now: UnixTime,
+) -> Result<Vec<Window>, CertificateError> {
+    let window = |der: &[u8]| {
+        let (not_before, not_after) =
+            certificate::validity(der).map_err(|_| CertificateError::BadEncoding)?;
+        Ok::<_, CertificateError>(Window { not_before, not_after })
+    };
+    let leaf = window(end_entity)?;
     let found = RefCell::new(Vec::new());
     // Refusing each path that was found makes webpki look for the next one.
     let keep = |path: &VerifiedPath<'_>| -> Result<(), webpki::Error> {
-        let anchor = roots.not_after(path.anchor()).unwrap_or(i64::MAX);
-        let between = path.intermediate_certificates();
-        let between = between.filter_map(|cert| certificate::not_after(&cert.der()).ok());
-        let first = between.fold(leaf.min(anchor), i64::min);
-        // A trusted certificate that expired is not trusted any more, though webpki does not ask.
-        if seconds <= anchor {
-            found.borrow_mut().push(first);
+        let mut all = leaf;
+        for cert in path.intermediate_certificates() {
+            if let Ok(one) = window(&cert.der()) {
+                all.not_before = all.not_before.max(one.not_before);
+                all.not_after = all.not_after.min(one.not_after);
+            }
         }
+        all.not_after = all.not_after.min(roots.not_after(path.anchor()).unwrap_or(i64::MAX));
+        found.borrow_mut().push(all);
         Err(webpki::Error::UnknownIssuer)
     };
     let outcome = parsed.verify_for_usage(

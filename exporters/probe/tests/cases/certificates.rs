@@ -113,3 +113,23 @@ async fn any_certificate_will_do_if_so_wanted() {
     // No chain was verified: blackbox_exporter's word for it.
     assert_eq!(samples["probe_ssl_last_chain_expiry_timestamp_seconds"], -62_135_596_800.0);
 }
+
+#[tokio::test]
+async fn a_chain_that_is_remembered_is_still_checked_for_name_and_time() {
+    let pki = Pki::new();
+    let ended = pki.issue(&Wish { until: 1_577_836_800, between: true, ..GOOD });
+    let mut cx = trusting(&pki);
+    cx.clock = Clock::manual(1_550_000_000_000_000_000);
+    for _ in 0..2 {
+        let (verdict, samples) = look(&cx, &ended).await;
+        assert!(verdict.success(), "{}", why(&verdict));
+        assert_eq!(samples["probe_ssl_last_chain_expiry_timestamp_seconds"], 1_577_836_800.0);
+    }
+    let server = serve_tls(ended.server(&[]), site).await;
+    let other = module(Options { server_name: Some("other.example".into()), ..Options::default() });
+    let (verdict, _) = probe_in(&cx, &other, &server.name()).await;
+    assert!(why(&verdict).contains("the certificate is not for other.example"), "{}", why(&verdict));
+    cx.clock = Clock::system();
+    let (verdict, _) = look(&cx, &ended).await;
+    assert!(why(&verdict).contains("expired on Wed, 01 Jan 2020"), "{}", why(&verdict));
+}
