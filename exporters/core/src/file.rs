@@ -191,9 +191,8 @@ mod tests {
 
     #[test]
     fn a_bounded_number_is_kept_open() {
-        let max = crate::sys::may_open() / 4;
-        let mut files: Vec<_> =
-            (0..max.min(MAX_OPEN) + 100).map(|_| KernelFile::new("/proc/self/comm")).collect();
+        let max = (crate::sys::may_open() / 4).min(MAX_OPEN);
+        let mut files: Vec<_> = (0..max + 100).map(|_| KernelFile::new("/proc/self/comm")).collect();
         for _ in 0..2 {
             assert!(files.iter_mut().all(|file| file.read().is_ok()));
             let open = files.iter().filter(|file| file.open_file().is_some()).count();
