@@ -106,9 +106,10 @@ same() {
         failed=1
         compose logs taffrail >&2 || true
     fi
-    if compose logs taffrail 2>&1 | grep -E 'WARN|ERROR' >&2; then
+    # Of the host: a disk of this machine's that is full is not the bundle's fault.
+    if compose logs taffrail 2>&1 | grep -E '(WARN|ERROR).*(host\.|exporter="host")' >&2; then
         failed=1
-        say "FAILED: the bundle's settings should leave nothing to complain about"
+        say "FAILED: the bundle's settings should leave nothing of the host to complain about"
     fi
     compose down --volumes --timeout 5 >/dev/null 2>&1
 }
@@ -145,7 +146,8 @@ missing() { # WHAT HOST-SECTION FORBIDDEN-REGEX WANTED-TEXTS(with | between) DOC
         say "FAILED: $1: the comparison finds no difference"
     fi
     say "  $1:"
-    grep -E 'WARN|ERROR' <<<"$log" | sed 's/^[^ ]* */    /' >&2 || true
+    # What it says at its start; each subject says it once more.
+    grep -E 'WARN|ERROR' <<<"$log" | grep -v 'exporter=' | sed 's/^[^ ]* */    /' >&2 || true
     "$DOCKER" rm --force "$name" >/dev/null
 }
 

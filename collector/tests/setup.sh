@@ -195,6 +195,43 @@ step_blackbox_exporter() {
     echo "BLACKBOX_EXPORTER=$cache/blackbox_exporter/usr/bin/prometheus-blackbox-exporter"
 }
 
+# This machine's PostgreSQL where there is one; else one in the cache, with scripts that find its libraries.
+step_postgres() {
+    local own tree=$cache/postgres libs name real
+    own=$(find /usr/lib/postgresql -path '*/bin/postgres' 2>/dev/null | sort -V | tail -n 1)
+    if [[ -n $own ]]; then
+        echo "POSTGRES=$own"
+        return 0
+    fi
+    if [[ ! -x $tree/run/postgres ]]; then
+        rm -rf "$tree"
+        unpack_closure "$tree" postgresql
+        libs=$(find "$tree" -name 'lib*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+        mkdir -p "$tree/run"
+        for name in initdb postgres; do
+            real=$(find "$tree/usr/lib/postgresql" -path "*/bin/$name" | sort -V | tail -n 1)
+            printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libs" "$real" >"$tree/run/$name"
+            chmod +x "$tree/run/$name"
+        done
+        "$tree/run/postgres" --version >&2
+    fi
+    echo "POSTGRES=$tree/run/postgres"
+}
+
+# A real name server, with a script that finds its libraries.
+step_dnsmasq() {
+    local tree=$cache/dnsmasq libs
+    if [[ ! -x $tree/run ]]; then
+        rm -rf "$tree"
+        unpack_closure "$tree" dnsmasq-base
+        libs=$(find "$tree" -name 'lib*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+        printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libs" "$tree/usr/sbin/dnsmasq" >"$tree/run"
+        chmod +x "$tree/run"
+        "$tree/run" --version >&2
+    fi
+    echo "DNSMASQ=$tree/run"
+}
+
 # A systemd and a bus that are nobody's: run.sh FOLDER starts both, without touching this machine's own. systemd wants
 # to see that a systemd started the machine, and looks for its parts where it was built for: so it gets namespaces of its
 # own, in which it is so. All of it ends with the script.
@@ -354,6 +391,8 @@ declare -A brings=(
     [alertmanager]="Alertmanager and amtool"
     [node_exporter]="node_exporter"
     [blackbox_exporter]="blackbox_exporter"
+    [postgres]="PostgreSQL"
+    [dnsmasq]="dnsmasq"
     [systemd]="systemd and dbus-daemon"
     [busybox]="a static busybox"
     [docker]="Docker Engine"
@@ -362,7 +401,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter systemd busybox docker compose chromium python)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter postgres dnsmasq busybox docker compose chromium python systemd)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------

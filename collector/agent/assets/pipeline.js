@@ -32,7 +32,7 @@ export class Pipeline {
   #tables() {
     const focused = document.activeElement?.dataset?.sort;
     const scrolled = [...this.tables.querySelectorAll('.scroll')].map((s) => s.scrollLeft);
-    this.tables.replaceChildren(outputs(this.context), buffers(this.context), sources(this.context), subjects(this.context));
+    this.tables.replaceChildren(outputs(this.context), buffers(this.context), sources(this.context), ...probes(this.context), subjects(this.context));
     this.tables.querySelectorAll('.scroll').forEach((s, i) => { s.scrollLeft = scrolled[i] ?? 0; });
     if (focused) this.tables.querySelector(`button[data-sort="${CSS.escape(focused)}"]`)?.focus();
   }
@@ -162,9 +162,21 @@ function sources({ status, wrong, rate }) {
 
 const COSTS = ['Takes', 'CPU', 'Reads', 'Series', 'Memory', 'Files'];
 
+// Probes have a table of their own, as what fails there is somebody else's; what they cost counts with the subjects.
+function probes({ status }) {
+  const all = status.exporters.filter((e) => e.name === 'probe').flatMap((e) => e.subjects);
+  const rows = all.map((s) => {
+    const bad = s.late || (s.last_run_ms > 0 && !s.ok);
+    const word = s.late ? 'takes too long' : !s.last_run_ms ? 'not run yet' : s.ok ? 'succeeds' : 'fails';
+    return { bad, cells: [el('span', { title: s.instance }, s.name, el('small', { class: 'under' }, s.instance ?? '')), state(bad, word),
+      `every ${duration(s.interval_s)}`, duration(s.duration_s), ago(s.last_run_ms, status.now_ms), failure(s.last_error, status.now_ms)] };
+  });
+  return rows.length ? [section('Probes', 'services, certificates and backups, seen from outside', ['Name', 'State', 'Runs', 'Takes', 'Last run', 'Last failure'], rows)] : [];
+}
+
 function subjects({ status, wrong, costs, order }) {
   const all = { cpu: 0, memory: 0, files: 0 };
-  const rows = status.exporters.flatMap((e) => e.subjects.map((s) => {
+  const rows = status.exporters.flatMap((e) => e.subjects.flatMap((s) => {
     const name = `${e.name}/${s.name}`;
     const bad = wrong.has(`subject ${name}`);
     const slowed = s.interval_s > s.asked_s;
@@ -174,10 +186,11 @@ function subjects({ status, wrong, costs, order }) {
     all.cpu += cpu;
     all.memory += s.memory_bytes;
     all.files += s.held_files;
+    if (e.name === 'probe') return [];
     const runs = slowed ? `every ${duration(s.interval_s)}, not ${duration(s.asked_s)}` : `every ${duration(s.interval_s)}`;
-    return { bad, keys: { Name: name, Takes: s.duration_s, CPU: cpu, Reads: read, Series: s.series, Memory: s.memory_bytes, Files: s.held_files },
+    return [{ bad, keys: { Name: name, Takes: s.duration_s, CPU: cpu, Reads: read, Series: s.series, Memory: s.memory_bytes, Files: s.held_files },
       cells: [name, state(bad, word), runs, duration(s.duration_s), cpu > 0 ? `${duration(cpu)}/s` : DASH, read > 0 ? some(read) : DASH, s.series ? number(s.series) : DASH,
-        s.memory_bytes ? bytes(s.memory_bytes) : DASH, s.held_files ? number(s.held_files) : DASH, ago(s.last_run_ms, status.now_ms), failure(s.last_error, status.now_ms)] };
+        s.memory_bytes ? bytes(s.memory_bytes) : DASH, s.held_files ? number(s.held_files) : DASH, ago(s.last_run_ms, status.now_ms), failure(s.last_error, status.now_ms)] }];
   }));
   const empty = hint('Nothing is measured.', 'To measure this machine, add to the config:', ['host: {}']);
   const about = rows.length ? `what is measured, for ${duration(all.cpu)} of a CPU each second, ${bytes(all.memory)} of memory and ${plural(all.files, 'open file')}` : 'what is measured';

@@ -14,6 +14,7 @@ pub mod outputs;
 pub mod own;
 pub mod page;
 pub mod pipeline;
+pub mod probe;
 pub mod registry;
 pub mod run;
 pub mod schedule;

@@ -32,6 +32,7 @@ use crate::metrics::{Identity, Pages, Writer};
 use crate::outputs::{ClientError, Delivery, Loki, Prometheus, deliver};
 use crate::own::Own;
 use crate::page::{Live, Tail};
+use crate::probe;
 use crate::schedule::{ExporterTask, Settings};
 use crate::scrape::{self, Job, JobTask};
 use crate::sources;
@@ -58,6 +59,8 @@ pub struct Shared {
     pub tail: Arc<Tail>,
     /// The pull pages.
     pub pages: Arc<Pages>,
+    /// `/probe`.
+    pub probe: Arc<probe::Endpoint>,
     /// What stages count.
     pub measures: Arc<Measures>,
     /// The log of metrics.
@@ -129,6 +132,7 @@ impl Pipeline {
             make.check(&self.shared.clock)?;
         }
         self.notes.set_labels(instance, &config.labels);
+        self.shared.probe.set(config.probes.as_ref());
         let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
         let mut old: Vec<_> = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
         // Sources first: outputs still settle what they have read, which else would be read and sent again; and
@@ -189,6 +193,12 @@ impl Pipeline {
                 }
                 let (host, interval) = (host.clone(), host.interval);
                 let exporter = move || taffrail_host::exporter(&host.config, &host.job);
+                Ok(self.start_exporter(key, exporter, interval, identity.clone()))
+            }
+            Make::Probes(probes, identity, host) => {
+                let (probes, interval) = (probes.clone(), probes.interval);
+                let (host, clock) = (host.clone(), clock.clone());
+                let exporter = move || probe::exporter(&probes, &host, &clock);
                 Ok(self.start_exporter(key, exporter, interval, identity.clone()))
             }
             Make::Own(interval, identity) => {

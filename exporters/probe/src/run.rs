@@ -9,7 +9,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::module::{Module, Prober};
 use crate::trail::Trail;
-use crate::{dns, http, icmp, tcp, tls};
+use crate::{certificate, dns, freshness, http, icmp, postgres, tcp, tls};
 
 metrics! {
     /// Whether the probe succeeded (1) or failed (0).
@@ -51,6 +51,9 @@ pub async fn run(module: &Module, target: &str, cx: &Context, out: &mut Out) -> 
         Prober::Tls(settings) => tls::probe(settings, &mut attempt).await,
         Prober::Dns(settings) => dns::probe(settings, &mut attempt).await,
         Prober::Icmp(settings) => icmp::probe(settings, &mut attempt).await,
+        Prober::Postgres(settings) => postgres::probe(settings, &mut attempt).await,
+        Prober::Freshness(settings) => freshness::probe(settings, &mut attempt).await,
+        Prober::Certificate(settings) => certificate::probe(settings, &mut attempt).await,
     };
     let duration = cx.clock.monotonic().saturating_sub(start);
     match &outcome {

@@ -1,4 +1,5 @@
-//! Threads for calls that may never return: looking at files on a mount whose server is gone.
+//! Threads for calls that may never return, or not soon: looking at files on a mount whose server is gone, and looking up
+//! names. They are no others' threads, so that what hangs here holds up nothing else in the process.
 //!
 //! There are a few, started when they are needed and ended when they are not. What hangs keeps its thread, and is not
 //! asked a second time while it does.
@@ -59,34 +60,48 @@ impl Threads {
         name: &str,
         job: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, NoResult> {
-        let (done, result) = oneshot::channel();
-        let mark = UnderWay { inner: self.0.clone(), name: name.to_owned() };
-        let mut state = self.0.lock();
-        if !state.under_way.insert(name.to_owned()) {
-            drop(state);
-            // It is not this one's to take away.
-            std::mem::forget(mark);
-            return Err(NoResult::UnderWay);
-        }
-        state.waiting.push_back(Box::new(move || {
+        let mark = {
+            if !self.0.lock().under_way.insert(name.to_owned()) {
+                return Err(NoResult::UnderWay);
+            }
+            UnderWay { inner: self.0.clone(), name: name.to_owned() }
+        };
+        self.run_any(move || {
             let _mark = mark;
+            job()
+        })
+        .await
+    }
+
+    /// Runs `job` on a thread, whatever else is under way.
+    pub async fn run_any<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, NoResult> {
+        let (done, result) = oneshot::channel();
+        self.submit(move || {
             // Nobody waits any more for a probe whose time is up while it waited for a thread.
             if !done.is_closed() {
                 let _ = done.send(job());
             }
-        }));
+        });
+        result.await.map_err(|_| NoResult::NoThread)
+    }
+
+    fn submit(&self, job: impl FnOnce() + Send + 'static) {
+        let mut state = self.0.lock();
+        state.waiting.push_back(Box::new(job));
         let grow = state.idle < state.waiting.len() && state.threads < self.0.most;
         state.threads += usize::from(grow);
         drop(state);
         self.0.news.notify_one();
         if grow {
             let inner = self.0.clone();
-            let named = std::thread::Builder::new().name("probe-files".into()).stack_size(STACK);
+            let named = std::thread::Builder::new().name("probe".into()).stack_size(STACK);
             if named.spawn(move || inner.work()).is_err() {
                 self.0.lock().threads -= 1;
             }
         }
-        result.await.map_err(|_| NoResult::NoThread)
     }
 }
 

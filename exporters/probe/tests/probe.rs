@@ -10,10 +10,17 @@
 mod cases {
     mod certificates;
     mod compare;
+    mod compare_dns;
     mod dns;
+    mod freshness;
     mod hostile;
     mod http;
     mod icmp;
+    mod postgres;
+    #[cfg(feature = "object-store")]
+    mod store;
     mod tcp;
+
+    use crate::kit::program;
 }
 mod kit;

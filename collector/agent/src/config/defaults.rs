@@ -21,6 +21,10 @@ pub const TIMEOUT: &str = "30s";
 pub const BUDGET: &str = "1s";
 /// `host.job`
 pub const HOST_JOB: &str = "node";
+/// `probe.job`
+pub const PROBE_JOB: &str = "probe";
+/// `probe.timeout`
+pub const PROBE_TIMEOUT: &str = "10s";
 /// `logs.files.max_line_bytes`
 pub const MAX_LINE: &str = "256KiB";
 /// `log.level`

@@ -1,6 +1,7 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+mod probes;
 pub mod scrape;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,11 @@ use super::scalar::{
 };
 use super::secret::Secret;
 use super::subjects::{self, Subjects};
+
+pub use probes::{
+    CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
+    RestoreVerified, Store, Transport,
+};
 
 /// Labels by name.
 pub type Labels = BTreeMap<LabelName, Field<LabelValue>>;
@@ -44,6 +50,12 @@ pub struct Written {
     pub interval: Field<Interval>,
     /// Metrics of this machine, named as node_exporter names them. `host: {}` turns them on with every default.
     pub host: Field<Host>,
+    /// Probes: whether services answer, how fast, until when their certificates hold, and how fresh backups are; named as
+    /// blackbox_exporter names them.
+    #[schemars(extend("examples" = [[{"name": "shop", "http": "https://shop.example/healthz"}]]))]
+    pub probes: Field<Vec<Field<Probe>>>,
+    /// What all probes share, and `/probe` for Prometheus jobs that were made for blackbox_exporter.
+    pub probe: Field<ProbeSection>,
     /// Push the collector's own metrics too, as `job="taffrail"`.
     #[serde(rename = "self")]
     #[schemars(extend("default" = defaults::OWN_METRICS))]
@@ -291,10 +303,9 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 11] = [
+    const LATER: [(&str, &str); 10] = [
         ("containers", "metrics of containers"),
         ("postgres", "PostgreSQL metrics"),
-        ("probes", "probes"),
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
         ("outputs.archive", "the archive output"),

@@ -1,4 +1,4 @@
-//! Series are known again, end once, and begin anew.
+//! Series that come, stay and go.
 
 use super::*;
 

@@ -3,8 +3,9 @@
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio_rustls::client::TlsStream;
 
 use super::message::{self, Response};
 use super::{Settings, Transport};
@@ -20,16 +21,25 @@ pub enum Way {
     Udp(UdpSocket),
     /// A connection.
     Tcp(TcpStream),
+    /// A connection, with TLS.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Way {
     pub async fn open(
         settings: &Settings,
+        host: &str,
         to: SocketAddr,
         attempt: &mut Attempt<'_>,
     ) -> Result<Self, Failure> {
         match settings.transport {
-            Transport::Tcp => Ok(Way::Tcp(attempt.connect(to, settings.source).await?)),
+            Transport::Tcp => {
+                let stream = attempt.connect(to, settings.source).await?;
+                let Some(client) = &settings.tls else { return Ok(Way::Tcp(stream)) };
+                let name = client.server_name().unwrap_or(host);
+                let handshake = client.connect(attempt, stream, name, &[]).await;
+                Ok(Way::Tls(Box::new(handshake.outcome?)))
+            }
             Transport::Udp => {
                 attempt.allow(to.ip())?;
                 let any =
@@ -52,6 +62,7 @@ impl Way {
             match self {
                 Way::Udp(socket) => datagram(socket, query, id).await,
                 Way::Tcp(stream) => connection(stream, query, id).await,
+                Way::Tls(stream) => connection(stream, query, id).await,
             }
         };
         let doing = || "waiting for the answer".to_owned();
@@ -79,10 +90,15 @@ async fn datagram(socket: &UdpSocket, query: &[u8], id: u16) -> io::Result<Respo
 }
 
 /// On a connection each message has its length in front (RFC 1035, 4.2.2).
-async fn connection(stream: &mut TcpStream, query: &[u8], id: u16) -> io::Result<Response> {
+async fn connection(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    query: &[u8],
+    id: u16,
+) -> io::Result<Response> {
     let mut framed = (query.len() as u16).to_be_bytes().to_vec();
     framed.extend(query);
     stream.write_all(&framed).await?;
+    stream.flush().await?;
     let len = stream.read_u16().await?;
     let mut answer = vec![0; usize::from(len)];
     stream.read_exact(&mut answer).await?;

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::number::random_u16;
 use crate::resolve::Addressing;
 use crate::target::host_and_port;
+use crate::tls;
 
 metrics! {
     /// Seconds each phase of the question took: resolve, connect and request.
@@ -53,6 +54,8 @@ pub struct Settings {
     pub source: Option<IpAddr>,
     /// How the question travels.
     pub transport: Transport,
+    /// DNS over TLS (RFC 7858), where the transport is TCP.
+    pub tls: Option<tls::Client>,
     /// The question.
     pub question: Question,
     /// Whether the server is to ask others.
@@ -74,6 +77,7 @@ impl Settings {
             addressing: Addressing::default(),
             source: None,
             transport: Transport::Udp,
+            tls: None,
             question,
             recursion: true,
             rcodes: vec![0],
@@ -109,8 +113,9 @@ struct Measured {
     response: Option<Response>,
 }
 
-/// The ports of plain DNS.
+/// The ports of plain DNS, and of DNS over TLS.
 const PORT: u16 = 53;
+const TLS_PORT: u16 = 853;
 
 /// Asks the target, `host` or `host:port`.
 pub async fn probe(settings: &Settings, attempt: &mut Attempt<'_>) -> Result<(), Failure> {
@@ -135,7 +140,7 @@ pub async fn probe(settings: &Settings, attempt: &mut Attempt<'_>) -> Result<(),
 }
 
 async fn ask(settings: &Settings, attempt: &mut Attempt<'_>, measured: &mut Measured) -> Result<(), Failure> {
-    let (host, port) = host_and_port(attempt.target, PORT)?;
+    let (host, port) = host_and_port(attempt.target, if settings.tls.is_some() { TLS_PORT } else { PORT })?;
     let (ip, took) = attempt.resolve(host, settings.addressing).await;
     measured.resolve = took;
     let to = SocketAddr::new(ip?, port);
@@ -150,7 +155,7 @@ async fn ask(settings: &Settings, attempt: &mut Attempt<'_>, measured: &mut Meas
     ));
     let clock = attempt.cx.clock.clone();
     let start = clock.monotonic();
-    let mut way = exchange::Way::open(settings, to, attempt).await;
+    let mut way = exchange::Way::open(settings, host, to, attempt).await;
     measured.connect = clock.monotonic().saturating_sub(start);
     let start = clock.monotonic();
     let answer = match &mut way {

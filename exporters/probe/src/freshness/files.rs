@@ -1,7 +1,7 @@
 //! Files and folders on disk that match a glob.
 //!
 //! Names are taken apart by folder, so that only folders that can hold a match are listed. A folder that matches is one
-//! match: as new as the newest file in it, and as large as all of them. Symbolic links are followed to files and to
+//! match: as new as the newest file in it, and as large as all of them; below `**`, only files match. Symbolic links are followed to files and to
 //! folders that match, not within those.
 
 use std::fs;
@@ -41,8 +41,8 @@ pub enum FilesError {
         source: io::Error,
     },
     /// There are more than can be looked at.
-    #[error("`{0}` makes this look at more than {MAX_ENTRIES} files: name a smaller folder")]
-    TooMany(String),
+    #[error("`{0}` makes this look at more than {1} files: name a smaller folder")]
+    TooMany(String, usize),
 }
 
 /// A glob, taken apart.
@@ -102,10 +102,26 @@ impl Glob {
 
     /// Looks at what matches now. What goes away meanwhile is not there.
     pub fn look(&self) -> Result<Found, FilesError> {
-        let mut look = Look { glob: self, found: Found::default(), entries: 0 };
+        let mut found = Found::default();
+        let mut look = Look { glob: self, tell: Tell::Found(&mut found), entries: 0 };
         look.walk(&self.base, &self.parts, 0)?;
-        Ok(look.found)
+        Ok(found)
     }
+
+    /// The paths that match now, sorted; more than `most` are refused.
+    pub fn paths(&self, most: usize) -> Result<Vec<PathBuf>, FilesError> {
+        let mut paths = Vec::new();
+        let mut look = Look { glob: self, tell: Tell::Paths(&mut paths, most), entries: 0 };
+        look.walk(&self.base, &self.parts, 0)?;
+        paths.sort();
+        Ok(paths)
+    }
+}
+
+/// Whom a look tells of each match.
+enum Tell<'a> {
+    Found(&'a mut Found),
+    Paths(&'a mut Vec<PathBuf>, usize),
 }
 
 /// What a file or folder is.
@@ -117,7 +133,7 @@ struct Entry {
 
 struct Look<'a> {
     glob: &'a Glob,
-    found: Found,
+    tell: Tell<'a>,
     entries: usize,
 }
 
@@ -152,12 +168,25 @@ impl Look<'_> {
     }
 
     fn matched(&mut self, path: &Path) -> Result<(), FilesError> {
+        if let Tell::Paths(paths, most) = &mut self.tell {
+            if paths.len() == *most {
+                return Err(FilesError::TooMany(self.glob.text.clone(), *most));
+            }
+            paths.push(path.to_owned());
+            return Ok(());
+        }
         let Some(entry) = stat(path)? else { return Ok(()) };
         let (mut modified_ms, mut bytes) = (entry.modified_ms, entry.bytes);
         if entry.folder {
+            // Below `**` what is in a folder is a match itself, and would be counted twice.
+            if self.glob.parts.iter().any(|part| matches!(part, Part::AnyFolders)) {
+                return Ok(());
+            }
             (modified_ms, bytes) = self.inside(path, 0)?.unwrap_or((entry.modified_ms, 0));
         }
-        self.found.add(&path.to_string_lossy(), modified_ms, bytes);
+        if let Tell::Found(found) = &mut self.tell {
+            found.add(&path.to_string_lossy(), modified_ms, bytes);
+        }
         Ok(())
     }
 
@@ -191,7 +220,7 @@ impl Look<'_> {
             let entry = entry.map_err(failed)?;
             self.entries += 1;
             if self.entries > MAX_ENTRIES {
-                return Err(FilesError::TooMany(self.glob.text.clone()));
+                return Err(FilesError::TooMany(self.glob.text.clone(), MAX_ENTRIES));
             }
             // A name that is no text cannot be meant by one.
             if let Ok(name) = entry.file_name().into_string() {
@@ -274,7 +303,8 @@ mod tests {
         assert_eq!(found.newest.map(|n| (n.modified_ms, n.bytes)), Some((2_500_000, 6)));
         assert_eq!(look(dir, "").matches, 2, "what is in it");
         assert_eq!(look(dir, "**/a").matches, 2);
-        assert_eq!(look(dir, "**").matches, 6, "three folders of files, four names besides, none hidden");
+        let all = look(dir, "**");
+        assert_eq!((all.matches, all.bytes), (2, 3), "files, none twice, none hidden");
     }
 
     #[test]

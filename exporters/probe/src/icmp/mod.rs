@@ -77,13 +77,18 @@ pub async fn probe(settings: &Settings, attempt: &mut Attempt<'_>) -> Result<(),
     asked
 }
 
-async fn ask(settings: &Settings, attempt: &mut Attempt<'_>, measured: &mut Measured) -> Result<(), Failure> {
-    let target = attempt.target;
+/// The host that a target names: it has no port.
+pub(crate) fn host(target: &str) -> Result<&str, Failure> {
     let bare = target.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(target);
     if bare.is_empty() || (bare.contains([':', '/']) && bare.parse::<Ipv6Addr>().is_err()) {
         let wanted = "a host or an address without a port, such as router.example or 192.0.2.1";
         return Err(Failure::Target { target: target.to_owned(), wanted });
     }
+    Ok(bare)
+}
+
+async fn ask(settings: &Settings, attempt: &mut Attempt<'_>, measured: &mut Measured) -> Result<(), Failure> {
+    let bare = host(attempt.target)?;
     let (ip, took) = attempt.resolve(bare, settings.addressing).await;
     measured.resolve = took;
     let ip = ip?;

@@ -129,6 +129,12 @@ impl Client {
         self.options.server_name.as_deref()
     }
 
+    /// The same, for servers whose certificate must be for `name`.
+    pub fn named(&self, name: &str) -> Self {
+        let options = Options { server_name: Some(name.to_owned()), ..self.options.clone() };
+        Client { options, ..self.clone() }
+    }
+
     /// Shakes hands over `stream` with the server called `name`, offering the protocols of `alpn`.
     pub async fn connect<S>(
         &self,

@@ -73,7 +73,7 @@ fn excused(series: &str, ours: Option<&(String, f64)>, theirs: Option<&(String, 
     }
 }
 
-fn differences(ours: &Page, theirs: &Page) -> Vec<String> {
+pub fn differences(ours: &Page, theirs: &Page) -> Vec<String> {
     let mut names: Vec<_> = ours.keys().chain(theirs.keys()).collect();
     names.sort();
     names.dedup();

@@ -12,15 +12,15 @@ use tokio::net::{TcpListener, UdpSocket};
 use crate::kit::probe;
 
 /// `name. A 127.0.0.1`, the name pointing at the question's.
-const A: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\x0e\x10\0\x04\x7f\0\0\x01";
+pub const A: &[u8] = b"\xc0\x0c\0\x01\0\x01\0\0\x0e\x10\0\x04\x7f\0\0\x01";
 /// `name. SOA n. m. 77 1 2 3 4`
-const SOA: &[u8] =
+pub const SOA: &[u8] =
     b"\xc0\x0c\0\x06\0\x01\0\0\0\x05\0\x1a\x01n\0\x01m\0\0\0\0\x4d\0\0\0\x01\0\0\0\x02\0\0\0\x03\0\0\0\x04";
 
 /// What a server makes of a query.
-type Answer = fn(Vec<u8>) -> Vec<u8>;
+pub type Answer = fn(Vec<u8>) -> Vec<u8>;
 
-fn with(mut query: Vec<u8>, rcode: u8, records: &[&[u8]]) -> Vec<u8> {
+pub fn with(mut query: Vec<u8>, rcode: u8, records: &[&[u8]]) -> Vec<u8> {
     query[2] |= 0x80;
     query[3] = rcode;
     query[7] = records.len() as u8;
@@ -29,7 +29,7 @@ fn with(mut query: Vec<u8>, rcode: u8, records: &[&[u8]]) -> Vec<u8> {
 }
 
 /// A server on the same port of UDP and TCP.
-async fn server(answer: Answer) -> SocketAddr {
+pub async fn server(answer: Answer) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap();
     let socket = UdpSocket::bind(at).await.unwrap();

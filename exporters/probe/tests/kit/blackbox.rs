@@ -1,12 +1,14 @@
 //! blackbox_exporter beside us: the same module file, the same targets, the two pages compared.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use super::program;
 
 /// A running blackbox_exporter; it ends with its value.
 pub struct Blackbox {
@@ -17,25 +19,12 @@ pub struct Blackbox {
 /// A page: `name{labels}` to its type and value.
 pub type Page = BTreeMap<String, (String, f64)>;
 
-/// The program that `collector/tests/setup.sh` unpacked.
-fn program() -> PathBuf {
-    if let Some(path) = std::env::var_os("BLACKBOX_EXPORTER") {
-        return path.into();
-    }
-    let env = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/env.sh");
-    let text = std::fs::read_to_string(&env).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("export BLACKBOX_EXPORTER="));
-    let path = line
-        .unwrap_or_else(|| panic!("{}: no BLACKBOX_EXPORTER: run collector/tests/setup.sh", env.display()));
-    path.trim_matches('\'').into()
-}
-
 impl Blackbox {
     #[expect(clippy::disallowed_methods, reason = "the peer is a program")]
     pub async fn start(modules: &Path) -> Self {
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let log = modules.with_extension("log");
-        let child = Command::new(program())
+        let child = Command::new(program("BLACKBOX_EXPORTER"))
             .arg(format!("--config.file={}", modules.display()))
             .arg(format!("--web.listen-address=127.0.0.1:{port}"))
             .stdout(Stdio::null())

@@ -5,7 +5,7 @@ pub mod pki;
 pub mod server;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use taffrail_core::{Clock, Out};
 use taffrail_probe::blackbox::Modules;
@@ -13,6 +13,18 @@ use taffrail_probe::{Context, Module, Verdict, run};
 
 /// What a probe wrote: `name{label="value",…}` to value, as on a page.
 pub type Samples = BTreeMap<String, f64>;
+
+/// The program that `collector/tests/setup.sh` set up under this name.
+pub fn program(name: &str) -> PathBuf {
+    if let Some(path) = std::env::var_os(name) {
+        return path.into();
+    }
+    let env = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../.cache/env.sh");
+    let text = std::fs::read_to_string(&env).unwrap_or_default();
+    let line = text.lines().find_map(|line| line.strip_prefix(&format!("export {name}=")));
+    let path = line.unwrap_or_else(|| panic!("{}: no {name}: run collector/tests/setup.sh", env.display()));
+    path.trim_matches('\'').into()
+}
 
 /// Probes with a new context.
 pub async fn probe(module: &Module, target: &str) -> (Verdict, Samples) {
