@@ -68,6 +68,8 @@ pub struct TargetStatus {
     pub duration_s: f64,
     /// Samples on that page.
     pub samples: u64,
+    /// Those that `metric_relabel_configs` left.
+    pub kept: u64,
     /// Series that are known.
     pub series: usize,
     /// The page's size in bytes, not compressed.
