@@ -19,6 +19,8 @@ mod pages;
 mod process;
 mod prometheus;
 mod receivers;
+mod relabel;
 mod reload;
 mod remote_write;
+mod scrape_beside;
 mod support;

@@ -17,7 +17,7 @@ use super::state::State;
 use super::target::{Found, Target};
 use super::watch::{Files, News, watch_files};
 use crate::contain::keep_running;
-use crate::status::{JobPlace, Place, TargetStatus, lock};
+use crate::status::{JobPlace, LabelMap, Place, TargetStatus, lock};
 
 /// Of the targets that relabelling dropped, this many are shown where the job does not say.
 const SHOWN: usize = 100;
@@ -127,7 +127,7 @@ impl JobTask {
         for (target, discovered) in wanted {
             if !self.running.contains_key(&target) {
                 let state = self.orphans.adopt(&target, &self.job);
-                let running = self.start(&target, discovered.to_string(), state);
+                let running = self.start(&target, discovered, state);
                 self.running.insert(target, running);
             }
         }
@@ -148,11 +148,11 @@ impl JobTask {
         }
     }
 
-    fn start(&self, target: &Target, discovered: String, state: Box<State>) -> Running {
+    fn start(&self, target: &Target, discovered: Labels, state: Box<State>) -> Running {
         let status = Arc::new(Mutex::new(TargetStatus {
             url: target.url.clone(),
-            labels: target.labels.to_string(),
-            discovered,
+            labels: LabelMap(target.labels.clone()),
+            discovered: LabelMap(discovered),
             interval_s: target.interval.as_secs_f64(),
             ..TargetStatus::default()
         }));
@@ -183,7 +183,7 @@ impl JobTask {
         let of_discovery = self.found.iter().flatten().flat_map(|news| news.problems.clone());
         let mut job = lock(&self.place.job);
         job.dropped = dropped.len();
-        job.dropped_labels = dropped.iter().take(shown).map(ToString::to_string).collect();
+        job.dropped_labels = dropped.iter().take(shown).cloned().map(LabelMap).collect();
         job.problems = of_discovery.chain(problems).collect();
         *lock(&self.place.targets) = self.running.values().map(|running| running.status.clone()).collect();
     }
