@@ -7,7 +7,7 @@ use taffrail_wire::text::{Format, Item, Sample as Exposed, parse};
 
 use super::job::Job;
 use super::sample_labels::of_sample;
-use super::series::{Index, Sample, Series};
+use super::series::{Index, Place, Sample, Series};
 use super::target::Target;
 use crate::metrics::Writer;
 use crate::metrics::record::Family;
@@ -22,12 +22,16 @@ pub struct Read {
     pub scraped: u64,
     /// Those that relabelling left.
     pub kept: u64,
+    /// Those whose lines were not known before.
+    pub added: u64,
     /// Left out as the series has one of this time or a later one already.
     pub duplicates: u64,
     /// Left out as their time is more than ten minutes ahead.
     pub ahead: u64,
     /// What is wrong with the page as a whole: nothing of it is taken.
     pub error: Option<String>,
+    /// How many count for `sample_limit`.
+    limited: usize,
 }
 
 /// What a page is read for.
@@ -68,6 +72,11 @@ impl Reader<'_> {
                 }
             }
         }
+        let limit = self.job.limits.samples;
+        if read.error.is_none() && limit > 0 && read.limited > limit {
+            read.error =
+                Some(format!("sample_limit ({limit}) exceeded: the page has {} samples", read.limited));
+        }
         read
     }
 
@@ -80,29 +89,36 @@ impl Reader<'_> {
         read: &mut Read,
     ) -> Result<(), String> {
         let bytes = exposed.series.bytes();
-        let found = match series.find(bytes) {
-            Some(found) => found,
-            None => self.learn(exposed, family, series)?,
+        let (found, new) = match series.find(bytes) {
+            Some(found) => (found, false),
+            None => (self.learn(exposed, family, series)?, true),
         };
         let Some(index) = found else { return Ok(()) };
+        // What is left out below counts as well: it is on the page, and no rule drops it.
+        read.kept += 1;
         let own = exposed.ts_ms.filter(|_| self.job.honor_timestamps);
         let ts_ms = own.unwrap_or(self.now_ms);
+        let place = series.place(index, ts_ms, own.is_some());
+        if place == Place::Late {
+            read.duplicates += 1;
+            return Ok(());
+        }
+        read.limited += 1;
+        let limit = self.job.limits.samples;
+        if limit > 0 && read.limited > limit {
+            // The page is bad now, and read to its end, so that it can be said how much is too much.
+            return Ok(());
+        }
         if ts_ms > self.now_ms.saturating_add(AHEAD_MS) {
             read.ahead += 1;
             return Ok(());
         }
-        read.kept += 1;
-        let limit = self.job.limits.samples;
-        if limit > 0 && read.kept > limit as u64 {
-            return Err(format!("sample_limit ({limit}) exceeded"));
-        }
-        if series.has(index, ts_ms) {
-            read.duplicates += 1;
-            return Ok(());
-        }
+        read.added += u64::from(new);
         series.see(index, ts_ms);
-        let tracked = own.is_none() || self.job.track_timestamps_staleness;
-        samples.push(Sample { series: index, ts_ms, value: exposed.value, tracked });
+        if place == Place::New {
+            let tracked = own.is_none() || self.job.track_timestamps_staleness;
+            samples.push(Sample { series: index, ts_ms, value: exposed.value, tracked });
+        }
         Ok(())
     }
 
@@ -129,6 +145,29 @@ fn first_twice<'a>(pairs: &[(&'a str, &'a str)]) -> Option<(&'a str, &'a str)> {
     let mut names: Vec<_> = pairs.to_vec();
     names.sort_unstable();
     names.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0])
+}
+
+/// The format of a page by its `Content-Type` header, or else `fallback`: what is none of the formats is not guessed at,
+/// so that a page for people (a login, an error) is not taken for metrics.
+///
+/// # Errors
+/// When the header says none, and there is no fallback.
+pub fn format_of(content_type: &str, fallback: Option<Format>) -> Result<Format, String> {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim();
+    let is = |known: &str| media_type.eq_ignore_ascii_case(known);
+    if is("text/plain") {
+        return Ok(Format::Prometheus);
+    }
+    if is("application/openmetrics-text") {
+        return Ok(Format::OpenMetrics);
+    }
+    let shown: String = content_type.chars().take(100).collect();
+    let what = match shown.is_empty() {
+        true => "the target says no Content-Type".to_owned(),
+        false => format!("the page is `{shown}`, which is no format of metrics: is `metrics_path` right?"),
+    };
+    let mend = "if it is metrics, say of which format by `fallback_scrape_protocol`";
+    fallback.ok_or_else(|| format!("{what}; {mend}"))
 }
 
 /// What the lines above a sample say of its family.
