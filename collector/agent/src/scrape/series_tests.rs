@@ -32,9 +32,9 @@ fn page(series: &mut Series, lines: &[&str], help: &str, good: bool, writer: &Wr
         samples.push(Sample { series: index, ts_ms: 1000, value: 1.0, tracked: true });
     }
     if good {
-        series.accept(&samples, 1000, writer)
+        series.accept(&samples, 1000, writer);
     } else {
-        series.reject(1000, writer)
+        series.reject(1000, writer);
     }
     samples.iter().map(|sample| sample.series).collect()
 }
