@@ -3,7 +3,7 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/> and
 //! <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,19 +46,29 @@ impl Format {
 pub struct Page {
     format: Format,
     bytes: Vec<u8>,
+    /// OpenMetrics: the names of the families so far that are no counters'.
+    names: HashSet<String>,
 }
 
 impl Page {
     /// An empty page.
     pub fn new(format: Format) -> Self {
-        Page { format, bytes: Vec::with_capacity(64 << 10) }
+        Page { format, bytes: Vec::with_capacity(64 << 10), names: HashSet::new() }
     }
 
     /// Begins a family. All its samples follow; a family is begun once on a page.
     pub fn family(&mut self, family: &FamilyInfo) {
-        let name = self.family_name(family);
+        let mut name = self.family_name(family);
+        // Some incumbents have a counter `x_total` beside `x`, which OpenMetrics would both call `x`.
+        let taken = name != family.name && self.names.contains(name);
+        if taken {
+            name = &family.name;
+        } else if self.format == Format::OpenMetrics && name == family.name {
+            self.names.insert(name.to_owned());
+        }
         let kind = match (self.format, family.kind) {
             (Format::Prometheus, kind) => kind.as_str(),
+            (Format::OpenMetrics, _) if taken => "unknown",
             (Format::OpenMetrics, Kind::Untyped) => "unknown",
             // OpenMetrics knows no counter whose samples do not end in _total.
             (Format::OpenMetrics, Kind::Counter) if !family.name.ends_with("_total") => "unknown",
@@ -269,6 +279,18 @@ mod tests {
         );
         let text = page(Format::OpenMetrics, &family("a", Kind::Counter), &[], 1.0, None);
         assert!(text.contains("# TYPE a unknown\n"));
+    }
+
+    #[test]
+    fn a_counter_beside_a_family_of_its_short_name_keeps_the_long_one() {
+        let mut page = Page::new(Format::OpenMetrics);
+        for (name, kind) in [("hung", Kind::Gauge), ("hung_total", Kind::Counter), ("b_total", Kind::Counter)]
+        {
+            page.family(&family(name, kind));
+        }
+        let text = String::from_utf8(page.finish()).unwrap();
+        let types: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
+        assert_eq!(types, ["hung gauge", "hung_total unknown", "b counter"]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub(super) struct Frame {
     spread: bool,
     /// When it was published last, on the monotonic clock.
     published: Duration,
+    /// The time of its last values, in milliseconds since 1970.
+    stamped_ms: i64,
     /// Whether anything has come back, or become late, since then.
     pub(super) news: bool,
 }
@@ -35,6 +37,7 @@ impl Frame {
             spread,
             // With the first answer, where there is no moment to wait for.
             published: if spread { now.saturating_sub(interval) } else { now },
+            stamped_ms: 0,
             news: false,
         }
     }
@@ -54,8 +57,11 @@ impl Frame {
     pub(super) fn collect(&mut self, slots: &[Slot], now_ms: i64, now: Duration) -> Collected {
         self.news = false;
         self.published = now;
+        // A round that comes back as another is given up on is published in the same moment; a receiver refuses a second
+        // value of one time.
+        self.stamped_ms = now_ms.max(self.stamped_ms + 1);
         let out = &mut self.out;
-        out.begin(now_ms);
+        out.begin(self.stamped_ms);
         out.put(&UP, [], 1.0);
         for slot in slots.iter().filter(|slot| slot.late || slot.status.last_run_ms > 0) {
             let ok = slot.status.ok && !slot.late;
@@ -67,5 +73,30 @@ impl Frame {
             }
         }
         out.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use taffrail_core::Clock;
+
+    use super::*;
+    use crate::metrics::{Identity, Writer};
+
+    #[test]
+    fn no_two_values_have_one_time() {
+        let clock = Clock::manual(0);
+        let log = taffrail_spool::MemoryLog::new(taffrail_spool::MemoryOptions::default(), clock);
+        let identity = Identity::new("test", "here", &Default::default());
+        let second = Duration::from_secs(1);
+        let writer = Arc::new(Writer::new(Arc::new(log)));
+        let scope = Arc::new(Scope::new("test", identity, second, writer, Arc::default()));
+        let exporter =
+            Exporter { name: "test", job: "test".into(), subjects: vec![], duration: None, success: None };
+        let mut frame = Frame::new(&exporter, scope, second, Duration::ZERO);
+        let mut times = [5, 5, 6, 4, 100].map(|now_ms| frame.collect(&[], now_ms, second).ts_ms).to_vec();
+        assert_eq!(times, [5, 6, 7, 8, 100]);
+        times.dedup();
+        assert_eq!(times.len(), 5);
     }
 }

@@ -131,7 +131,7 @@ fn faults_have_a_place_and_say_what_would_be_right() {
         ),
         (
             "modules:\n  a:\n    prober: http\n    http:\n      fail_if_body_matches_regexp: ['a(']\n",
-            "/etc/blackbox.yml:5:37: `a(` is not a regular expression in RE2's syntax: unclosed group",
+            "/etc/blackbox.yml:5:37: `a(` is not a regular expression in RE2's syntax: a group is not closed: `)` is missing",
         ),
         (
             "modules:\n  a:\n    prober: http\n    timeout: 5\n",
