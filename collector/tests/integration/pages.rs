@@ -105,7 +105,10 @@ outputs:
                 "{path} {format}: only {counted:?}\n{page}"
             );
         }
-        assert_eq!(promtool(&text).unwrap(), Vec::<String>::new(), "{path}");
+        let mut complaints = promtool(&text).unwrap();
+        // Entropy is counted in bits by the kernel, and in the incumbents' names.
+        complaints.retain(|complaint| !complaint.starts_with("node_entropy_"));
+        assert_eq!(complaints, Vec::<String>::new(), "{path}");
     }
 }
 
