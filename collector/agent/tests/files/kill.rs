@@ -16,6 +16,9 @@ use super::torture::Receiver;
 
 const FOLDER: &str = "TAFFRAIL_TEST_KILLED_READER";
 
+/// Ends each line that was received, as a kill can tear a write at any byte.
+const WHOLE: &str = " whole";
+
 /// Not a test of its own: what the child runs. It "delivers" lines by writing them to a file, and settles them after.
 #[tokio::test]
 async fn reader() {
@@ -29,12 +32,13 @@ async fn reader() {
     let _running = start(&rig.config, context).unwrap();
     let received = fs::OpenOptions::new().create(true).append(true).open(Path::new(&folder).join("received"));
     let mut received = received.unwrap();
+    // What the life before was killed in the midst of writing must not run into the first line of this one.
+    received.write_all(b"\n").unwrap();
     while let Some(chunk) = chunks.recv().await {
         let text = std::str::from_utf8(&chunk.bytes).unwrap();
         let lines = text.lines().enumerate();
         let lines: String =
-            lines.map(|(at, line)| format!("{} {line}\n", chunk.base_ns + at as i64)).collect();
-        // One call, so that a kill does not tear a line.
+            lines.map(|(at, line)| format!("{} {line}{WHOLE}\n", chunk.base_ns + at as i64)).collect();
         received.write_all(lines.as_bytes()).unwrap();
         chunk.ticket.settle(Settled::Delivered);
     }
@@ -56,9 +60,8 @@ fn received(folder: &Path) -> Receiver {
     let bytes = fs::read(folder.join("received")).unwrap_or_default();
     let text = String::from_utf8(bytes).unwrap();
     // A write that was torn by the kill was not settled: its lines come again.
-    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
-    for line in whole {
-        let (ns, text) = line.trim_end().split_once(' ').unwrap();
+    for line in text.lines().filter_map(|line| line.strip_suffix(WHOLE)) {
+        let (ns, text) = line.split_once(' ').unwrap();
         receiver.take("app.log", ns.parse().unwrap(), text);
     }
     receiver
