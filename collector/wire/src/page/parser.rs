@@ -1,0 +1,95 @@
+//! One front for all formats.
+
+use super::negotiate::Format;
+use super::table::Table;
+use super::{Entry, PageError};
+use crate::{protobuf, text};
+
+/// What is wanted of a page.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Native histograms are read (`scrape_native_histograms`). Otherwise their classic buckets are, as far as they have
+    /// any.
+    pub native: bool,
+    /// Classic buckets are read of a histogram that is native as well, or is made native
+    /// (`always_scrape_classic_histograms`).
+    pub classic_too: bool,
+    /// Classic histograms are made native ones with custom buckets (`convert_classic_histograms_to_nhcb`).
+    pub convert_classic: bool,
+    /// Samples shall know when their series began. On OpenMetrics pages this costs a second look at the samples of
+    /// metrics that say it.
+    pub created: bool,
+}
+
+impl Default for Options {
+    /// As Prometheus has it: classic histograms as they are, and no native ones.
+    fn default() -> Self {
+        Options { native: false, classic_too: false, convert_classic: false, created: false }
+    }
+}
+
+/// A sample of the series that was expected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Known<V> {
+    /// What the table has for the series.
+    pub of: V,
+    /// The value; any NaN is [`NAN`](super::NAN).
+    pub value: f64,
+    /// The time in milliseconds since 1970, if the page gives one.
+    pub ts_ms: Option<i64>,
+    /// The series was on this page before.
+    pub again: bool,
+}
+
+/// Iterator over what a page says. It ends at the first error, as Prometheus does: what follows something broken cannot
+/// be trusted.
+#[derive(Clone, Debug)]
+pub struct Parser<'a>(Inner<'a>);
+
+#[derive(Clone, Debug)]
+enum Inner<'a> {
+    Text(text::Parser<'a>),
+    Protobuf(protobuf::Parser<'a>),
+}
+
+impl<'a> Parser<'a> {
+    /// Over a page in this format.
+    pub fn new(page: &'a [u8], format: Format, options: Options) -> Self {
+        Parser(match format {
+            Format::Text => Inner::Text(text::Parser::new(page, text::Parser::LENIENT, options.created)),
+            Format::OpenMetrics => {
+                Inner::Text(text::Parser::new(page, text::Parser::STRICT, options.created))
+            }
+            Format::Protobuf => Inner::Protobuf(protobuf::Parser::new(page, options)),
+        })
+    }
+
+    /// The next line, if it is a plain sample of the series that followed last time. Otherwise nothing is taken, and the
+    /// iterator has the next entry.
+    #[inline]
+    pub fn known<V: Copy>(&mut self, table: &mut Table<V>) -> Option<Known<V>> {
+        match &mut self.0 {
+            Inner::Text(parser) => parser.known(table),
+            Inner::Protobuf(_) => None,
+        }
+    }
+
+    /// How many exemplars were left out so far: their labels were too long, or one of a native histogram had no time.
+    pub fn exemplars_left_out(&self) -> u64 {
+        match &self.0 {
+            Inner::Text(parser) => parser.left_out(),
+            Inner::Protobuf(parser) => parser.left_out(),
+        }
+    }
+}
+
+impl<'a> Iterator for Parser<'a> {
+    type Item = Result<Entry<'a>, PageError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match &mut self.0 {
+            Inner::Text(parser) => parser.next(),
+            Inner::Protobuf(parser) => parser.next(),
+        }
+    }
+}
