@@ -35,6 +35,7 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>,
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
 
+mod collate;
 mod entry;
 mod error;
 mod float;

@@ -1,5 +1,6 @@
 //! One front for all formats.
 
+use super::collate::Collator;
 use super::negotiate::Format;
 use super::table::Table;
 use super::{Entry, PageError};
@@ -49,18 +50,22 @@ pub struct Parser<'a>(Inner<'a>);
 #[derive(Clone, Debug)]
 enum Inner<'a> {
     Text(text::Parser<'a>),
+    Collated(Collator<'a>),
     Protobuf(protobuf::Parser<'a>),
 }
 
 impl<'a> Parser<'a> {
     /// Over a page in this format.
     pub fn new(page: &'a [u8], format: Format, options: Options) -> Self {
-        Parser(match format {
-            Format::Text => Inner::Text(text::Parser::new(page, text::Parser::LENIENT, options.created)),
-            Format::OpenMetrics => {
-                Inner::Text(text::Parser::new(page, text::Parser::STRICT, options.created))
-            }
-            Format::Protobuf => Inner::Protobuf(protobuf::Parser::new(page, options)),
+        let dialect = match format {
+            Format::Text => text::Parser::LENIENT,
+            Format::OpenMetrics => text::Parser::STRICT,
+            Format::Protobuf => return Parser(Inner::Protobuf(protobuf::Parser::new(page, options))),
+        };
+        let lines = text::Parser::new(page, dialect, options.created);
+        Parser(match options.convert_classic {
+            true => Inner::Collated(Collator::new(lines, options.classic_too)),
+            false => Inner::Text(lines),
         })
     }
 
@@ -70,7 +75,7 @@ impl<'a> Parser<'a> {
     pub fn known<V: Copy>(&mut self, table: &mut Table<V>) -> Option<Known<V>> {
         match &mut self.0 {
             Inner::Text(parser) => parser.known(table),
-            Inner::Protobuf(_) => None,
+            Inner::Collated(_) | Inner::Protobuf(_) => None,
         }
     }
 
@@ -78,7 +83,18 @@ impl<'a> Parser<'a> {
     pub fn exemplars_left_out(&self) -> u64 {
         match &self.0 {
             Inner::Text(parser) => parser.left_out(),
+            Inner::Collated(parser) => parser.exemplars_left_out(),
             Inner::Protobuf(parser) => parser.left_out(),
+        }
+    }
+
+    /// How many classic histograms were left out so far, which could not be made native ones: their values contradict
+    /// each other.
+    pub fn histograms_left_out(&self) -> u64 {
+        match &self.0 {
+            Inner::Collated(parser) => parser.histograms_left_out(),
+            // On a protobuf page such a one is an error.
+            Inner::Text(_) | Inner::Protobuf(_) => 0,
         }
     }
 }
@@ -89,6 +105,7 @@ impl<'a> Iterator for Parser<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             Inner::Text(parser) => parser.next(),
+            Inner::Collated(parser) => parser.next(),
             Inner::Protobuf(parser) => parser.next(),
         }
     }

@@ -217,7 +217,7 @@ pub(super) fn exemplars<'a>(message: &'a [u8], head: &Head) -> Result<(Vec<Exemp
         match field.number {
             16 => take(exemplar(field.bytes()?)?),
             3 if !head.own_exemplars => {
-                Bucket::read(field.bytes()?)?.exemplar.into_iter().for_each(&mut take)
+                Bucket::read(field.bytes()?)?.exemplar.into_iter().for_each(&mut take);
             }
             _ => {}
         }

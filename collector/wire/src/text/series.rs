@@ -210,7 +210,7 @@ impl<'a> Walk<'a> {
                     }
                     names.add(label.name);
                 }
-                Ok(None) if names.is_one_twice() => return Err((self.at - 1, What::LabelTwice)),
+                Ok(None) if names.twice() => return Err((self.at - 1, What::LabelTwice)),
                 Ok(None) => return Ok(self.at),
                 Err(what) => return Err((self.at, what)),
             }
@@ -238,7 +238,8 @@ impl<'a> Names<'a> {
         self.count += 1;
     }
 
-    fn is_one_twice(mut self) -> bool {
+    /// Whether one is there twice.
+    fn twice(mut self) -> bool {
         if self.many.is_empty() {
             let names = &self.few[..self.count];
             return names.iter().enumerate().any(|(i, name)| names[..i].contains(name));
