@@ -20,3 +20,5 @@ mod receivers;
 mod reload;
 mod remote_write;
 mod support;
+mod values;
+mod verdicts;

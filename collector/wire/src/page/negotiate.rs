@@ -171,7 +171,8 @@ pub enum ContentTypeError {
     Unsupported(String),
 }
 
-/// The format of a page by its `Content-Type`, or `fallback`'s where that says none.
+/// The format of a page by its `Content-Type`, or `fallback`'s where that says none. An empty page has no format, and
+/// needs none.
 ///
 /// # Errors
 /// When it says none, and there is no fallback.
@@ -221,9 +222,9 @@ fn is_media_type(text: &str) -> bool {
     }
 }
 
-/// Names and values with `;` between them; a value is a token or a string in quotes. Go lets an empty last one pass.
+/// Names, none twice, and values with `;` between them; a value is a token or a string in quotes. Go lets an empty last one pass.
 fn are_parameters(text: &str) -> bool {
-    let mut rest = text.trim();
+    let (mut rest, mut names) = (text.trim(), Vec::new());
     while !rest.is_empty() {
         let Some((name, value)) = rest.split_once('=') else { return false };
         let value = value.trim_start();
@@ -248,9 +249,11 @@ fn are_parameters(text: &str) -> bool {
                 &value[end..]
             }
         };
-        if !is_token(name.trim()) {
+        let name = name.trim().to_ascii_lowercase();
+        if !is_token(&name) || names.contains(&name) {
             return false;
         }
+        names.push(name);
         let behind = behind.trim_start();
         rest = match behind.strip_prefix(';') {
             Some(more) => more.trim_start(),
@@ -316,6 +319,7 @@ mod tests {
             ("text/html; charset=utf-8", E::Unsupported("text/html; charset=utf-8".into())),
             ("text/plain; charset", E::Malformed("text/plain; charset".into())),
             ("text/plain; a=\"b", E::Malformed("text/plain; a=\"b".into())),
+            ("text/plain; a=b; A=c", E::Malformed("text/plain; a=b; A=c".into())),
             ("text/", E::Malformed("text/".into())),
             ("garbage garbage", E::Malformed("garbage garbage".into())),
             ("/", E::Malformed("/".into())),

@@ -55,7 +55,7 @@ enum Inner<'a> {
 }
 
 impl<'a> Parser<'a> {
-    /// Over a page in this format.
+    /// Over a page in this format. An empty page has nothing wrong with it, as Prometheus has it.
     pub fn new(page: &'a [u8], format: Format, options: Options) -> Self {
         let dialect = match format {
             Format::Text => text::Parser::LENIENT,

@@ -22,14 +22,17 @@ impl<'a> Metric<'a> {
             let field = field?;
             match (field.number, kind) {
                 (1, _) => {
-                    let (name, _) = read_label(field.bytes()?)?;
+                    let (name, value) = read_label(field.bytes()?)?;
                     if name.is_empty() {
                         return Err(What::LabelName);
                     }
                     if name == "__name__" {
                         return Err(What::TwoNames);
                     }
-                    names.push(name);
+                    // An empty value is the same as no label.
+                    if !value.is_empty() {
+                        names.push(name);
+                    }
                 }
                 // Zero says that there is none.
                 (6, _) => metric.ts_ms = Some(field.varint()? as i64).filter(|time| *time != 0),

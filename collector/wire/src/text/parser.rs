@@ -53,7 +53,8 @@ impl<'a> Parser<'a> {
             page,
             at: 0,
             dialect,
-            ended: false,
+            // An empty page does not even lack its end.
+            ended: page.is_empty(),
             float_label: FloatLabel::None,
             created: Created::new(page, created && dialect == Dialect::Strict),
             too_long: 0,

@@ -208,7 +208,10 @@ impl<'a> Walk<'a> {
                     if std::str::from_utf8(label.name).is_err() || std::str::from_utf8(label.value).is_err() {
                         return Err((begin, What::Utf8));
                     }
-                    names.add(label.name);
+                    // An empty value is the same as no label.
+                    if !label.value.is_empty() {
+                        names.add(label.name);
+                    }
                 }
                 Ok(None) if names.twice() => return Err((self.at - 1, What::LabelTwice)),
                 Ok(None) => return Ok(self.at),
