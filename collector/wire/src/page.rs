@@ -35,6 +35,7 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/>,
 //! <https://prometheus.io/docs/specs/om/open_metrics_spec/>.
 
+mod check;
 mod collate;
 mod entry;
 mod error;
@@ -47,6 +48,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
+pub use check::{Fault, MOST_WARNINGS, Report, Warning, check};
 pub use entry::{Entry, Exemplar, HistogramSample, LONGEST_EXEMPLAR, Sample};
 pub use error::{PageError, Place, What};
 pub use float::open_metrics_float;

@@ -15,4 +15,4 @@ mod tests;
 
 pub(crate) use number::value;
 pub(crate) use parser::Parser;
-pub(crate) use series::{Labels, Series};
+pub(crate) use series::{Labels, Series, looseness};

@@ -64,6 +64,11 @@ impl<'a> Collator<'a> {
         }
     }
 
+    /// The parser of the lines.
+    pub(super) fn lines(&self) -> &text::Parser<'a> {
+        &self.lines
+    }
+
     pub(super) fn exemplars_left_out(&self) -> u64 {
         self.lines.left_out() + self.exemplars_left_out
     }

@@ -3,7 +3,7 @@
 use super::collate::Collator;
 use super::negotiate::Format;
 use super::table::Table;
-use super::{Entry, PageError};
+use super::{Entry, PageError, Place};
 use crate::{protobuf, text};
 
 /// What is wanted of a page.
@@ -76,6 +76,24 @@ impl<'a> Parser<'a> {
         match &mut self.0 {
             Inner::Text(parser) => parser.known(table),
             Inner::Collated(_) | Inner::Protobuf(_) => None,
+        }
+    }
+
+    /// The index at which the entry begins that was yielded last, or its family.
+    pub(super) fn start(&self) -> usize {
+        match &self.0 {
+            Inner::Text(parser) => parser.start(),
+            Inner::Collated(parser) => parser.lines().start(),
+            Inner::Protobuf(parser) => parser.start(),
+        }
+    }
+
+    /// Where an index of the page is.
+    pub(super) fn place(&self, at: usize) -> Place {
+        match &self.0 {
+            Inner::Text(parser) => parser.place(at),
+            Inner::Collated(parser) => parser.lines().place(at),
+            Inner::Protobuf(_) => Place::Byte(at),
         }
     }
 

@@ -78,6 +78,11 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The index at which the present family begins.
+    pub(crate) fn start(&self) -> usize {
+        self.start
+    }
+
     /// How many exemplars were left out.
     pub(crate) fn left_out(&self) -> u64 {
         self.left_out

@@ -38,6 +38,8 @@ pub(crate) struct Parser<'a> {
     page: &'a [u8],
     /// Where the next line begins.
     at: usize,
+    /// Where what was yielded last begins.
+    start: usize,
     dialect: Dialect,
     /// The end was seen, or an error was returned.
     ended: bool,
@@ -52,6 +54,7 @@ impl<'a> Parser<'a> {
         Parser {
             page,
             at: 0,
+            start: 0,
             dialect,
             // An empty page does not even lack its end.
             ended: page.is_empty(),
@@ -59,6 +62,11 @@ impl<'a> Parser<'a> {
             created: Created::new(page, created && dialect == Dialect::Strict),
             too_long: 0,
         }
+    }
+
+    /// The index at which the entry begins that the iterator yielded last.
+    pub(crate) fn start(&self) -> usize {
+        self.start
     }
 
     /// How many exemplars were left out because their labels are too long.
@@ -113,6 +121,7 @@ impl<'a> Parser<'a> {
                 Dialect::Lenient => behind_blanks(self.page, self.at),
                 Dialect::Strict => self.at,
             };
+            self.start = begin;
             let other = match self.page.get(begin) {
                 None if self.dialect == Dialect::Strict => return Err((begin, What::NoEof)),
                 // Prometheus' lexer takes a zero byte for the end of the page.
@@ -170,7 +179,7 @@ impl<'a> Parser<'a> {
     }
 
     /// Where an index of the page is.
-    fn place(&self, at: usize) -> Place {
+    pub(crate) fn place(&self, at: usize) -> Place {
         let before = &self.page[..at.min(self.page.len())];
         let line = 1 + memchr::memchr_iter(b'\n', before).count();
         let column = before.len() - memchr::memrchr(b'\n', before).map_or(0, |end| end + 1) + 1;

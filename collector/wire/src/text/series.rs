@@ -252,3 +252,39 @@ impl<'a> Names<'a> {
         self.many.windows(2).any(|pair| pair[0] == pair[1])
     }
 }
+
+/// What Prometheus lets pass in a series, and the text format's specification does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Looseness {
+    /// A comma is missing between labels.
+    pub(crate) comma: bool,
+    /// A label's value holds a bare line end.
+    pub(crate) line_end: bool,
+    /// A label's value holds a backslash with an unknown character behind it.
+    pub(crate) escape: bool,
+}
+
+/// How loosely a series that is well formed is written.
+pub(crate) fn looseness(series: &[u8]) -> Looseness {
+    let mut walk = Walk::new(series, 0, Dialect::Lenient);
+    let mut found = Looseness::default();
+    loop {
+        let behind = behind_blanks(series, walk.at);
+        let between = walk.state == State::Comma && !matches!(series.get(behind), Some(b',' | b'}'));
+        let Ok(Some(label)) = walk.next() else { return found };
+        found.comma |= between;
+        found.line_end |= label.value.contains(&b'\n');
+        found.escape |= has_unknown_escape(label.value);
+    }
+}
+
+fn has_unknown_escape(value: &[u8]) -> bool {
+    let mut rest = value;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        match rest.get(at + 1) {
+            Some(b'\\' | b'"' | b'n') => rest = &rest[at + 2..],
+            _ => return true,
+        }
+    }
+    false
+}
