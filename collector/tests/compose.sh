@@ -19,11 +19,10 @@ cache=${TAFFRAIL_CACHE:-$root/.cache}
 . "$cache/env.sh"
 taffrail=${TAFFRAIL_BIN:-$root/target/debug/taffrail}
 
+# shellcheck source=/dev/null
+. "$here/images.sh"
+
 say() { printf '%s\n' "$*" >&2; }
-die() {
-    say "compose.sh: $*"
-    exit 1
-}
 
 for tool in PROMETHEUS AMTOOL BUSYBOX DOCKER DOCKER_COMPOSE PYTHON; do
     [[ -n ${!tool:-} ]] || die "$tool is not there; run collector/tests/setup.sh and see what it says"
@@ -41,41 +40,9 @@ project=taffrail-test-$$
 
 # --- images ------------------------------------------------------------------------------------
 
-# A build context that holds a program and the libraries it names, at their own paths.
-program() { # CONTEXT FILE PATH-IN-IMAGE
-    local library
-    install -D -m 0755 "$2" "$1/image$3"
-    { ldd "$2" 2>/dev/null || true; } | { grep -o '/[^ ]*' || true; } | while read -r library; do
-        cp --parents --dereference --update=none "$library" "$1/image" 2>/dev/null ||
-            cp --parents --dereference --no-clobber "$library" "$1/image"
-    done
-}
-
-# Builds FROM scratch what the context's image/ holds; further lines of the Dockerfile come on stdin.
-image() { # CONTEXT TAG
-    {
-        echo "FROM scratch"
-        echo "COPY image/ /"
-        cat
-    } >"$1/Dockerfile"
-    "$DOCKER" build --quiet --tag "$2" "$1" >/dev/null 2>"$1/log" || {
-        cat "$1/log" >&2
-        die "the image $2 could not be built"
-    }
-}
-
 tag_of() { # SERVICE
     "$DOCKER_COMPOSE" -f "$root/observability.yml" config --format json |
         "$PYTHON" -c 'import json,sys; print(json.load(sys.stdin)["services"][sys.argv[1]]["image"])' "$1"
-}
-
-# busybox with a link for each of its words, as in the images that are stood in for.
-shell() { # CONTEXT
-    local word
-    install -D -m 0755 "$BUSYBOX" "$1/image/bin/busybox"
-    for word in sh wget cat head base64 tr wc chmod chown mv nc grep sleep date id; do
-        ln -s busybox "$1/image/bin/$word"
-    done
 }
 
 image_init() {
@@ -85,11 +52,7 @@ image_init() {
 
 image_taffrail() {
     if [[ ${TAFFRAIL_IMAGE:-} == as-is ]]; then return 0; fi
-    program "$1" "$taffrail" /usr/bin/taffrail
-    mkdir -p "$1/image/var/lib/taffrail"
-    chmod 1777 "$1/image/var/lib/taffrail"
-    # As compose/Dockerfile ends.
-    image "$1" "$(tag_of taffrail)" <<<$'USER 65534:65534\nENTRYPOINT ["/usr/bin/taffrail"]\nCMD ["run"]'
+    taffrail_image "$1" "$taffrail" "$(tag_of taffrail)"
 }
 
 image_prometheus() {

@@ -93,6 +93,7 @@ run)
     already=0
     if running; then already=1; fi
     start
+    exec 8>&- # the lock is for starting: the command may call this script as well
     if [[ $already == 0 ]]; then trap stop EXIT; fi
     eval "$(print_env)"
     "${@:2}"

@@ -195,6 +195,74 @@ step_blackbox_exporter() {
     echo "BLACKBOX_EXPORTER=$cache/blackbox_exporter/usr/bin/prometheus-blackbox-exporter"
 }
 
+# This machine's PostgreSQL where there is one; else one in the cache, with scripts that find its libraries.
+step_postgres() {
+    local own tree=$cache/postgres libs name real
+    own=$(find /usr/lib/postgresql -path '*/bin/postgres' 2>/dev/null | sort -V | tail -n 1)
+    if [[ -n $own ]]; then
+        echo "POSTGRES=$own"
+        return 0
+    fi
+    if [[ ! -x $tree/run/postgres ]]; then
+        rm -rf "$tree"
+        unpack_closure "$tree" postgresql
+        libs=$(find "$tree" -name 'lib*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+        mkdir -p "$tree/run"
+        for name in initdb postgres; do
+            real=$(find "$tree/usr/lib/postgresql" -path "*/bin/$name" | sort -V | tail -n 1)
+            printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libs" "$real" >"$tree/run/$name"
+            chmod +x "$tree/run/$name"
+        done
+        "$tree/run/postgres" --version >&2
+    fi
+    echo "POSTGRES=$tree/run/postgres"
+}
+
+# A real name server, with a script that finds its libraries.
+step_dnsmasq() {
+    local tree=$cache/dnsmasq libs
+    if [[ ! -x $tree/run ]]; then
+        rm -rf "$tree"
+        unpack_closure "$tree" dnsmasq-base
+        libs=$(find "$tree" -name 'lib*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+        printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libs" "$tree/usr/sbin/dnsmasq" >"$tree/run"
+        chmod +x "$tree/run"
+        "$tree/run" --version >&2
+    fi
+    echo "DNSMASQ=$tree/run"
+}
+
+# A systemd and a bus that are nobody's: run.sh FOLDER starts both, without touching this machine's own. systemd wants
+# to see that a systemd started the machine, and looks for its parts where it was built for: so it gets namespaces of its
+# own, in which it is so. All of it ends with the script.
+step_systemd() {
+    local tree=$cache/systemd usr=''
+    mkdir -p "$tree"
+    if [[ ! -x /usr/lib/systemd/systemd && ! -x /lib/systemd/systemd ]] || ! command -v dbus-daemon >/dev/null; then
+        if [[ ! -x $tree/usr/bin/dbus-daemon ]]; then unpack_closure "$tree" systemd dbus-daemon dbus-session-bus-common; fi
+        usr=$tree/usr
+    fi
+    cat >"$tree/run.new" <<SCRIPT
+#!/bin/sh
+# run FOLDER: systemd with the units in FOLDER/.config/systemd/user and its bus at FOLDER/bus.
+usr=$usr
+exec unshare --mount --pid --fork --kill-child --mount-proc sh -ec '
+    if [ -n "\$1" ]; then mount -t overlay tests -o "lowerdir=\$1:/usr" /usr; fi
+    mkdir -p /run/systemd
+    mount -t tmpfs tests /run/systemd
+    mkdir /run/systemd/system
+    for program in /usr/lib/systemd/systemd /lib/systemd/systemd; do [ ! -x "\$program" ] || break; done
+    # Its first process must not be systemd: that would take itself for the whole machine'"'"'s.
+    env -i PATH="\$PATH" HOME="\$2" XDG_RUNTIME_DIR="\$2" SYSTEMD_UNIT_PATH="\$2/.config/systemd/user" \\
+        "\$program" --user --log-target=console &
+    wait
+' sh "\$usr" "\$1"
+SCRIPT
+    chmod +x "$tree/run.new"
+    mv "$tree/run.new" "$tree/run"
+    echo "SYSTEMD=$tree/run"
+}
+
 step_busybox() { # static, so of any suite
     local suite
     for suite in "${newest[@]}"; do
@@ -323,6 +391,9 @@ declare -A brings=(
     [alertmanager]="Alertmanager and amtool"
     [node_exporter]="node_exporter"
     [blackbox_exporter]="blackbox_exporter"
+    [postgres]="PostgreSQL"
+    [dnsmasq]="dnsmasq"
+    [systemd]="systemd and dbus-daemon"
     [busybox]="a static busybox"
     [docker]="Docker Engine"
     [compose]="Docker Compose 2"
@@ -330,7 +401,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter busybox docker compose chromium python)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter postgres dnsmasq busybox docker compose chromium python systemd)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------

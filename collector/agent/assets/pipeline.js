@@ -9,20 +9,42 @@ export class Pipeline {
     this.state = document.getElementById('state');
     this.self = document.getElementById('self');
     this.before = null;
+    this.costs = new Costs();
+    this.order = { column: null, down: true };
+    this.tables.addEventListener('click', (event) => this.#sort(event.target.closest('button[data-sort]')));
   }
 
   take(status) {
     const wrong = new Set(status.problems.map((p) => `${p.part} ${p.name}`));
     const seconds = this.before ? (status.now_ms - this.before.now_ms) / 1000 : 0;
-    const context = { status, wrong, rate: (kind, row, field) => this.#rate(kind, row, field, seconds) };
+    this.costs.take(status);
+    const context = { status, wrong, costs: this.costs, order: this.order, rate: (kind, row, field) => this.#rate(kind, row, field, seconds) };
     this.#state(status);
     this.problems.replaceChildren(...status.problems.map((p) => el('li', {}, el('strong', {}, `${p.part === 'config' ? 'config' : p.part} ${p.name}`), ' ', p.text)));
     this.problems.hidden = status.problems.length === 0;
-    const open = document.activeElement?.closest?.('table')?.parentElement?.scrollLeft;
-    this.tables.replaceChildren(outputs(context), buffers(context), sources(context), subjects(context));
-    if (open) this.tables.querySelectorAll('.scroll').forEach((s) => { s.scrollLeft = open; });
+    this.context = context;
+    this.#tables();
     this.#self(status, seconds);
     this.before = status;
+  }
+
+  // Tables are made anew; where somebody is in them stays.
+  #tables() {
+    const focused = document.activeElement?.dataset?.sort;
+    const scrolled = [...this.tables.querySelectorAll('.scroll')].map((s) => s.scrollLeft);
+    this.tables.replaceChildren(outputs(this.context), buffers(this.context), sources(this.context), ...probes(this.context), subjects(this.context));
+    this.tables.querySelectorAll('.scroll').forEach((s, i) => { s.scrollLeft = scrolled[i] ?? 0; });
+    if (focused) this.tables.querySelector(`button[data-sort="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  #sort(button) {
+    if (!button) return;
+    const column = button.dataset.sort;
+    const again = this.order.column === column;
+    // Numbers begin with the largest, names with the first.
+    const down = again ? !this.order.down : column !== 'Name';
+    Object.assign(this.order, { column, down });
+    this.#tables();
   }
 
   // Nobody answers: what was last heard says nothing about now.
@@ -57,6 +79,30 @@ export class Pipeline {
     const old = this.before?.[kind]?.find((r) => r.name === row.name && r.kind === row.kind);
     const grown = old ? row[field] - old[field] : NaN;
     return seconds > 0 && grown >= 0 ? grown / seconds : NaN;
+  }
+}
+
+// What each subject costs a second, over the last minute: a single answer may hold one run, or none.
+class Costs {
+  constructor() {
+    this.kept = [];
+  }
+
+  take({ now_ms: now, process, exporters }) {
+    const of = new Map(exporters.flatMap((e) => e.subjects.map((s) => [`${e.name}/${s.name}`, s])));
+    if (this.kept.length && this.kept[0].started !== process.started_ms) this.kept = [];
+    this.kept.push({ now, started: process.started_ms, of });
+    while (this.kept.length > 2 && this.kept[1].now <= now - 60_000) this.kept.shift();
+  }
+
+  // Until there is enough to tell, the mean since the start.
+  rate(name, field) {
+    const last = this.kept.at(-1);
+    const first = this.kept[0];
+    const then = first.of.get(name);
+    const now = last.of.get(name)[field];
+    if (then && last.now - first.now >= 30_000 && now >= then[field]) return (now - then[field]) / ((last.now - first.now) / 1000);
+    return now / Math.max(1, (last.now - last.started) / 1000);
   }
 }
 
@@ -114,25 +160,61 @@ function sources({ status, wrong, rate }) {
   return section('Log sources', 'where lines come from', ['Name', 'State', 'Follows', 'Rate', 'Read', 'Behind', 'Not settled', 'Lost', 'Last error'], rows, empty);
 }
 
-function subjects({ status, wrong }) {
-  const rows = status.exporters.flatMap((e) => e.subjects.map((s) => {
-    const bad = wrong.has(`subject ${e.name}/${s.name}`);
-    const word = s.late ? 'takes too long' : !s.last_run_ms ? 'not run yet' : !s.ok ? 'fails' : bad ? 'silent' : 'ok';
-    return { bad, cells: [`${e.name}/${s.name}`, state(bad, word), `every ${duration(s.interval_s)}`, duration(s.duration_s), number(s.samples), ago(s.last_run_ms, status.now_ms), failure(s.last_error, status.now_ms)] };
-  }));
-  const empty = hint('Nothing is measured.', 'To measure this machine, add to the config:', ['host: {}']);
-  return section('Subjects', 'what is measured', ['Name', 'State', 'Runs', 'Takes', 'Samples', 'Last run', 'Last error'], rows, empty);
+const COSTS = ['Takes', 'CPU', 'Reads', 'Series', 'Memory', 'Files'];
+
+// Probes have a table of their own, as what fails there is somebody else's; what they cost counts with the subjects.
+function probes({ status }) {
+  const all = status.exporters.filter((e) => e.name === 'probe').flatMap((e) => e.subjects);
+  const rows = all.map((s) => {
+    const bad = s.late || (s.last_run_ms > 0 && !s.ok);
+    const word = s.late ? 'takes too long' : !s.last_run_ms ? 'not run yet' : s.ok ? 'succeeds' : 'fails';
+    return { bad, cells: [el('span', { title: s.instance }, s.name, el('small', { class: 'under' }, s.instance ?? '')), state(bad, word),
+      `every ${duration(s.interval_s)}`, duration(s.duration_s), ago(s.last_run_ms, status.now_ms), failure(s.last_error, status.now_ms)] };
+  });
+  return rows.length ? [section('Probes', 'services, certificates and backups, seen from outside', ['Name', 'State', 'Runs', 'Takes', 'Last run', 'Last failure'], rows)] : [];
 }
 
-function section(title, about, heads, rows, empty) {
-  const sorted = [...rows.filter((r) => r.bad), ...rows.filter((r) => !r.bad)];
+function subjects({ status, wrong, costs, order }) {
+  const all = { cpu: 0, memory: 0, files: 0 };
+  const rows = status.exporters.flatMap((e) => e.subjects.flatMap((s) => {
+    const name = `${e.name}/${s.name}`;
+    const bad = wrong.has(`subject ${name}`);
+    const slowed = s.interval_s > s.asked_s;
+    const word = s.late ? 'takes too long' : !s.last_run_ms ? 'not run yet' : !s.ok ? 'fails' : slowed ? 'slowed down' : bad ? 'silent' : 'ok';
+    const cpu = costs.rate(name, 'cpu_s');
+    const read = costs.rate(name, 'read_bytes');
+    all.cpu += cpu;
+    all.memory += s.memory_bytes;
+    all.files += s.held_files;
+    if (e.name === 'probe') return [];
+    const runs = slowed ? `every ${duration(s.interval_s)}, not ${duration(s.asked_s)}` : `every ${duration(s.interval_s)}`;
+    return [{ bad, keys: { Name: name, Takes: s.duration_s, CPU: cpu, Reads: read, Series: s.series, Memory: s.memory_bytes, Files: s.held_files },
+      cells: [name, state(bad, word), runs, duration(s.duration_s), cpu > 0 ? `${duration(cpu)}/s` : DASH, read > 0 ? some(read) : DASH, s.series ? number(s.series) : DASH,
+        s.memory_bytes ? bytes(s.memory_bytes) : DASH, s.held_files ? number(s.held_files) : DASH, ago(s.last_run_ms, status.now_ms), failure(s.last_error, status.now_ms)] }];
+  }));
+  const empty = hint('Nothing is measured.', 'To measure this machine, add to the config:', ['host: {}']);
+  const about = rows.length ? `what is measured, for ${duration(all.cpu)} of a CPU each second, ${bytes(all.memory)} of memory and ${plural(all.files, 'open file')}` : 'what is measured';
+  return section('Subjects', about, ['Name', 'State', 'Runs', ...COSTS, 'Last run', 'Last error'], rows, empty, order);
+}
+
+// With an order, the columns that have keys can be sorted by; else what is wrong comes first.
+function section(title, about, heads, rows, empty, order) {
   const head = el('h3', {}, title, ' ', el('small', {}, about));
   if (!rows.length) return el('div', { class: 'panel part' }, head, empty);
-  const body = sorted.map(({ bad, cells }) => el('tr', { class: bad ? 'bad' : '' }, ...cells.map((c, i) => (
+  const body = sorted(rows, order).map(({ bad, cells }) => el('tr', { class: bad ? 'bad' : '' }, ...cells.map((c, i) => (
     i ? el('td', { 'data-head': heads[i], class: c === DASH ? 'none' : '' }, c) : el('th', { scope: 'row' }, c)))));
+  const column = (h) => (order && h in rows[0].keys ? el('th', { scope: 'col', 'aria-sort': h === order.column ? (order.down ? 'descending' : 'ascending') : 'none' },
+    el('button', { type: 'button', 'data-sort': h }, h)) : el('th', { scope: 'col' }, h));
   return el('div', { class: 'panel part' }, head, el('div', { class: 'scroll' }, el('table', { class: 'rows' },
     el('caption', { class: 'unseen' }, `${title}: ${about}`),
-    el('thead', {}, el('tr', {}, ...heads.map((h) => el('th', { scope: 'col' }, h)))), el('tbody', {}, ...body))));
+    el('thead', {}, el('tr', {}, ...heads.map(column))), el('tbody', {}, ...body))));
+}
+
+function sorted(rows, order) {
+  if (!order?.column) return [...rows.filter((r) => r.bad), ...rows.filter((r) => !r.bad)];
+  const key = (row) => row.keys[order.column];
+  const compare = (a, b) => (typeof key(a) === 'string' ? key(a).localeCompare(key(b)) : key(a) - key(b));
+  return [...rows].sort((a, b) => (order.down ? -compare(a, b) : compare(a, b)));
 }
 
 function hint(what, how, lines) {

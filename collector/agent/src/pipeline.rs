@@ -16,7 +16,7 @@ use std::time::Duration;
 use taffrail_core::{Clock, Exporter};
 use taffrail_spool::{Cursor, Log, Start};
 use tokio::runtime::Handle;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -32,7 +32,9 @@ use crate::metrics::{Identity, Pages, Writer};
 use crate::outputs::{ClientError, Delivery, Loki, Prometheus, deliver};
 use crate::own::Own;
 use crate::page::{Live, Tail};
+use crate::probe;
 use crate::schedule::{ExporterTask, Settings};
+use crate::scrape::{self, Job, JobTask};
 use crate::sources;
 use crate::status::{Board, OutputStatus, SourceStatus};
 
@@ -57,6 +59,8 @@ pub struct Shared {
     pub tail: Arc<Tail>,
     /// The pull pages.
     pub pages: Arc<Pages>,
+    /// `/probe`.
+    pub probe: Arc<probe::Endpoint>,
     /// What stages count.
     pub measures: Arc<Measures>,
     /// The log of metrics.
@@ -86,6 +90,8 @@ pub struct Pipeline {
     notes: Notes,
     chunks: mpsc::Sender<Chunk>,
     pause: watch::Receiver<bool>,
+    /// How many scraped pages are read at once.
+    readers: Arc<Semaphore>,
     running: BTreeMap<Key, Running>,
     processor: (CancellationToken, JoinHandle<()>),
     housekeeping: JoinHandle<()>,
@@ -105,8 +111,10 @@ impl Pipeline {
             tokio::spawn(keep_running("housekeeping".into(), move || housekeeping(inner.clone())));
         let processor = (stop, processor);
         let running = BTreeMap::new();
+        let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let readers = Arc::new(Semaphore::new(cpus));
         let mut pipeline =
-            Pipeline { shared, writer, notes, chunks, pause, running, processor, housekeeping };
+            Pipeline { shared, writer, notes, chunks, pause, readers, running, processor, housekeeping };
         for problem in pipeline.apply(config, instance).await? {
             error!("{problem}");
         }
@@ -124,6 +132,7 @@ impl Pipeline {
             make.check(&self.shared.clock)?;
         }
         self.notes.set_labels(instance, &config.labels);
+        self.shared.probe.set(config.probes.as_ref());
         let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
         let mut old: Vec<_> = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
         // Sources first: outputs still settle what they have read, which else would be read and sent again; and
@@ -186,10 +195,17 @@ impl Pipeline {
                 let exporter = move || taffrail_host::exporter(&host.config, &host.job);
                 Ok(self.start_exporter(key, exporter, interval, identity.clone()))
             }
+            Make::Probes(probes, identity, host) => {
+                let (probes, interval) = (probes.clone(), probes.interval);
+                let (host, clock) = (host.clone(), clock.clone());
+                let exporter = move || probe::exporter(&probes, &host, &clock);
+                Ok(self.start_exporter(key, exporter, interval, identity.clone()))
+            }
             Make::Own(interval, identity) => {
                 let own = self.own();
                 Ok(self.start_exporter(key, move || own.exporter(), *interval, identity.clone()))
             }
+            Make::Scrape(job) => self.start_scrape(key, job),
             Make::Files(source, instance) => self.start_files(key, source, instance).await,
             Make::Prometheus(config) => {
                 let (make, clock) = (config.clone(), clock.clone());
@@ -259,6 +275,20 @@ impl Pipeline {
             task.run(stopped.clone(), move || ends.load(Ordering::SeqCst))
         });
         Part::Exporter { stop, end, task: tokio::spawn(task) }
+    }
+
+    fn start_scrape(&self, key: &Key, job: &Job) -> anyhow::Result<Part> {
+        let shared = scrape::Shared {
+            writer: self.writer.clone(),
+            clock: self.shared.clock.clone(),
+            readers: self.readers.clone(),
+        };
+        let (stop, end) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
+        let (stopped, ends) = (stop.clone(), end.clone());
+        let place = self.shared.board.job(key.clone());
+        let task = JobTask::new(job.clone(), shared, place).map_err(anyhow::Error::msg)?;
+        let task = tokio::spawn(task.run(stopped, move || ends.load(Ordering::SeqCst)));
+        Ok(Part::Exporter { stop, end, task })
     }
 
     fn start_output<D: Delivery + 'static>(

@@ -31,11 +31,14 @@ pub struct Entry {
 }
 
 /// The exporters. One line each.
-pub static EXPORTERS: &[Registered] = &[Registered {
-    name: "host",
-    description: "This machine, named as node_exporter names it.",
-    metrics: host,
-}];
+pub static EXPORTERS: &[Registered] = &[
+    Registered { name: "host", description: "This machine, named as node_exporter names it.", metrics: host },
+    Registered {
+        name: "probe",
+        description: "Services seen from outside, named as blackbox_exporter names them; backups and certificates.",
+        metrics: probe,
+    },
+];
 
 /// The exporter under which the catalogue lists the collector's own metrics.
 pub const OWN: &str = "taffrail";
@@ -47,6 +50,14 @@ fn host() -> Vec<Entry> {
     });
     let whole = "The exporter as a whole.";
     subjects.chain(taffrail_host::METRICS.iter().map(|metric| entry(*metric, None, whole))).collect()
+}
+
+fn probe() -> Vec<Entry> {
+    let of = |(about, metrics): &(&'static str, &'static [&'static Metric])| {
+        let about = *about;
+        metrics.iter().map(move |metric| Entry { metric, exporter: "probe", subject: None, about })
+    };
+    taffrail_probe::groups().iter().flat_map(of).collect()
 }
 
 /// Every declared metric: of all exporters, of their common frame, and the collector's own.

@@ -20,6 +20,7 @@ use crate::metrics::Pages;
 use crate::own::OwnPage;
 use crate::page::{Live, PageState, Tail};
 use crate::pipeline::{Pipeline, Shared};
+use crate::probe::Endpoint;
 use crate::server::{self, Allowed, Control, Reload, State};
 use crate::status::{Board, Failure, lock};
 use crate::telemetry::{self, Levels};
@@ -196,10 +197,10 @@ impl Server {
         pipeline: &Pipeline,
         control: &Control,
     ) -> Self {
-        let Shared { live, tail, board, clock, pages, .. } = shared.clone();
+        let Shared { live, tail, board, clock, pages, probe, .. } = shared.clone();
         let own = Arc::new(OwnPage::new(pipeline.own()));
         let state =
-            State { pages, own, board: board.clone(), clock: clock.clone(), control: control.clone() };
+            State { pages, own, probe, board: board.clone(), clock: clock.clone(), control: control.clone() };
         let page = crate::page::routes(PageState { live, tail, board, clock });
         // The host's own name is how people on the same network reach it.
         let instance = lock(&shared.board.process).instance.clone();
@@ -276,6 +277,7 @@ fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
         live: Arc::new(Live::default()),
         tail: Arc::new(Tail::default()),
         pages: Arc::new(Pages::default()),
+        probe: Arc::new(Endpoint::new(clock.clone())),
         measures: Arc::new(Measures::default()),
         metrics: Arc::new(metrics),
         logs: Arc::new(logs),

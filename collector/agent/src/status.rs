@@ -18,6 +18,8 @@ pub struct SubjectStatus {
     pub instance: Option<String>,
     /// How often it runs, in seconds.
     pub interval_s: f64,
+    /// How often it should run. It runs more seldom by itself while it is slow or costs too much.
+    pub asked_s: f64,
     /// When its last finished run began, in Unix milliseconds; 0 before the first.
     pub last_run_ms: i64,
     /// How long that run took, in seconds.
@@ -26,6 +28,14 @@ pub struct SubjectStatus {
     pub samples: usize,
     /// Its series that are alive.
     pub series: usize,
+    /// CPU seconds that its runs have used since the start.
+    pub cpu_s: f64,
+    /// Bytes that its runs have read since the start.
+    pub read_bytes: u64,
+    /// Files and the like that it keeps open.
+    pub held_files: u64,
+    /// Memory that its series and buffers take, about, in bytes.
+    pub memory_bytes: u64,
     /// Whether it succeeded.
     pub ok: bool,
     /// Whether a run has been going on for longer than its budget.
@@ -47,6 +57,70 @@ pub struct ExporterStatus {
     pub waiting: usize,
     /// Its subjects.
     pub subjects: Vec<SubjectStatus>,
+}
+
+/// One target of a scrape job.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct TargetStatus {
+    /// What is asked.
+    pub url: String,
+    /// Labels of its series.
+    pub labels: String,
+    /// Labels before relabelling.
+    pub discovered: String,
+    /// How often it is asked, in seconds.
+    pub interval_s: f64,
+    /// Whether its last page was good; nothing before the first.
+    pub up: Option<bool>,
+    /// When the last scrape began, in Unix milliseconds; 0 before the first.
+    pub last_scrape_ms: i64,
+    /// How long that took, in seconds.
+    pub duration_s: f64,
+    /// Samples on that page.
+    pub samples: u64,
+    /// Series that are known.
+    pub series: usize,
+    /// The page's size in bytes, not compressed.
+    pub bytes: usize,
+    /// Scrapes since the start.
+    pub scrapes: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// Why it is down, while it is.
+    pub error: Option<Failure>,
+    /// What is odd about the page, though it is taken.
+    pub warnings: Vec<String>,
+}
+
+/// One scrape job.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct JobStatus {
+    /// Its name.
+    pub name: String,
+    /// What is wrong with its discovery, as far as anything is.
+    pub problems: Vec<String>,
+    /// How many targets relabelling dropped.
+    pub dropped: usize,
+    /// Labels, before relabelling, of some of those.
+    pub dropped_labels: Vec<String>,
+    /// Its targets.
+    pub targets: Vec<TargetStatus>,
+}
+
+/// A job's place on the board: what it says itself, and what its targets do.
+#[derive(Debug, Default)]
+pub struct JobPlace {
+    /// The job; its list of targets is empty.
+    pub job: Mutex<JobStatus>,
+    /// The targets' own places.
+    pub targets: Mutex<Vec<Place<TargetStatus>>>,
+}
+
+impl JobPlace {
+    fn show(&self) -> JobStatus {
+        let targets = lock(&self.targets).iter().map(|place| lock(place).clone()).collect();
+        JobStatus { targets, ..lock(&self.job).clone() }
+    }
 }
 
 /// One log source.
@@ -163,6 +237,8 @@ pub struct Snapshot {
     pub process: ProcessStatus,
     /// Exporters.
     pub exporters: Vec<ExporterStatus>,
+    /// Scrape jobs.
+    pub jobs: Vec<JobStatus>,
     /// Log sources.
     pub sources: Vec<SourceStatus>,
     /// Logs with cursors.
@@ -180,6 +256,7 @@ pub struct Board {
     /// The process.
     pub process: Place<ProcessStatus>,
     exporters: Mutex<BTreeMap<Key, Place<ExporterStatus>>>,
+    jobs: Mutex<BTreeMap<Key, Arc<JobPlace>>>,
     sources: Mutex<BTreeMap<Key, Place<SourceStatus>>>,
     logs: Mutex<BTreeMap<Key, Place<LogStatus>>>,
     outputs: Mutex<BTreeMap<Key, Place<OutputStatus>>>,
@@ -189,6 +266,14 @@ impl Board {
     /// A place for the exporter `key`; `status` is what it shows first.
     pub fn exporter(&self, key: Key, status: ExporterStatus) -> Place<ExporterStatus> {
         place(&self.exporters, key, status)
+    }
+
+    /// A place for the scrape job `key`.
+    pub fn job(&self, key: Key) -> Arc<JobPlace> {
+        let status = JobStatus { name: key.name.clone(), ..JobStatus::default() };
+        let place = Arc::new(JobPlace { job: Mutex::new(status), targets: Mutex::default() });
+        lock(&self.jobs).insert(key, place.clone());
+        place
     }
 
     /// A place for the source `key`.
@@ -218,6 +303,7 @@ impl Board {
     /// Takes the component off the board.
     pub fn remove(&self, key: &Key) {
         lock(&self.exporters).remove(key);
+        lock(&self.jobs).remove(key);
         lock(&self.sources).remove(key);
         lock(&self.logs).remove(key);
         lock(&self.outputs).remove(key);
@@ -229,6 +315,7 @@ impl Board {
             now_ms,
             process: lock(&self.process).clone(),
             exporters: all(&self.exporters),
+            jobs: lock(&self.jobs).values().map(|place| place.show()).collect(),
             sources: all(&self.sources),
             logs: all(&self.logs),
             outputs: all(&self.outputs),

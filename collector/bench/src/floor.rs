@@ -1,5 +1,6 @@
 //! The floor: the least that any program must do to know the same of this host. It keeps the kernel's files open, reads
-//! each once when asked, does not look at what it read, and answers with a page of as many lines.
+//! each once when asked, does not look at what it read, and answers with a page of many lines. What is no file, such as the
+//! list of processes, it leaves out.
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -8,7 +9,7 @@ use std::os::unix::fs::FileExt;
 
 use anyhow::{Context, Result};
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 26] = [
     "/proc/stat",
     "/proc/loadavg",
     "/proc/meminfo",
@@ -20,6 +21,21 @@ const FILES: [&str; 11] = [
     "/proc/net/dev",
     "/proc/self/mountinfo",
     "/proc/sys/fs/file-nr",
+    "/proc/sys/fs/file-max",
+    "/proc/sys/kernel/random/entropy_avail",
+    "/proc/sys/kernel/random/poolsize",
+    "/proc/sys/net/netfilter/nf_conntrack_count",
+    "/proc/sys/net/netfilter/nf_conntrack_max",
+    "/proc/interrupts",
+    "/proc/schedstat",
+    "/proc/net/arp",
+    "/proc/net/netstat",
+    "/proc/net/snmp",
+    "/proc/net/snmp6",
+    "/proc/net/sockstat",
+    "/proc/net/sockstat6",
+    "/proc/net/softnet_stat",
+    "/proc/net/stat/nf_conntrack",
 ];
 
 /// Serves until it is killed. The address is the second argument.

@@ -3,7 +3,9 @@
 //! Every program does the same work in the same run, in turn, and is measured by the kernel's own accounting: CPU time
 //! from a cgroup made for it, the largest resident size from `/proc`. Figures depend on the machine; ratios do so less.
 
+mod fixture;
 mod floor;
+mod growth;
 mod host;
 mod measure;
 mod program;
@@ -23,10 +25,11 @@ struct Programs {
 fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("floor") => floor::serve(),
+        Some("growth") => growth::run(),
         Some("all") | None => all(),
-        Some(other) => {
-            Err(anyhow::anyhow!("unknown argument {other:?}; without one, everything is measured"))
-        }
+        Some(other) => Err(anyhow::anyhow!(
+            "unknown argument {other:?}; `growth` measures that alone, without one, everything is"
+        )),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -43,6 +46,7 @@ fn all() -> Result<()> {
         node_exporter: program("NODE_EXPORTER", "make setup")?,
     };
     host::run(&programs)?;
+    growth::run()?;
     start::run(&programs)
 }
 

@@ -52,6 +52,14 @@ impl Drop for Program {
     }
 }
 
+/// What `path` with `arguments` prints, to both outputs.
+#[expect(clippy::disallowed_methods, reason = "a benchmark asks the programs what they can")]
+pub fn output(path: &Path, arguments: &[&str]) -> Result<String> {
+    let out = Command::new(path).args(arguments).output();
+    let out = out.with_context(|| format!("{} cannot be started", path.display()))?;
+    Ok(String::from_utf8_lossy(&[out.stdout, out.stderr].concat()).into_owned())
+}
+
 /// A loopback address that was free a moment ago.
 pub fn free_address() -> Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)

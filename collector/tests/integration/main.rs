@@ -8,10 +8,12 @@
     reason = "all of this is tests, helpers too: what is not as it should be ends one"
 )]
 
+mod beside_peer;
 mod browser;
 mod end_to_end;
 mod files;
 mod hang;
+mod names;
 mod page;
 mod pages;
 mod process;
@@ -20,5 +22,6 @@ mod receivers;
 mod reload;
 mod remote_write;
 mod support;
+mod systemd;
 mod values;
 mod verdicts;

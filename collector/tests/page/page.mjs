@@ -127,6 +127,22 @@ async function desktop() {
   await page.keyboard.press('Escape');
   await sees(page, 'all lines after Escape', (text) => [...document.querySelectorAll('#lines .text')].some((l) => l.textContent.includes(text)), line, 30_000);
 
+  // Subjects by what they cost: by the largest first, then the other way round, and still so when the page has new data.
+  const subjects = page.locator('#tables .part', { has: page.getByRole('heading', { name: /^Subjects/ }) });
+  const series = async () => (await subjects.locator('tbody td[data-head="Series"]').allTextContents()).map((text) => Number(text) || 0);
+  const falls = (all) => all.length > 5 && all.every((n, i) => !i || n <= all[i - 1]);
+  must((await subjects.locator('tbody td[data-head="CPU"]').allTextContents()).some((text) => /\/s$/.test(text)), 'no subject says what it costs');
+  const largest = subjects.getByRole('button', { name: 'Series' });
+  await largest.click();
+  must(falls(await series()), `sorted by series, the table shows ${await series()}`);
+  await page.waitForResponse((response) => response.url().endsWith('/api/v1/status'));
+  await page.waitForTimeout(300);
+  must(falls(await series()), `the order is lost with new data: ${await series()}`);
+  must(await page.evaluate(() => document.activeElement.dataset.sort === 'Series'), 'the focus is lost with new data');
+  await largest.click();
+  must(falls((await series()).reverse()), `sorted by series the other way round, the table shows ${await series()}`);
+  must((await subjects.locator('th[aria-sort="ascending"]').count()) === 1, 'the sorted column is not said to be');
+
   // Dark, and kept.
   const ink = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ink();

@@ -15,6 +15,7 @@
 
 mod alertmanager;
 mod browser;
+mod exposition;
 mod gate;
 mod hang;
 mod http;
@@ -24,6 +25,7 @@ mod process;
 mod prometheus;
 mod receiver;
 mod server;
+mod systemd;
 mod taffrail;
 mod tools;
 mod wait;
@@ -31,6 +33,7 @@ mod wire;
 
 pub use alertmanager::Alertmanager;
 pub use browser::{Seen, open_page, run_node};
+pub use exposition::{Exposition, Labels, series_text};
 pub use gate::Gate;
 pub use hang::HangingMount;
 pub use http::{Client, Response};
@@ -40,6 +43,7 @@ pub use process::Process;
 pub use prometheus::{Prometheus, Series, Version};
 pub use receiver::{Received, Receiver};
 pub use server::{Answer, Request};
+pub use systemd::Systemd;
 pub use taffrail::Taffrail;
 pub use tools::{repo_root, tool};
 pub use wait::{free_port, wait_for};

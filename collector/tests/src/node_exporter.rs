@@ -25,10 +25,19 @@ impl NodeExporter {
     /// # Errors
     /// When `setup.sh` could not provide it, or it does not come up; with its log.
     pub fn start(args: &[&str]) -> Result<Self> {
+        Self::start_with(args, &[])
+    }
+
+    /// The same with more variables in its environment.
+    ///
+    /// # Errors
+    /// As [`NodeExporter::start`].
+    pub fn start_with(args: &[&str], variables: &[(&str, &str)]) -> Result<Self> {
         let dir = TempDir::with_prefix("taffrail-node-exporter-")?;
         let port = free_port()?;
         let mut command = Command::new(tool("NODE_EXPORTER")?);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}")).args(args);
+        command.envs(variables.iter().copied());
         let mut process = Process::start("node_exporter", &mut command, &dir.path().join("log"))?;
         let client = Client::new(port);
         process.wait_ready(Duration::from_secs(30), || client.get_ok("/").map(drop))?;

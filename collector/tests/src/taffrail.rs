@@ -22,6 +22,7 @@ pub struct Taffrail {
     /// None while it is stopped.
     process: Option<Process>,
     dir: TempDir,
+    variables: Vec<(String, String)>,
 }
 
 impl Taffrail {
@@ -43,9 +44,14 @@ impl Taffrail {
     /// When the folder cannot be made.
     pub fn prepare(config: &str) -> Result<Self> {
         let dir = TempDir::with_prefix("taffrail-run-")?;
-        let taffrail = Self { port: free_port()?, process: None, dir };
+        let taffrail = Self { port: free_port()?, process: None, dir, variables: Vec::new() };
         taffrail.configure(config)?;
         Ok(taffrail)
+    }
+
+    /// A variable in the environment of all later starts.
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// Starts the process without waiting for it to be ready.
@@ -71,7 +77,8 @@ impl Taffrail {
             .arg(format!("listen=127.0.0.1:{}", self.port))
             .arg("--set")
             .arg(format!("data_dir={}", self.data_dir().display()))
-            .args(args);
+            .args(args)
+            .envs(self.variables.iter().cloned());
         self.process = Some(Process::start("taffrail", &mut command, &self.log_path())?);
         Ok(())
     }

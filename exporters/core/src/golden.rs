@@ -2,15 +2,13 @@
 //!
 //! `TAFFRAIL_GOLDEN=rewrite cargo test` (or `make golden`) rewrites the pages; read the difference before you commit it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
 use crate::out::Out;
-use crate::sample::{Collected, FamilyInfo};
+use crate::sample::Collected;
 use crate::subject::{CollectError, Run, Subject};
-use crate::text::{Format, Page};
+use crate::text::{self, Format};
 
 /// Runs `subject` once at time 0 and returns its page, families sorted by name, series in the order written.
 pub fn page(subject: &mut Subject) -> Result<String, CollectError> {
@@ -19,12 +17,27 @@ pub fn page(subject: &mut Subject) -> Result<String, CollectError> {
     match &mut subject.run {
         Run::Blocking(run) => run(&mut out)?,
         Run::Async(_) => {
-            return Err(CollectError::Other("golden pages are of blocking subjects".into()));
+            return Err(CollectError::Other("an asynchronous subject: page_async makes its page".into()));
         }
     }
+    finish(subject, out)
+}
+
+/// The same for a subject of either kind.
+pub async fn page_async(subject: &mut Subject) -> Result<String, CollectError> {
+    let mut out = Out::default();
+    out.begin(0);
+    match &mut subject.run {
+        Run::Blocking(run) => run(&mut out)?,
+        Run::Async(collect) => collect.collect(&mut out).await?,
+    }
+    finish(subject, out)
+}
+
+fn finish(subject: &Subject, mut out: Out) -> Result<String, CollectError> {
     let collected = out.finish();
     undeclared(subject, &collected)?;
-    Ok(render(&collected))
+    Ok(String::from_utf8_lossy(&text::page(&collected, Format::Prometheus)).into_owned())
 }
 
 /// Compares `page` with the file, or rewrites the file when the switch is set. The error is fit for a test's panic.
@@ -67,22 +80,4 @@ fn undeclared(subject: &Subject, collected: &Collected) -> Result<(), CollectErr
         }
     }
     Ok(())
-}
-
-fn render(collected: &Collected) -> String {
-    let mut families: BTreeMap<&str, (&Arc<FamilyInfo>, Vec<usize>)> = BTreeMap::new();
-    for (at, (_, def)) in collected.new.iter().enumerate() {
-        families.entry(&def.family.name).or_insert((&def.family, Vec::new())).1.push(at);
-    }
-    let mut page = Page::new(Format::Prometheus);
-    for (family, series) in families.into_values() {
-        page.family(family);
-        for at in series {
-            let (reference, def) = &collected.new[at];
-            let value =
-                collected.samples.iter().find(|s| s.series == *reference).map_or(0.0, |s| s.value.to_f64());
-            page.sample(def, value, None);
-        }
-    }
-    String::from_utf8_lossy(&page.finish()).into_owned()
 }

@@ -5,6 +5,7 @@
 //! process, as a pull page or as remote write, is made from these.
 
 pub mod clock;
+pub mod cost;
 pub mod file;
 pub mod golden;
 pub mod histogram;

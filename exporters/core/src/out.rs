@@ -4,7 +4,7 @@
 //! the series expected next is compared first, and the hash table is asked only when that guess is wrong.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
 use hashbrown::HashTable;
@@ -28,20 +28,49 @@ pub struct Out {
     expected: usize,
     run: u64,
     collected: Collected,
+    /// Bytes that the entries' names and values take.
+    text: usize,
 }
 
 struct Entry {
     metric: &'static Metric,
-    key: Box<str>,
-    values: Box<[Box<str>]>,
+    /// The key and all values, each with [`END`] behind it: in one piece, as every run compares all of them.
+    text: Box<[u8]>,
     /// The last run that wrote it, and where in that run.
     run: u64,
     at: usize,
 }
 
+/// No byte of UTF-8.
+const END: u8 = 0xff;
+
 impl Entry {
-    fn is<'a>(&self, metric: &'static Metric, key: &str, values: impl Iterator<Item = &'a str>) -> bool {
-        std::ptr::eq(self.metric, metric) && *self.key == *key && self.values.iter().map(|v| &**v).eq(values)
+    /// Bytes of its texts.
+    fn bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    fn new<'a>(metric: &'static Metric, key: &'a str, values: impl Iterator<Item = &'a str>) -> Self {
+        let mut text = Vec::new();
+        for part in std::iter::once(key).chain(values) {
+            text.extend_from_slice(part.as_bytes());
+            text.push(END);
+        }
+        Entry { metric, text: text.into(), run: 0, at: 0 }
+    }
+
+    fn is<'a>(&self, metric: &'static Metric, key: &'a str, values: impl Iterator<Item = &'a str>) -> bool {
+        if !std::ptr::eq(self.metric, metric) {
+            return false;
+        }
+        let mut rest = &*self.text;
+        for part in std::iter::once(key).chain(values) {
+            match rest.strip_prefix(part.as_bytes()) {
+                Some([END, tail @ ..]) => rest = tail,
+                _ => return false,
+            }
+        }
+        rest.is_empty()
     }
 }
 
@@ -64,7 +93,8 @@ impl Out {
     pub fn begin(&mut self, ts_ms: i64) {
         self.run += 1;
         self.expected = 0;
-        self.collected = Collected { ts_ms, ..Collected::default() };
+        let samples = Vec::with_capacity(self.previous.len());
+        self.collected = Collected { ts_ms, samples, ..Collected::default() };
     }
 
     /// Gives one value of a declared metric.
@@ -112,9 +142,35 @@ impl Out {
         self.sample(series, value);
     }
 
+    /// Gives one value of a metric whose labels a user named, beside none that were declared. The names must be those
+    /// of labels (letters, digits and `_`), each once.
+    pub fn put_labelled(&mut self, family: &'static Family<0>, labels: &[(&str, &str)], value: f64) {
+        let metric = family.metric();
+        // Told apart by names and values, as the names are not the declaration's.
+        let values = labels.iter().flat_map(|(name, value)| [*name, *value]);
+        let series = match self.find(metric, "", &values) {
+            Ok(series) => series,
+            Err(hash) => {
+                let own = labels.iter().map(|(n, v)| (Cow::Owned((*n).to_owned()), Box::from(*v)));
+                let def = SeriesDef { family: self.family(metric, ""), suffix: "", labels: own.collect() };
+                self.insert(metric, "", values, hash, def)
+            }
+        };
+        self.sample(series, value);
+    }
+
     /// Tells what a number cannot.
     pub fn note(&mut self, note: Note) {
         self.collected.notes.push(note);
+    }
+
+    /// Bytes of memory held from run to run, about.
+    pub fn bytes(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>()
+            + self.index.capacity() * size_of::<u32>()
+            + (self.free.capacity() + self.previous.capacity()) * size_of::<u32>()
+            + self.families.capacity() * size_of::<(FamilyKey, Arc<FamilyInfo>)>()
+            + self.text
     }
 
     /// Ends the run: what was not written in it is gone.
@@ -142,7 +198,7 @@ impl Out {
     fn write<'a>(
         &mut self,
         metric: &'static Metric,
-        key: &str,
+        key: &'a str,
         values: impl Iterator<Item = &'a str> + Clone,
         value: f64,
     ) {
@@ -175,7 +231,7 @@ impl Out {
     fn find<'a>(
         &mut self,
         metric: &'static Metric,
-        key: &str,
+        key: &'a str,
         values: &(impl Iterator<Item = &'a str> + Clone),
     ) -> Result<SeriesRef, u64> {
         if let Some(&guess) = self.previous.get(self.expected)
@@ -198,12 +254,13 @@ impl Out {
     fn insert<'a>(
         &mut self,
         metric: &'static Metric,
-        key: &str,
+        key: &'a str,
         values: impl Iterator<Item = &'a str>,
         hash: u64,
         def: SeriesDef,
     ) -> SeriesRef {
-        let entry = Entry { metric, key: key.into(), values: values.map(Box::from).collect(), run: 0, at: 0 };
+        let entry = Entry::new(metric, key, values);
+        self.text += entry.bytes();
         let slot = match self.free.pop() {
             Some(slot) => {
                 self.entries[slot as usize] = entry;
@@ -249,7 +306,9 @@ impl Out {
     }
 
     fn forget(&mut self, series: SeriesRef) {
-        let hash = hash_entry(&self.hasher, &self.entries[series.index()]);
+        let entry = &self.entries[series.index()];
+        self.text = self.text.saturating_sub(entry.bytes());
+        let hash = hash_entry(&self.hasher, entry);
         if let Ok(found) = self.index.find_entry(hash, |&i| i == series.0) {
             found.remove();
             self.free.push(series.0);
@@ -258,20 +317,25 @@ impl Out {
 }
 
 fn hash_entry(hasher: &RandomState, entry: &Entry) -> u64 {
-    hash(hasher, entry.metric, &entry.key, entry.values.iter().map(|v| &**v))
+    let mut state = hasher.build_hasher();
+    std::ptr::hash(entry.metric, &mut state);
+    state.write(&entry.text);
+    state.finish()
 }
 
+/// The hash of an entry that is not made yet.
 fn hash<'a>(
     hasher: &RandomState,
     metric: &'static Metric,
-    key: &str,
+    key: &'a str,
     values: impl Iterator<Item = &'a str>,
 ) -> u64 {
-    use std::hash::{Hash, Hasher};
     let mut state = hasher.build_hasher();
     std::ptr::hash(metric, &mut state);
-    key.hash(&mut state);
-    values.for_each(|v| v.hash(&mut state));
+    for part in std::iter::once(key).chain(values) {
+        state.write(part.as_bytes());
+        state.write(&[END]);
+    }
     state.finish()
 }
 
@@ -293,110 +357,4 @@ fn describe(metric: &'static Metric, key: &str) -> FamilyInfo {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    crate::metrics! {
-        /// A.
-        A: Gauge = "a" ["x"];
-        /// Field {key}.
-        F: Untyped = "f_" {"test"} "" [];
-    }
-
-    fn run(out: &mut Out, ts_ms: i64, values: &[(&str, f64)]) -> Collected {
-        out.begin(ts_ms);
-        for (label, value) in values {
-            out.put(&A, [label], *value);
-        }
-        out.finish()
-    }
-
-    #[test]
-    fn a_series_is_defined_once_and_leaves_once() {
-        let mut out = Out::default();
-        let first = run(&mut out, 1, &[("1", 1.0), ("2", 2.0), ("3", 3.0)]);
-        assert_eq!(first.new.len(), 3);
-        let second = run(&mut out, 2, &[("1", 1.0), ("3", 3.0), ("4", 4.0)]);
-        assert_eq!(second.new.len(), 1);
-        assert_eq!(second.new[0].1.labels[0], (Cow::Borrowed("x"), Box::from("4")));
-        assert_eq!(second.gone, [first.new[1].0]);
-        assert_eq!(second.samples[1].series, first.new[2].0);
-        let third = run(&mut out, 3, &[]);
-        assert_eq!(third.gone.len(), 3);
-        assert!(run(&mut out, 4, &[]).gone.is_empty());
-    }
-
-    #[test]
-    fn a_freed_reference_is_defined_anew() {
-        let mut out = Out::default();
-        let first = run(&mut out, 1, &[("1", 1.0)]);
-        run(&mut out, 2, &[]);
-        let third = run(&mut out, 3, &[("2", 2.0)]);
-        assert_eq!(third.new[0].0, first.new[0].0);
-        assert_eq!(&*third.new[0].1.labels[0].1, "2");
-    }
-
-    #[test]
-    fn any_order_finds_the_same_series() {
-        let mut out = Out::default();
-        let first = run(&mut out, 1, &[("1", 1.0), ("2", 2.0), ("3", 3.0)]);
-        let second = run(&mut out, 2, &[("3", 3.0), ("1", 1.0), ("2", 2.0)]);
-        assert!(second.new.is_empty() && second.gone.is_empty());
-        assert_eq!(second.samples[0].series, first.samples[2].series);
-        assert_eq!(second.samples[2].series, first.samples[1].series);
-    }
-
-    #[test]
-    fn the_first_of_two_equal_series_is_kept_and_counted() {
-        let collected = run(&mut Out::default(), 1, &[("1", 1.0), ("1", 2.0)]);
-        assert_eq!(collected.samples.len(), 1);
-        assert_eq!(collected.samples[0].value, Value::F64(1.0));
-        assert_eq!(collected.duplicates, 1);
-    }
-
-    fn found(out: &mut Out, kind: Kind, values: &[(&'static str, &str, f64)]) -> Collected {
-        let family = FamilyInfo { name: "job_seconds".into(), kind, help: "Help.".into() };
-        let family = Arc::new(family);
-        out.begin(0);
-        for (suffix, le, value) in values {
-            let labels: &[(Box<str>, Box<str>)] = &[("le".into(), (*le).into())];
-            out.put_found(&family, suffix, if le.is_empty() { &[] } else { labels }, *value);
-        }
-        out.finish()
-    }
-
-    #[test]
-    fn a_found_family_keeps_its_series_and_their_names() {
-        let values = [("_bucket", "1", 1.0), ("_bucket", "+Inf", 2.0), ("_count", "", 2.0)];
-        let mut out = Out::default();
-        let first = found(&mut out, Kind::Histogram, &values);
-        let names: Vec<_> = first.new.iter().map(|(_, def)| def.name()).collect();
-        assert_eq!(names, ["job_seconds_bucket", "job_seconds_bucket", "job_seconds_count"]);
-        assert_eq!(first.new[1].1.labels[0], (Cow::Borrowed("le"), Box::from("+Inf")));
-        let second = found(&mut out, Kind::Histogram, &values[1..]);
-        assert!(second.new.is_empty());
-        assert_eq!(second.gone, [first.new[0].0]);
-        assert_eq!(second.samples[0].series, first.new[1].0);
-    }
-
-    #[test]
-    fn a_found_family_that_changes_its_type_ends_before_it_begins_anew() {
-        let mut out = Out::default();
-        assert_eq!(found(&mut out, Kind::Gauge, &[("", "", 1.0)]).new.len(), 1);
-        let changed = found(&mut out, Kind::Counter, &[("", "", 2.0)]);
-        assert_eq!((changed.gone.len(), changed.samples.len()), (1, 0));
-        let anew = found(&mut out, Kind::Counter, &[("", "", 3.0)]);
-        assert_eq!(anew.new[0].1.family.kind, Kind::Counter);
-        assert_eq!(anew.samples.len(), 1);
-    }
-
-    #[test]
-    fn a_key_becomes_part_of_name_and_help() {
-        let mut out = Out::default();
-        out.begin(1);
-        out.put_keyed(&F, "Active(anon)", [], 1.0);
-        let family = out.finish().new[0].1.family.clone();
-        assert_eq!(family.name, "f_Active_anon_");
-        assert_eq!(family.help, "Field Active_anon_.");
-    }
-}
+mod tests;

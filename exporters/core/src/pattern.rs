@@ -65,6 +65,18 @@ impl Pattern {
         &self.text
     }
 
+    /// What its groups found in `text`, put into each of `templates` for `$1`, `${1}` and `${name}`; `None` when it is
+    /// not found.
+    pub fn expand(&self, text: &[u8], templates: &[&[u8]]) -> Option<Vec<Vec<u8>>> {
+        let found = self.regex.captures(text)?;
+        let fill = |template: &&[u8]| {
+            let mut filled = Vec::new();
+            found.expand(template, &mut filled);
+            filled
+        };
+        Some(templates.iter().map(fill).collect())
+    }
+
     /// Whether it is found anywhere in `name`.
     pub fn matches(&self, name: &[u8]) -> bool {
         self.regex.is_match(name)
@@ -276,6 +288,14 @@ mod tests {
         assert_eq!(error, "`a(b` is not a regular expression in RE2's syntax: unclosed group");
         assert!(Pattern::new("\\").is_err());
         assert!(Pattern::new("[a").is_err());
+    }
+
+    #[test]
+    fn groups_fill_templates() {
+        let pattern = Pattern::new("^SSH-2.0-([^ -]+)(?P<more>.*)").unwrap();
+        let filled = pattern.expand(b"SSH-2.0-dropbear 7", &[b"${1}", b"$more.$$", b"\xff$none"]).unwrap();
+        assert_eq!(filled, [&b"dropbear"[..], b" 7.$", b"\xff"]);
+        assert_eq!(pattern.expand(b"HTTP", &[b"x"]), None);
     }
 
     #[test]

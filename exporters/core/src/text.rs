@@ -3,11 +3,13 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/> and
 //! <https://github.com/prometheus/OpenMetrics/blob/main/specification/OpenMetrics.md>
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::ops::Range;
+use std::sync::Arc;
 
 use crate::metric::{Kind, unit_of};
-use crate::sample::{FamilyInfo, SeriesDef};
+use crate::sample::{Collected, FamilyInfo, SeriesDef};
 
 /// Which of the two is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,16 @@ impl Page {
         value: f64,
         ts_ms: Option<i64>,
     ) {
+        self.head(def, more);
+        number(&mut self.bytes, value);
+        if let Some(ts_ms) = ts_ms {
+            self.timestamp(ts_ms);
+        }
+        self.bytes.push(b'\n');
+    }
+
+    /// A sample's line up to its value, which [`number`] writes.
+    pub fn head(&mut self, def: &SeriesDef, more: &[(String, String)]) {
         self.line(&[def.family.name.as_bytes(), def.suffix.as_bytes()]);
         let mut open = b"{".as_slice();
         let own = def.labels.iter().map(|(name, value)| (&**name, &**value));
@@ -100,11 +112,6 @@ impl Page {
             self.bytes.push(b'}');
         }
         self.bytes.push(b' ');
-        number(&mut self.bytes, value);
-        if let Some(ts_ms) = ts_ms {
-            self.timestamp(ts_ms);
-        }
-        self.bytes.push(b'\n');
     }
 
     /// Adds a stretch of what another page of the same format holds.
@@ -192,6 +199,24 @@ pub fn number(bytes: &mut Vec<u8>, value: f64) {
     } else {
         write!(bytes, "{value}")
     };
+}
+
+/// The page of one run that was all new: families sorted by name, series in the order written.
+pub fn page(collected: &Collected, format: Format) -> Vec<u8> {
+    let mut families: BTreeMap<&str, (&Arc<FamilyInfo>, Vec<usize>)> = BTreeMap::new();
+    for (at, (_, def)) in collected.new.iter().enumerate() {
+        families.entry(&def.family.name).or_insert((&def.family, Vec::new())).1.push(at);
+    }
+    let values: BTreeMap<_, _> =
+        collected.samples.iter().map(|sample| (sample.series, sample.value)).collect();
+    let mut page = Page::new(format);
+    for (family, series) in families.into_values() {
+        page.family(family);
+        for (reference, def) in series.into_iter().map(|at| &collected.new[at]) {
+            page.sample(def, values.get(reference).map_or(0.0, |value| value.to_f64()), None);
+        }
+    }
+    page.finish()
 }
 
 #[cfg(test)]

@@ -18,22 +18,25 @@ fn main() -> io::Result<()> {
     let mut out = io::stdout().lock();
     let mut total = 0.0;
     let mut series = 0;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for mut subject in subjects(&HostConfig::default()) {
-        let Run::Blocking(run) = &mut subject.run else { continue };
         let mut samples = Out::default();
         let mut count = 0;
-        let mut once = |run: &mut dyn FnMut(&mut Out) -> Result<(), CollectError>| {
+        let mut once = |run: &mut Run| {
             samples.begin(0);
             // A subject that this machine does not have costs what finding that out costs.
-            let result = run(&mut samples);
+            let result: Result<(), CollectError> = match run {
+                Run::Blocking(run) => run(&mut samples),
+                Run::Async(collect) => runtime.block_on(collect.collect(&mut samples)),
+            };
             count = samples.finish().samples.len();
             result.err()
         };
         let first = cpu_ms();
-        let error = once(run);
+        let error = once(&mut subject.run);
         let start = cpu_ms();
         for _ in 0..runs {
-            once(run);
+            once(&mut subject.run);
         }
         let each = (cpu_ms() - start) / f64::from(runs);
         total += each;

@@ -17,8 +17,9 @@ fn main() -> std::io::Result<()> {
     for problem in problems(&config) {
         writeln!(out, "# {}: {}", problem.what, problem.text)?;
     }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     for mut subject in subjects(&config) {
-        match golden::page(&mut subject) {
+        match runtime.block_on(golden::page_async(&mut subject)) {
             Ok(page) => out.write_all(page.as_bytes())?,
             Err(error) => writeln!(out, "# {}: {error}", subject.name)?,
         }

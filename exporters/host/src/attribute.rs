@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::io::{Errno, pread};
 use rustix::process::{Resource, getrlimit};
+use taffrail_core::cost;
 
 /// The kernel writes at most a page into an attribute, all of it in one read.
 pub(crate) type Buffer = [u8; 4096];
@@ -43,12 +44,12 @@ fn has_room() -> bool {
 
 /// A file that is kept open, and counted for as long as it is.
 #[derive(Debug)]
-pub(crate) struct Held(OwnedFd);
+pub(crate) struct Held(cost::Held<OwnedFd>);
 
 impl Held {
     fn new(file: OwnedFd) -> Self {
         OPEN.fetch_add(1, Ordering::Relaxed);
-        Held(file)
+        Held(cost::Held::new(file))
     }
 }
 
@@ -71,12 +72,12 @@ impl Attribute {
         let opened;
         let file = match self {
             Attribute::Missing => return Ok(None),
-            Attribute::Open(Held(file)) => &*file,
+            Attribute::Open(Held(file)) => &**file,
             Attribute::Closed => match openat(dir, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
                 Ok(file) if keep && has_room() => {
                     *self = Attribute::Open(Held::new(file));
                     let Attribute::Open(Held(file)) = self else { return Ok(None) };
-                    &*file
+                    &**file
                 }
                 Ok(file) => {
                     opened = file;
@@ -90,7 +91,10 @@ impl Attribute {
             },
         };
         match pread(file, &mut buffer[..], 0) {
-            Ok(len) => Ok(Some(buffer[..len].trim_ascii())),
+            Ok(len) => {
+                cost::read(len);
+                Ok(Some(buffer[..len].trim_ascii()))
+            }
             Err(Errno::NODEV) => Err(Errno::NODEV),
             Err(_) => Ok(None),
         }

@@ -20,6 +20,14 @@ pub const FS_TYPES: &str = "^(autofs|binfmt_misc|bpf|cgroup2?|configfs|debugfs|d
 pub const VIRTUAL_INTERFACES: &str = "^(veth.*|cali.*|lxc.*|[0-9a-f]{15})$";
 /// The fields of `/proc/vmstat` that node_exporter publishes.
 pub const VMSTAT_FIELDS: &str = "^(oom_kill|pgpg|pswp|pg.*fault).*";
+/// The kinds of units whose failure somebody wants to know of.
+pub const SYSTEMD_UNITS: &str = r".+\.(service|socket|timer|mount)";
+
+/// The counters of network protocols that node_exporter publishes, and `Tcp_MaxConn`, for which dashboards ask.
+pub const NETSTAT_FIELDS: &str = "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|\
+    Icmp6?_(InMsgs|OutMsgs)|TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|\
+    Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab|MaxConn)|\
+    Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$";
 
 /// The settings of all host subjects.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,6 +56,22 @@ pub struct HostConfig {
     pub netdev: Filter,
     /// The subject `netclass`.
     pub netclass: Netclass,
+    /// The subject `systemd`.
+    pub systemd: Systemd,
+    /// The subject `bcache`.
+    pub bcache: Bcache,
+    /// The subject `interrupts`.
+    pub interrupts: Interrupts,
+    /// The subject `slabinfo`: which caches.
+    pub slabinfo: Filter,
+    /// The subject `textfile`: folders whose `*.prom` files are read; `*`, `?` and `[a-z]` stand for parts of names.
+    pub textfile: Vec<String>,
+    /// The subject `arp`: which interfaces.
+    pub arp: Filter,
+    /// The subject `ipvs`.
+    pub ipvs: Ipvs,
+    /// The subject `netstat`: which counters, as `Protocol_Counter`.
+    pub netstat: Filter,
     /// The subject `hwmon`.
     pub hwmon: Hwmon,
     /// The subject `infiniband`: which devices.
@@ -131,6 +155,55 @@ pub struct Netclass {
     pub ignore_invalid_speed: bool,
 }
 
+/// Settings of the subject `systemd`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Systemd {
+    /// Which units, by their whole names.
+    pub units: Filter,
+    /// Also units that are neither enabled nor failed, as node_exporter does.
+    pub all: bool,
+    /// Publish `node_systemd_service_restart_total`.
+    pub restarts: bool,
+    /// Publish `node_systemd_unit_start_time_seconds`.
+    pub start_times: bool,
+    /// Publish `node_systemd_unit_tasks_current` and `_max`.
+    pub tasks: bool,
+    /// The addresses of the bus, with `;` between them. Without: what `DBUS_SYSTEM_BUS_ADDRESS` says, else the sockets
+    /// of the bus and of systemd below `rootfs`.
+    pub bus: Option<String>,
+}
+
+/// Settings of the subject `bcache`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bcache {
+    /// Publish `node_bcache_priority_stats_*`, for which the kernel sorts all buckets of the cache.
+    pub priority_stats: bool,
+}
+
+/// Settings of the subject `interrupts`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Interrupts {
+    /// Which interrupts: `type;info;devices`, as in their labels.
+    pub names: Filter,
+    /// Publish values that are zero as well.
+    pub zeros: bool,
+    /// Of how many CPUs, the first that are online.
+    pub max_cpus: usize,
+}
+
+impl Default for Interrupts {
+    fn default() -> Self {
+        Interrupts { names: Filter::default(), zeros: false, max_cpus: 16 }
+    }
+}
+
+/// Settings of the subject `ipvs`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipvs {
+    /// Which labels backends have, in the order of [`crate::ipvs::LABELS`].
+    pub backend_labels: [bool; crate::ipvs::LABELS.len()],
+}
+
 impl Default for HostConfig {
     fn default() -> Self {
         HostConfig {
@@ -152,6 +225,21 @@ impl Default for HostConfig {
                 devices: Filter::excluding(VIRTUAL_INTERFACES),
                 ignore_invalid_speed: false,
             },
+            systemd: Systemd {
+                units: Filter::including(SYSTEMD_UNITS),
+                all: false,
+                restarts: true,
+                start_times: false,
+                tasks: false,
+                bus: None,
+            },
+            bcache: Bcache::default(),
+            interrupts: Interrupts::default(),
+            slabinfo: Filter::default(),
+            textfile: Vec::new(),
+            arp: Filter::default(),
+            ipvs: Ipvs { backend_labels: [true; crate::ipvs::LABELS.len()] },
+            netstat: Filter::including(NETSTAT_FIELDS),
             hwmon: Hwmon::default(),
             infiniband: Filter::default(),
             powersupplyclass: Filter::default(),
@@ -213,6 +301,9 @@ mod tests {
         }
         for (name, kept) in [("ext4", true), ("overlay", false), ("cgroup2", false), ("tmpfs", true)] {
             assert_eq!(config.filesystem.fs_types.keeps(name.as_bytes()), kept, "{name}");
+        }
+        for (name, kept) in [("Tcp_MaxConn", true), ("UdpLite_InErrors", true), ("Tcp_RtoMin", false)] {
+            assert_eq!(config.netstat.keeps(name.as_bytes()), kept, "{name}");
         }
         for (name, kept) in [("oom_kill", true), ("pgmajfault", true), ("nr_free_pages", false)] {
             assert_eq!(config.vmstat.keeps(name.as_bytes()), kept, "{name}");

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, RawDir, SeekFrom, openat, seek};
 use rustix::io::Errno;
+use taffrail_core::cost::Held;
 use taffrail_core::{CollectError, label};
 
 /// After so many runs all that is kept is looked up anew: names and labels that changed, attributes that came later or
@@ -17,7 +18,7 @@ const RENEWED_AFTER: u32 = 20;
 /// A device's folder, open for as long as the device stays the same.
 #[derive(Debug)]
 pub(crate) struct Node {
-    dir: OwnedFd,
+    dir: Held<OwnedFd>,
     /// Where it is.
     pub(crate) path: PathBuf,
     /// Its name, as a label.
@@ -29,7 +30,7 @@ impl Node {
     pub(crate) fn open(parent: &Path, name: &[u8]) -> Option<Self> {
         let path = parent.join(OsStr::from_bytes(name));
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let dir = openat(CWD, &path, flags, Mode::empty()).ok()?;
+        let dir = Held::new(openat(CWD, &path, flags, Mode::empty()).ok()?);
         Some(Node { dir, path, label: label::value(name).into_owned() })
     }
 }
@@ -44,7 +45,7 @@ impl AsFd for Node {
 #[derive(Debug)]
 pub(crate) struct Listing {
     path: PathBuf,
-    dir: Option<OwnedFd>,
+    dir: Option<Held<OwnedFd>>,
     /// In the kernel's order. An inode stays with its device through a change of name, and a new device has a new one.
     entries: Vec<(u64, Box<[u8]>)>,
 }
@@ -82,7 +83,7 @@ impl Listing {
             Some(dir) => dir,
             None => {
                 let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-                self.dir.insert(openat(CWD, &self.path, flags, Mode::empty())?)
+                self.dir.insert(Held::new(openat(CWD, &self.path, flags, Mode::empty())?))
             }
         };
         seek(dir, SeekFrom::Start(0))?;

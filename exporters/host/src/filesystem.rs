@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
 use taffrail_core::file::{KernelFile, read_once};
 use taffrail_core::note::Level;
 use taffrail_core::{CollectError, Note, Out, Subject, label, metrics};
@@ -108,11 +110,17 @@ fn reason(error: &std::io::Error) -> String {
     chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
+/// Runs between two readings of the kernel's list, where the kernel says that no mount came, went or was changed. A file
+/// system that turns read-only after an error is the one change that it does not tell of.
+const EVERY: u32 = 4;
+
 /// The mounts that are collected. They are worked out anew only when the kernel's list is another than before.
 struct Mounted {
     config: HostConfig,
     file: KernelFile,
     list: Vec<u8>,
+    /// Runs since the list was read.
+    age: u32,
     shown: Vec<Shown>,
     targets: Arc<[Target]>,
 }
@@ -123,12 +131,18 @@ impl Mounted {
             config: config.clone(),
             file: KernelFile::new(config.proc("1/mountinfo")),
             list: Vec::new(),
+            age: 0,
             shown: Vec::new(),
             targets: Arc::default(),
         }
     }
 
     fn refresh(&mut self) -> Result<(), CollectError> {
+        self.age += 1;
+        if !self.list.is_empty() && self.age < EVERY && !may_have_changed(&self.file) {
+            return Ok(());
+        }
+        self.age = 0;
         let list = match self.file.read() {
             Ok(list) => list,
             // The first process is hidden (hidepid), or there is none: our own mounts are the next best.
@@ -159,7 +173,8 @@ impl Mounted {
         let own = mounts::visible(own);
         let reach = view::reach(&self.config.procfs, &self.config.rootfs, &mounts, &own);
         let reach = reach.map_err(CollectError::Other)?;
-        let shown = mounts.into_iter().filter_map(|mount| self.show(mount, reach));
+        let slow: Vec<Vec<u8>> = mounts.iter().filter(|m| !is_prompt(m)).map(|m| m.point.clone()).collect();
+        let shown = mounts.into_iter().filter_map(|mount| self.show(mount, reach, &slow));
         let (shown, targets): (Vec<_>, Vec<_>) = shown.unzip();
         self.shown = shown;
         self.targets = targets.into();
@@ -167,8 +182,10 @@ impl Mounted {
     }
 
     /// What is published of a mount, and where it is reached; `None` when it is not collected.
-    fn show(&self, mut mount: Mount, reach: Reach) -> Option<(Shown, Target)> {
+    fn show(&self, mut mount: Mount, reach: Reach, slow: &[Vec<u8>]) -> Option<(Shown, Target)> {
         let root = prefix(self.config.rootfs.as_os_str().as_bytes());
+        // With another root than ours, what the path leads through is not looked into.
+        let prompt = root.is_empty() && !slow.iter().any(|point| mounts::contains(point, &mount.point));
         if reach == Reach::Own {
             if !mounts::contains(root, &mount.point) {
                 return None;
@@ -182,8 +199,42 @@ impl Mounted {
         if !config.mount_points.keeps(&mount.point) || !config.fs_types.keeps(&mount.fs_type) {
             return None;
         }
-        let target = Target { id: mount.id, path: [root, &mount.point].concat() };
+        let target = Target { id: mount.id, path: [root, &mount.point].concat(), prompt };
         Some((Shown::new(&mount), target))
+    }
+}
+
+/// Types of file systems whose statfs(2) reads nothing but memory, and takes no lock that waits for a disk: those in
+/// memory or of the kernel's own, and those that keep their counts in the superblock.
+const PROMPT: [&[u8]; 11] = [
+    b"ext2",
+    b"ext3",
+    b"ext4",
+    b"xfs",
+    b"tmpfs",
+    b"ramfs",
+    b"devtmpfs",
+    b"sysfs",
+    b"proc",
+    b"cgroup",
+    b"cgroup2",
+];
+
+fn is_prompt(mount: &Mount) -> bool {
+    PROMPT.contains(&&*mount.fs_type)
+}
+
+/// Whether mounts may have come, gone or changed since this was asked last, or the list was opened: poll(2) says so
+/// (proc_pid_mountinfo(5)). Always true of a list that is not the kernel's own.
+fn may_have_changed(list: &KernelFile) -> bool {
+    let Some(file) = list.open_file() else { return true };
+    if !fstatfs(file).is_ok_and(|stat| stat.f_type == PROC_SUPER_MAGIC) {
+        return true;
+    }
+    let mut asked = [PollFd::new(file, PollFlags::PRI)];
+    match poll(&mut asked, Some(&Timespec::default())) {
+        Ok(_) => !asked[0].revents().is_empty(),
+        Err(_) => true,
     }
 }
 

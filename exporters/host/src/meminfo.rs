@@ -68,7 +68,7 @@ pub fn parse(line: &[u8]) -> Result<Option<Field<'_>>, Malformed> {
 }
 
 /// `Active(anon)` is published as `Active_anon`.
-fn append_key(key: &mut String, name: &[u8]) {
+pub(crate) fn append_key(key: &mut String, name: &[u8]) {
     match (memchr::memchr(b'(', name), name.strip_suffix(b")")) {
         (Some(open), Some(inner)) if open < inner.len() => {
             key.push_str(&label::value(&name[..open]));

@@ -71,7 +71,7 @@ fn parse_line(line: &[u8]) -> Option<Mount> {
 }
 
 /// The kernel writes blanks, tabs, line feeds, `\` and `#` as three octal digits behind a `\`.
-fn unescape(field: &[u8]) -> Vec<u8> {
+pub(crate) fn unescape(field: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&first, tail)) = rest.split_first() {

@@ -11,6 +11,7 @@ use std::path::Path;
 
 use rustix::fs::{CWD, Dir, Mode, OFlags, openat};
 use rustix::process::{Resource, getrlimit};
+use taffrail_core::cost::Held;
 use taffrail_core::{CollectError, Family, Out, Subject, label, metrics};
 
 use crate::attribute::{Attribute, Buffer, number};
@@ -135,13 +136,13 @@ pub(crate) fn shows_host(config: &HostConfig) -> Result<(), CollectError> {
 }
 
 /// The folder of interfaces, kept open.
-struct Listing(Dir);
+struct Listing(Held<Dir>);
 
 impl Listing {
     fn open(path: &Path) -> Result<Self, CollectError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         match openat(CWD, path, flags, Mode::empty()).and_then(Dir::new) {
-            Ok(dir) => Ok(Listing(dir)),
+            Ok(dir) => Ok(Listing(Held::new(dir))),
             Err(rustix::io::Errno::NOENT) => Err(CollectError::Absent),
             Err(source) => Err(CollectError::Read { path: path.into(), source: source.into() }),
         }
@@ -151,7 +152,7 @@ impl Listing {
     fn names(&mut self) -> Result<Vec<(Vec<u8>, u64)>, CollectError> {
         self.0.rewind();
         let mut names = Vec::new();
-        for entry in &mut self.0 {
+        for entry in &mut *self.0 {
             let entry = entry.map_err(|e| CollectError::Other(format!("/sys/class/net: {e}")))?;
             let name = entry.file_name().to_bytes();
             if !name.starts_with(b".") {
@@ -251,7 +252,7 @@ struct Device {
     inode: u64,
     label: String,
     /// `None`: no interface, or one that is not collected.
-    dir: Option<OwnedFd>,
+    dir: Option<Held<OwnedFd>>,
     keep: bool,
     numbers: [Attribute; NUMBERS.len()],
     texts: [Attribute; TEXTS.len()],
@@ -262,7 +263,8 @@ struct Device {
 impl Device {
     fn new(root: &Path, name: Vec<u8>, inode: u64, keep: bool, wanted: bool) -> Self {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let open = || openat(CWD, root.join(OsStr::from_bytes(&name)), flags, Mode::empty()).ok();
+        let open =
+            || openat(CWD, root.join(OsStr::from_bytes(&name)), flags, Mode::empty()).map(Held::new).ok();
         let dir = if wanted { open() } else { None };
         Device {
             label: label::value(&name).into_owned(),

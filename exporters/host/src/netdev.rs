@@ -128,14 +128,18 @@ pub fn devices(bytes: &[u8]) -> impl Iterator<Item = Result<(&[u8], &[u8]), Malf
     })
 }
 
+/// The most files that are kept open; those of further interfaces are opened for each reading.
+const MAX_OPEN: usize = 256;
+
 /// Counts of packets without a handler. Published only where sysfs shows the same network as procfs does.
 ///
-/// The files are opened for each reading: an open one would follow its interface to another name.
+/// The files are kept open. An open file follows its interface to another name, but then the names no longer stand as
+/// before: the kernel lists interfaces in the order in which they were made.
 struct Unhandled {
     config: HostConfig,
     root: PathBuf,
-    /// The interfaces of the run before, and how many of them this run has met in the same order.
-    known: Vec<Vec<u8>>,
+    /// The interfaces of the run before with their files, and how many of them this run has met in the same order.
+    known: Vec<Known>,
     met: usize,
     /// Whether this run has looked at the two.
     asked: bool,
@@ -165,21 +169,36 @@ impl Unhandled {
     }
 
     fn read(&mut self, name: &[u8]) -> Option<f64> {
-        if self.known.get(self.met).is_none_or(|known| known != name) {
+        if self.known.get(self.met).is_none_or(|known| known.name != name) {
             // Another interface: the two may have parted. Once a run is enough to see it.
             if !std::mem::replace(&mut self.asked, true) {
                 self.hosts = None;
             }
             self.known.truncate(self.met);
-            self.known.push(name.into());
+            let (name, path) = (name.into(), path(&self.root, name));
+            self.known.push(Known { name, path, count: Attribute::default() });
         }
+        let keep = self.met < MAX_OPEN;
         self.met += 1;
         if !*self.hosts.get_or_insert_with(|| crate::netclass::shows_host(&self.config).is_ok()) {
             return None;
         }
-        let path = path(&self.root, name)?;
-        Attribute::default().read(CWD, &path, false, &mut self.buffer).ok()?.and_then(number)
+        let Known { path: Some(path), count, .. } = self.known.get_mut(self.met - 1)? else { return None };
+        if let Ok(value) = count.read(CWD, path, keep, &mut self.buffer) {
+            return value.and_then(number);
+        }
+        // It is gone; there may be another of its name.
+        *count = Attribute::default();
+        count.read(CWD, path, keep, &mut self.buffer).ok()?.and_then(number)
     }
+}
+
+/// An interface that was met, and its count.
+struct Known {
+    name: Vec<u8>,
+    /// None for a name that cannot be one in sysfs.
+    path: Option<PathBuf>,
+    count: Attribute,
 }
 
 fn path(root: &Path, name: &[u8]) -> Option<PathBuf> {

@@ -1,10 +1,13 @@
 //! Whose network is seen. Network files show the reader's own namespace; the host's are those of its first process.
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
+use rustix::fs::{PROC_SUPER_MAGIC, statfs};
 use taffrail_core::CollectError;
-use taffrail_core::file::read_once;
+use taffrail_core::file::{KernelFile, read_once};
 
 use crate::config::HostConfig;
 use crate::view;
@@ -36,10 +39,59 @@ pub(crate) fn directory(config: &HostConfig) -> Result<PathBuf, CollectError> {
     )))
 }
 
-/// Only the first network namespace has the settings of the network stack's core (`net/core/sysctl_net_core.c`), and
-/// `/proc/sys/net` shows the reader's.
-fn in_hosts_network(procfs: &Path) -> bool {
+/// Whether `/proc/sys/net`, which shows the reader's network, shows the host's: only the first network namespace has the
+/// settings of the network stack's core (`net/core/sysctl_net_core.c`).
+pub(crate) fn in_hosts_network(procfs: &Path) -> bool {
     procfs.join("sys/net/core/netdev_budget").exists()
+}
+
+/// Whether this process is in the network that [`directory`] shows, so that the kernel itself can be asked.
+pub(crate) fn is_own(config: &HostConfig) -> bool {
+    let namespace = |path: PathBuf| fs::metadata(path).map(|link| (link.dev(), link.ino()));
+    match namespace(config.proc("1/ns/net")) {
+        Ok(hosts) => namespace("/proc/self/ns/net".into()).is_ok_and(|own| own == hosts),
+        // Only root may look at the first process's namespaces. A tree of files is nobody's.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let is_procfs = statfs(&config.procfs).is_ok_and(|fs| fs.f_type == PROC_SUPER_MAGIC);
+            is_procfs && in_hosts_network(&config.procfs)
+        }
+        Err(_) => false,
+    }
+}
+
+/// A file of the host's network, read again and again.
+#[derive(Debug)]
+pub(crate) struct NetFile {
+    config: HostConfig,
+    name: &'static str,
+    file: Option<KernelFile>,
+    /// Whose network is seen is to be found out anew.
+    failed: bool,
+}
+
+impl NetFile {
+    /// The file `name` of [`directory`], which is looked for at the first reading.
+    pub(crate) fn new(config: &HostConfig, name: &'static str) -> Self {
+        NetFile { config: config.clone(), name, file: None, failed: false }
+    }
+
+    /// Reads it from the start. What does not exist is [`CollectError::Absent`].
+    pub(crate) fn read(&mut self) -> Result<&[u8], CollectError> {
+        let file = match self.file.take().filter(|_| !self.failed) {
+            Some(file) => file,
+            None => KernelFile::new(directory(&self.config)?.join(self.name)),
+        };
+        let read = self.file.insert(file).read();
+        // What is not there is looked for in the same place the next time: it may come with a module of the kernel's.
+        self.failed = !matches!(read, Ok(_) | Err(CollectError::Absent));
+        read
+    }
+
+    /// The error for contents that do not read as they should.
+    pub(crate) fn malformed(&self, what: impl std::fmt::Display) -> CollectError {
+        let path = self.file.as_ref().map_or_else(|| self.name.into(), |file| file.path().to_owned());
+        CollectError::Parse { path, what: what.to_string() }
+    }
 }
 
 /// The names of all interfaces of the host.
@@ -53,7 +105,6 @@ pub(crate) fn interfaces(config: &HostConfig) -> Result<BTreeSet<Vec<u8>>, Colle
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
 
     fn config(root: &Path) -> HostConfig {
         HostConfig { procfs: root.into(), ..HostConfig::default() }

@@ -46,6 +46,17 @@ pub(crate) fn integer(field: &[u8]) -> Option<u64> {
     })
 }
 
+/// A whole number in hexadecimal, digits only.
+pub(crate) fn hex(field: &[u8]) -> Option<u64> {
+    if field.is_empty() {
+        return None;
+    }
+    field.iter().try_fold(0u64, |sum, b| {
+        let digit = char::from(*b).to_digit(16)?;
+        if sum >> 60 == 0 { Some(sum << 4 | u64::from(digit)) } else { None }
+    })
+}
+
 /// Any number the kernel writes in decimal, negative ones and fractions included.
 pub(crate) fn number(field: &[u8]) -> Option<f64> {
     if let Some(whole) = integer(field) {
@@ -93,6 +104,15 @@ mod tests {
         assert_eq!(number(&[b'9'; 400]), None);
         for bad in [b"nan".as_slice(), b"inf", b"1e5", b"", b"-", b"1x", b"\xff"] {
             assert_eq!(number(bad), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn hexadecimal_numbers() {
+        assert_eq!(hex(b"00043Da9"), Some(0x43da9));
+        assert_eq!(hex(b"ffffffffffffffff"), Some(u64::MAX));
+        for bad in [b"".as_slice(), b"0x1", b"-1", b"1g", b"10000000000000000"] {
+            assert_eq!(hex(bad), None, "{bad:?}");
         }
     }
 

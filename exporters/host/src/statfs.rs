@@ -4,6 +4,9 @@
 //! through in a tenth of the time, more threads take the mounts that are left, so that a dead server with many mounts
 //! costs no more than its own. What has no answer when the time is over is late: its thread is left to it, and the mount
 //! is not asked again before that thread comes back.
+//!
+//! File systems whose answer is in memory, on paths that lead through such ones only, are asked at once: to wake a thread
+//! takes longer than they do.
 
 use std::ffi::OsStr;
 use std::io;
@@ -55,6 +58,14 @@ pub(crate) struct Target {
     pub(crate) id: u32,
     /// Where it is reached.
     pub(crate) path: Vec<u8>,
+    /// It answers from memory, whatever has become of the disk or the server.
+    pub(crate) prompt: bool,
+}
+
+impl Target {
+    fn ask(&self, ask: Ask) -> io::Result<Usage> {
+        ask(Path::new(OsStr::from_bytes(&self.path)))
+    }
 }
 
 /// What came of asking a mount.
@@ -94,8 +105,10 @@ impl Asker {
         self.late.retain(|late| !late.round.has_answer(late.at));
         let is_late = |target: &Target| self.late.iter().any(|late| late.id == target.id);
         let waiting: Vec<bool> = targets.iter().map(is_late).collect();
-        let round = Arc::new(Round::new(targets.clone(), &waiting));
-
+        let round = Arc::new(Round::new(targets.clone(), &waiting, self.ask));
+        if round.wait(Duration::ZERO) {
+            return Ok(self.close(&round, targets, &waiting));
+        }
         self.worker.submit(round.walker(self.ask))?;
         let patience = limit / 10;
         if !round.wait(patience) {
@@ -160,11 +173,16 @@ enum Slot {
 }
 
 impl Round {
-    /// A round in which the mounts that are still `waiting` for an earlier answer are not asked.
-    fn new(targets: Arc<[Target]>, waiting: &[bool]) -> Self {
-        let slot = |waiting: &bool| if *waiting { Slot::Taken } else { Slot::Free };
-        let slots: Vec<Slot> = waiting.iter().map(slot).collect();
-        let open = waiting.iter().filter(|waiting| !**waiting).count();
+    /// A round in which the mounts that are still `waiting` for an earlier answer are not asked, and prompt ones have
+    /// answered.
+    fn new(targets: Arc<[Target]>, waiting: &[bool], ask: Ask) -> Self {
+        let slot = |(target, waiting): (&Target, &bool)| match (target.prompt, *waiting) {
+            (true, _) => Slot::Answered(target.ask(ask)),
+            (false, true) => Slot::Taken,
+            (false, false) => Slot::Free,
+        };
+        let slots: Vec<Slot> = targets.iter().zip(waiting).map(slot).collect();
+        let open = slots.iter().filter(|slot| matches!(slot, Slot::Free)).count();
         let state = State { slots, next: 0, open, closed: false };
         Round { targets, state: Mutex::new(state), finished: Condvar::new() }
     }
@@ -178,7 +196,7 @@ impl Round {
         let round = self.clone();
         move || {
             while let Some(at) = round.take() {
-                let answer = ask(Path::new(OsStr::from_bytes(&round.targets[at].path)));
+                let answer = round.targets[at].ask(ask);
                 let mut state = round.lock();
                 state.slots[at] = Slot::Answered(answer);
                 state.open -= 1;
@@ -254,7 +272,11 @@ mod tests {
     }
 
     fn targets(paths: &[&str]) -> Arc<[Target]> {
-        paths.iter().zip(1..).map(|(path, id)| Target { id, path: path.as_bytes().into() }).collect()
+        paths
+            .iter()
+            .zip(1..)
+            .map(|(path, id)| Target { id, path: path.as_bytes().into(), prompt: false })
+            .collect()
     }
 
     fn word(answer: &Answer) -> &'static str {
@@ -278,6 +300,23 @@ mod tests {
             assert_eq!(run(&mut asker, &targets, LONG), ["usage", "failed", "usage"]);
         }
         assert!(run(&mut asker, &self::targets(&[]), LONG).is_empty());
+    }
+
+    #[test]
+    fn prompt_mounts_need_no_thread() {
+        let mut asker = Asker::new(ask);
+        let prompt = |mut target: Target| {
+            target.prompt = true;
+            target
+        };
+        let all: Arc<[Target]> = targets(&["/p/a", "/p/refused"]).iter().cloned().map(prompt).collect();
+        assert_eq!(run(&mut asker, &all, SHORT), ["usage", "failed"]);
+        // Beside one that hangs they have answered all the same.
+        hold("/p/dead");
+        let mut list = targets(&["/p/dead", "/p/a", "/p/b"]).to_vec();
+        list[1].prompt = true;
+        assert_eq!(run(&mut asker, &list.into(), SHORT), ["late", "usage", "usage"]);
+        release("/p/dead");
     }
 
     #[test]

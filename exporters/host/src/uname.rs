@@ -1,5 +1,5 @@
 //! Names of the kernel and the machine (uname(2)). In a container, whose own host name means nothing, the node's name
-//! is read from the host's root directory.
+//! is read from the host's root directory. Beside them this program's version, by which dashboards list their hosts.
 
 use rustix::system::Uname;
 use taffrail_core::{Out, Subject, label, metrics};
@@ -10,6 +10,8 @@ use crate::host_name;
 metrics! {
     /// The kernel's name, release and version, the machine's architecture and its names. Always 1.
     INFO: Gauge = "node_uname_info" ["sysname", "release", "version", "machine", "nodename", "domainname"];
+    /// What publishes this host's metrics, by its version. Always 1.
+    BUILD: Gauge = "node_exporter_build_info" ["goarch", "goos", "version"];
 }
 
 /// What uname(2) says.
@@ -63,11 +65,12 @@ pub fn subject(config: &HostConfig) -> Subject {
                 last = Some((nodename, names));
             }
         }
+        write_build(architecture(std::env::consts::ARCH), env!("CARGO_PKG_VERSION"), out);
         Ok(())
     })
 }
 
-/// Writes the one series.
+/// Writes the names.
 pub fn write(names: &Names, out: &mut Out) {
     let labels = [
         &*label::value(&names.sysname),
@@ -78,4 +81,18 @@ pub fn write(names: &Names, out: &mut Out) {
         &*label::value(&names.domainname),
     ];
     out.put(&INFO, labels, 1.0);
+}
+
+/// Writes for which architecture this program was built, and its version.
+pub fn write_build(architecture: &str, version: &str, out: &mut Out) {
+    out.put(&BUILD, [architecture, "linux", version], 1.0);
+}
+
+/// An architecture's name in node_exporter's labels.
+fn architecture(rust: &'static str) -> &'static str {
+    match rust {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }

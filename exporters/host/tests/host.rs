@@ -16,8 +16,14 @@ mod hostile;
 mod machine;
 #[path = "host/network.rs"]
 mod network;
+#[path = "host/odd_one_out.rs"]
+mod odd_one_out;
 #[path = "host/settings.rs"]
 mod settings;
+#[path = "host/systemd.rs"]
+mod systemd;
+#[path = "host/textfile.rs"]
+mod textfile;
 
 use std::sync::RwLock;
 

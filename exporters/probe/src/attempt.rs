@@ -60,6 +60,15 @@ impl<'a> Attempt<'a> {
     /// Connects to an address, if it may be probed, from `source` or else from the context's.
     pub async fn connect(&mut self, to: SocketAddr, source: Option<IpAddr>) -> Result<TcpStream, Failure> {
         self.allow(to.ip())?;
+        self.open(to, source).await
+    }
+
+    /// Connects without asking the guard: to what the operator chose, such as a proxy.
+    pub(crate) async fn open(
+        &mut self,
+        to: SocketAddr,
+        source: Option<IpAddr>,
+    ) -> Result<TcpStream, Failure> {
         let source = source.or(self.cx.source).filter(|ip| ip.is_ipv4() == to.is_ipv4());
         let connecting = async {
             let socket = if to.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };

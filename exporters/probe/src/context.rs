@@ -8,6 +8,8 @@ use std::time::Duration;
 use taffrail_core::Clock;
 
 use crate::resolve::Resolver;
+use crate::threads::Threads;
+use crate::tls::SystemRoots;
 
 /// Says why an address must not be probed; `Ok` when it may be. Asked for every address, after names are resolved and
 /// after each redirect, right before a connection is made to that very address.
@@ -20,6 +22,10 @@ pub struct Context {
     pub clock: Clock,
     /// Looks names up.
     pub resolver: Resolver,
+    /// Threads that look at files, whose file systems may hang.
+    pub files: Threads,
+    /// The authorities trusted where the module names none.
+    pub roots: SystemRoots,
     /// The address that connections are made from, where the module names none.
     pub source: Option<IpAddr>,
     /// Which addresses may be probed; all, without one.
@@ -30,11 +36,21 @@ pub struct Context {
 
 /// How long a probe may take when nothing says otherwise.
 const LIMIT: Duration = Duration::from_secs(10);
+/// The most threads that look at files at once.
+const FILES: usize = 8;
 
 impl Context {
     /// The machine's resolver, any source address, every target allowed, ten seconds a probe.
     pub fn new(clock: Clock) -> Self {
-        Context { clock, resolver: Resolver::default(), source: None, guard: None, limit: LIMIT }
+        Context {
+            clock,
+            resolver: Resolver::default(),
+            files: Threads::new(FILES),
+            roots: SystemRoots::default(),
+            source: None,
+            guard: None,
+            limit: LIMIT,
+        }
     }
 
     /// The same, with another limit: what a scraper waits.

@@ -46,6 +46,14 @@ pub enum Failure {
         /// What the kernel said.
         why: std::io::Error,
     },
+    /// No TLS.
+    #[error("TLS with {name}: {why}")]
+    Tls {
+        /// The server's name.
+        name: String,
+        /// What is wrong, and what would be right.
+        why: String,
+    },
     /// The answer is not what the module wants, or anything else went wrong.
     #[error("{0}")]
     Answer(String),

@@ -1,14 +1,13 @@
 //! From a name to the address that is probed.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use taffrail_core::metrics;
-use tokio::sync::Semaphore;
 
 use crate::attempt::Attempt;
 use crate::failure::Failure;
+use crate::threads::Threads;
 
 metrics! {
     /// Seconds it took to look up the target's name.
@@ -56,16 +55,16 @@ impl Default for Addressing {
 /// Looks names up. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Resolver {
-    /// The system's resolver blocks a thread a lookup: no more than this many at once, however many names hang.
-    slots: Arc<Semaphore>,
+    /// The system's resolver blocks a thread a lookup; however many names hang, there are no more than these.
+    threads: Threads,
 }
 
 /// The most lookups at once.
-const SLOTS: usize = 32;
+const LOOKUPS: usize = 32;
 
 impl Default for Resolver {
     fn default() -> Self {
-        Resolver { slots: Arc::new(Semaphore::new(SLOTS)) }
+        Resolver { threads: Threads::new(LOOKUPS) }
     }
 }
 
@@ -77,12 +76,9 @@ impl Resolver {
             return Ok(vec![ip]);
         }
         let fail = |why: String| Failure::Resolve { host: host.to_owned(), why };
-        // The permit goes with the lookup's thread, which lives on when nobody waits for it any more.
-        let permit = self.slots.clone().acquire_owned().await.map_err(|e| fail(e.to_string()))?;
         let name = host.to_owned();
-        let lookup = tokio::task::spawn_blocking(move || {
+        let lookup = self.threads.run_any(move || {
             let found = std::net::ToSocketAddrs::to_socket_addrs(&(name.as_str(), 0));
-            drop(permit);
             found.map(|all| all.map(|at| at.ip()).collect::<Vec<_>>())
         });
         match lookup.await {
@@ -184,7 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn addresses_need_no_lookup() {
-        let resolver = Resolver { slots: Arc::new(Semaphore::new(0)) };
+        let resolver = Resolver { threads: Threads::new(0) };
         assert_eq!(resolver.lookup("[::1]").await.unwrap(), ips(&["::1"]));
         assert_eq!(resolver.lookup("127.0.0.1").await.unwrap(), ips(&["127.0.0.1"]));
     }

@@ -8,8 +8,8 @@ use crate::attempt::Attempt;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::module::{Module, Prober};
-use crate::tcp;
 use crate::trail::Trail;
+use crate::{certificate, dns, freshness, http, icmp, postgres, tcp, tls};
 
 metrics! {
     /// Whether the probe succeeded (1) or failed (0).
@@ -46,7 +46,14 @@ pub async fn run(module: &Module, target: &str, cx: &Context, out: &mut Out) -> 
     let mut attempt = Attempt::new(target, cx, out, limit);
     attempt.trail.say(format!("Probing {target} ({}), at most {limit:?}", module.prober.name()));
     let outcome = match &module.prober {
+        Prober::Http(settings) => http::probe(settings, &mut attempt).await,
         Prober::Tcp(settings) => tcp::probe(settings, &mut attempt).await,
+        Prober::Tls(settings) => tls::probe(settings, &mut attempt).await,
+        Prober::Dns(settings) => dns::probe(settings, &mut attempt).await,
+        Prober::Icmp(settings) => icmp::probe(settings, &mut attempt).await,
+        Prober::Postgres(settings) => postgres::probe(settings, &mut attempt).await,
+        Prober::Freshness(settings) => freshness::probe(settings, &mut attempt).await,
+        Prober::Certificate(settings) => certificate::probe(settings, &mut attempt).await,
     };
     let duration = cx.clock.monotonic().saturating_sub(start);
     match &outcome {

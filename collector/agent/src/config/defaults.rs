@@ -9,6 +9,8 @@ use super::env::Env;
 pub const LISTEN: &str = "127.0.0.1:9753";
 /// The same, read.
 pub const LISTEN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9753);
+/// `scrape_timeout`
+pub const SCRAPE_TIMEOUT: &str = "10s";
 /// `interval`
 pub const INTERVAL: &str = "15s";
 /// `grace_period`: less than the ten seconds that Docker gives a container.
@@ -19,6 +21,10 @@ pub const TIMEOUT: &str = "30s";
 pub const BUDGET: &str = "1s";
 /// `host.job`
 pub const HOST_JOB: &str = "node";
+/// `probe.job`
+pub const PROBE_JOB: &str = "probe";
+/// `probe.timeout`
+pub const PROBE_TIMEOUT: &str = "10s";
 /// `logs.files.max_line_bytes`
 pub const MAX_LINE: &str = "256KiB";
 /// `log.level`

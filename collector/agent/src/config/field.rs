@@ -5,7 +5,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, SeqAccess, Visitor};
 
 use super::source::Span;
 
@@ -55,23 +55,32 @@ impl<T> Field<T> {
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(FIELD, FieldVisitor(PhantomData))
+        FieldSeed(PhantomData).deserialize(deserializer)
     }
 }
 
-struct FieldVisitor<T>(PhantomData<T>);
+/// Reads a [`Field`] whose value is read by a seed, which knows more than the value's type.
+pub struct FieldSeed<T>(pub T);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for FieldVisitor<T> {
-    type Value = Field<T>;
+impl<'de, T: DeserializeSeed<'de>> DeserializeSeed<'de> for FieldSeed<T> {
+    type Value = Field<T::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_newtype_struct(FIELD, self)
+    }
+}
+
+impl<'de, T: DeserializeSeed<'de>> Visitor<'de> for FieldSeed<T> {
+    type Value = Field<T::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a value with its place")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Field<T>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
         let mut number = || parts.next_element::<u32>().map(Option::unwrap_or_default);
         let span = Span { source: number()?, start: number()?, end: number()? };
-        Ok(parts.next_element()?.map_or(Field::Bad(span), |value| Field::Good(span, value)))
+        Ok(parts.next_element_seed(self.0)?.map_or(Field::Bad(span), |value| Field::Good(span, value)))
     }
 }
 
@@ -104,24 +113,43 @@ pub enum OneOf<S, L> {
 
 impl<'de, S: Deserialize<'de>, L: Deserialize<'de>> Deserialize<'de> for OneOf<S, L> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_newtype_struct(ONE_OF, OneOfVisitor(PhantomData))
+        OneOfSeed::<S, _>::new(PhantomData).deserialize(deserializer)
     }
 }
 
-struct OneOfVisitor<S, L>(PhantomData<(S, L)>);
+/// Reads a [`OneOf`] whose long form is read by a seed.
+pub struct OneOfSeed<S, L> {
+    short: PhantomData<S>,
+    long: L,
+}
 
-impl<'de, S: Deserialize<'de>, L: Deserialize<'de>> Visitor<'de> for OneOfVisitor<S, L> {
-    type Value = OneOf<S, L>;
+impl<S, L> OneOfSeed<S, L> {
+    /// With the seed of the long form.
+    pub fn new(long: L) -> Self {
+        OneOfSeed { short: PhantomData, long }
+    }
+}
+
+impl<'de, S: Deserialize<'de>, L: DeserializeSeed<'de>> DeserializeSeed<'de> for OneOfSeed<S, L> {
+    type Value = OneOf<S, L::Value>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_newtype_struct(ONE_OF, self)
+    }
+}
+
+impl<'de, S: Deserialize<'de>, L: DeserializeSeed<'de>> Visitor<'de> for OneOfSeed<S, L> {
+    type Value = OneOf<S, L::Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a single value or a mapping")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<OneOf<S, L>, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Self::Value, A::Error> {
         let long = parts.next_element::<u32>()?.is_some_and(|long| long == 1);
         let missing = || A::Error::custom("a single value or a mapping is missing");
         if long {
-            parts.next_element()?.map(OneOf::Long).ok_or_else(missing)
+            parts.next_element_seed(self.long)?.map(OneOf::Long).ok_or_else(missing)
         } else {
             parts.next_element()?.map(OneOf::Short).ok_or_else(missing)
         }

@@ -18,12 +18,14 @@ pub mod secret;
 pub mod secrets;
 pub mod set;
 pub mod source;
+pub mod subjects;
 pub mod tree;
 pub mod valid;
 pub mod written;
 
 pub use error::{Errors, Problem};
 pub use load::{load, load_listen, load_text};
+pub use scalar::{Interval, show_duration};
 pub use secret::Secret;
 pub use source::Source;
 pub use valid::*;

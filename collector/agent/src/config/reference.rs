@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde_json::{Map, Value, json};
 
+use super::subjects::schema;
 use super::written::Written;
 
 /// The JSON schema of `taffrail.yml`.
@@ -21,12 +22,6 @@ fn written() -> Value {
         root.insert("title".to_owned(), "taffrail.yml".into());
         root.remove("description");
     }
-    if let Some(subjects) =
-        schema.pointer_mut("/$defs/Host/properties/subjects").and_then(Value::as_object_mut)
-    {
-        let names: Vec<&str> = taffrail_host::SUBJECTS.iter().map(|subject| subject.name).collect();
-        subjects.insert("propertyNames".to_owned(), json!({ "enum": names }));
-    }
     schema
 }
 
@@ -35,8 +30,9 @@ fn loosen(schema: &mut Value) {
     match schema {
         Value::Object(entries) => {
             match entries.get("type").and_then(Value::as_str) {
-                Some("boolean") => {
-                    entries.insert("type".to_owned(), json!(["boolean", "string"]));
+                Some(kind @ ("boolean" | "integer")) => {
+                    let kinds = json!([kind, "string"]);
+                    entries.insert("type".to_owned(), kinds);
                     entries.insert("pattern".to_owned(), VARIABLE.into());
                 }
                 Some(kind @ ("object" | "array")) => {
@@ -59,7 +55,8 @@ fn loosen(schema: &mut Value) {
 /// A text that holds a variable.
 const VARIABLE: &str = r"\$\{";
 
-/// The section of one subject, below which all their names are listed.
+/// The subjects, and the section of one of them, below which all their names are listed.
+const SUBJECTS: &str = "host.subjects";
 const SUBJECT: &str = "host.subjects.<name>";
 
 /// What stands above the tables.
@@ -113,6 +110,8 @@ outputs:
 pub fn page() -> String {
     let schema = written();
     let mut page = Page { definitions: definitions(&schema), text: HEAD.to_owned(), waiting: Vec::new() };
+    let subject = json!({ "description": "One host subject.", "properties": schema::common() });
+    page.definitions.insert(SUBJECT.to_owned(), subject);
     page.section("Top level", &schema);
     // The last one first, and each section's own in reverse: a section is followed by those that are in it.
     while let Some((title, name)) = page.waiting.pop() {
@@ -151,10 +150,9 @@ impl Page {
         let before = self.waiting.len();
         for (key, property) in schema["properties"].as_object().into_iter().flatten() {
             let kind = self.kind(property, &format!("{prefix}{key}"));
-            let default = match property.get("default") {
-                Some(default) => format!("`{}`", plain(default)),
-                None if required.contains(&key.as_str()) => "**required**".to_owned(),
-                None => String::new(),
+            let default = match default(property) {
+                none if none.is_empty() && required.contains(&key.as_str()) => "**required**".to_owned(),
+                default => default,
             };
             let _ = writeln!(self.text, "| `{key}` | {kind} | {default} | {} |", self.meaning(property));
         }
@@ -165,19 +163,37 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// The names that `host.subjects` takes.
+    /// The names that `host.subjects` takes, and the keys that single ones have.
     fn subjects(&mut self) {
-        self.text.push_str("\n| subject | about |\n|---|---|\n");
         let mut subjects: Vec<_> = taffrail_host::SUBJECTS.iter().collect();
         subjects.sort_by_key(|subject| subject.name);
+        self.text.push_str("\n| subject | by default | about |\n|---|---|---|\n");
+        for subject in &subjects {
+            let on = if subject.on { "on" } else { "off" };
+            let _ = writeln!(
+                self.text,
+                "| [`{0}`](metrics.md#{0}) | {on} | {1} |",
+                subject.name, subject.description
+            );
+        }
+        self.text.push_str("\nWhat single subjects take beside these:\n\n");
+        self.text.push_str("| subject | key | type | default | meaning |\n|---|---|---|---|---|\n");
         for subject in subjects {
-            let _ =
-                writeln!(self.text, "| [`{0}`](metrics.md#{0}) | {1} |", subject.name, subject.description);
+            for (key, schema) in schema::keys_of(subject.name) {
+                let (kind, default) = (self.kind(&schema, &key), default(&schema));
+                let meaning = self.meaning(&schema);
+                let _ =
+                    writeln!(self.text, "| `{}` | `{key}` | {kind} | {default} | {meaning} |", subject.name);
+            }
         }
     }
 
     /// The type in words; sections on the way are queued under their path.
     fn kind(&mut self, property: &Value, path: &str) -> String {
+        if path == SUBJECTS {
+            self.waiting.push((SUBJECT.to_owned(), SUBJECT.to_owned()));
+            return format!("mapping to true or false or [section](#{})", anchor(SUBJECT));
+        }
         if let Some(name) = reference(property) {
             let definition = self.definitions.get(&name).cloned().unwrap_or_default();
             if let Some(words) = words(&definition) {
@@ -212,6 +228,7 @@ impl Page {
                 format!("mapping to {kind}")
             }
             Some("boolean") => "true or false".to_owned(),
+            Some("integer") => "whole number".to_owned(),
             _ => "text".to_owned(),
         }
     }
@@ -232,6 +249,12 @@ impl Page {
         }
         text.replace('|', "\\|")
     }
+}
+
+/// The default, as it would be written.
+fn default(property: &Value) -> String {
+    let default = property.get("default").map(|default| format!("`{}`", plain(default)));
+    default.unwrap_or_default().replace('|', "\\|")
 }
 
 /// The name of the definition that is referred to.

@@ -9,6 +9,8 @@ use taffrail_core::Pattern;
 use taffrail_host::HostConfig;
 
 use super::Secret;
+pub use super::scalar::Network;
+use crate::scrape::Job;
 
 /// What the process is to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +27,12 @@ pub struct Config {
     pub interval: Duration,
     /// Host metrics, when on.
     pub host: Option<Host>,
+    /// Probes, and `/probe`, when anything is written about them.
+    pub probes: Option<Probes>,
     /// Whether the collector's own metrics are pushed too.
     pub own_metrics: bool,
+    /// Scrape jobs.
+    pub scrape: Vec<Job>,
     /// Log sources.
     pub logs: Vec<LogSource>,
     /// Prometheus remote-write receivers.
@@ -50,6 +56,40 @@ pub struct Host {
     pub interval: Duration,
     /// Roots, subjects and filters.
     pub config: HostConfig,
+}
+
+/// Probes, and `/probe`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probes {
+    /// The `job` label.
+    pub job: String,
+    /// How often is probed where a probe does not say.
+    pub interval: Duration,
+    /// How long a probe may take where it does not say.
+    pub timeout: Duration,
+    /// The networks that `/probe` may probe; without any, it is off.
+    pub networks: Vec<Network>,
+    /// The modules of `/probe`: those of the module file, or a few that everybody knows.
+    pub modules: taffrail_probe::Modules,
+    /// The probes.
+    pub list: Vec<Probe>,
+}
+
+/// One probe.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Probe {
+    /// Unique among probes.
+    pub name: String,
+    /// What is probed.
+    pub target: String,
+    /// How.
+    pub module: taffrail_probe::Module,
+    /// How often.
+    pub interval: Duration,
+    /// How long it may take.
+    pub timeout: Duration,
+    /// Labels of its series, beside `job` and `instance`.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// One log source.

@@ -1,6 +1,9 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+mod probes;
+pub mod scrape;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -9,10 +12,16 @@ use serde::Deserialize;
 use super::defaults;
 use super::field::{Field, OneOf};
 use super::scalar::{
-    Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex,
-    Size, Text, Url,
+    FolderGlob, Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name,
+    PathText, Regex, Size, Text, Url,
 };
 use super::secret::Secret;
+use super::subjects::{self, Subjects};
+
+pub use probes::{
+    CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
+    RestoreVerified, Store, Transport,
+};
 
 /// Labels by name.
 pub type Labels = BTreeMap<LabelName, Field<LabelValue>>;
@@ -41,10 +50,20 @@ pub struct Written {
     pub interval: Field<Interval>,
     /// Metrics of this machine, named as node_exporter names them. `host: {}` turns them on with every default.
     pub host: Field<Host>,
+    /// Probes: whether services answer, how fast, until when their certificates hold, and how fresh backups are; named as
+    /// blackbox_exporter names them.
+    #[schemars(extend("examples" = [[{"name": "shop", "http": "https://shop.example/healthz"}]]))]
+    pub probes: Field<Vec<Field<Probe>>>,
+    /// What all probes share, and `/probe` for Prometheus jobs that were made for blackbox_exporter.
+    pub probe: Field<ProbeSection>,
     /// Push the collector's own metrics too, as `job="taffrail"`.
     #[serde(rename = "self")]
     #[schemars(extend("default" = defaults::OWN_METRICS))]
     pub own: Field<bool>,
+    /// Defaults of all scrape jobs, as in prometheus.yml.
+    pub global: Field<scrape::Global>,
+    /// What to scrape, as in prometheus.yml.
+    pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
     /// Log sources.
     pub logs: Field<Vec<Field<LogSource>>>,
     /// Where metrics and logs are pushed. Without any, they are on the live page and the pull pages only.
@@ -93,49 +112,14 @@ pub struct Host {
     /// Where the host's udev keeps what it knows of devices.
     #[schemars(extend("default" = "/run/udev/data"))]
     pub udev: Field<PathText>,
-    /// Single subjects: `false` turns one off, `true` leaves it as it is, a mapping changes it. Subjects that are not
-    /// named here run with their defaults.
+    /// Folders in which other programs leave metrics: their `*.prom` files are read, in the Prometheus text format. `*`, `?`
+    /// and `[a-z]` stand for parts of names. In a container: as the container sees them.
+    #[schemars(extend("examples" = [["/var/lib/node_exporter/textfile"]]))]
+    pub textfile: Field<Vec<Field<FolderGlob>>>,
+    /// Single subjects: `false` turns one off, `true` turns one on that is off by default, a mapping turns it on and
+    /// changes it. Subjects that are not named here run with their defaults.
     #[schemars(extend("examples" = [{"netclass": false, "filesystem": {"interval": "60s"}}]))]
-    pub subjects: Field<BTreeMap<String, Field<OneOf<bool, Subject>>>>,
-}
-
-/// One host subject.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Subject {
-    /// How often it is collected. Default: as often as the host.
-    pub interval: Field<Interval>,
-    /// How long a run may take before the others are served without it.
-    #[schemars(extend("default" = defaults::BUDGET))]
-    pub budget: Field<Interval>,
-    /// Only devices that this matches. Of `diskstats`, `netdev` and `netclass`. Without `exclude_devices` beside it, no
-    /// device that matches is left out.
-    pub include_devices: Field<Regex>,
-    /// Not the devices that this matches. Of `diskstats` (default: partitions, loop and RAM devices), `netdev` and
-    /// `netclass` (default: containers' ends).
-    #[schemars(extend("examples" = ["^(loop|ram)"]))]
-    pub exclude_devices: Field<Regex>,
-    /// Only mount points that this matches. Of `filesystem`.
-    pub include_mount_points: Field<Regex>,
-    /// Not the mount points that this matches. Of `filesystem`; default: those of the system and of container engines.
-    #[schemars(extend("examples" = ["^/(dev|proc|sys|mnt/backup)($|/)"]))]
-    pub exclude_mount_points: Field<Regex>,
-    /// Only file system types that this matches. Of `filesystem`.
-    pub include_fs_types: Field<Regex>,
-    /// Not the file system types that this matches. Of `filesystem`; default: those without a size of their own.
-    pub exclude_fs_types: Field<Regex>,
-    /// The fields of /proc/vmstat to publish. Of `vmstat`; default: node_exporter's.
-    #[schemars(extend("examples" = ["^(oom_kill|pgpg|pswp|pg.*fault).*"]))]
-    pub fields: Field<Regex>,
-    /// Publish `node_cpu_guest_seconds_total`. Of `cpu`.
-    #[schemars(extend("default" = true))]
-    pub guest: Field<bool>,
-    /// Publish `node_softirqs_total`. Of `stat`.
-    #[schemars(extend("default" = false))]
-    pub softirq: Field<bool>,
-    /// Leave out a negative speed, which some drivers give when they do not know it. Of `netclass`.
-    #[schemars(extend("default" = false))]
-    pub ignore_invalid_speed: Field<bool>,
+    pub subjects: Field<Subjects>,
 }
 
 /// One log source.
@@ -314,19 +298,15 @@ pub enum Format {
 
 /// Whether `$` has a meaning of its own below a path, so that no variable is replaced there.
 pub fn literal(path: &str) -> bool {
-    path == "logs.stages"
+    matches!(path, "logs.stages" | "scrape_configs")
 }
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 14] = [
+    const LATER: [(&str, &str); 10] = [
         ("containers", "metrics of containers"),
         ("postgres", "PostgreSQL metrics"),
-        ("probes", "probes"),
-        ("scrape_configs", "scraping"),
-        ("global", "scraping"),
         ("otlp", "OTLP"),
-        ("host.textfile", "text files with metrics"),
         ("outputs.otlp", "the OTLP output"),
         ("outputs.archive", "the archive output"),
         ("logs.containers", "logs of containers"),
@@ -338,6 +318,9 @@ pub fn hint(path: &str) -> Option<String> {
     if let Some((_, what)) = LATER.iter().find(|(key, _)| *key == path) {
         let key = path.rsplit('.').next().unwrap_or(path);
         return Some(format!("`{key}`: this version does not have {what} yet; remove the key"));
+    }
+    if let Some(hint) = subjects::elsewhere(path).or_else(|| scrape::hint(path)) {
+        return Some(hint);
     }
     let moved = match path {
         "scrape_interval" => "`interval`",

@@ -1,5 +1,6 @@
 //! Metrics between exporters and the log with cursors.
 
+mod form;
 pub mod pages;
 pub mod record;
 pub mod scope;

@@ -31,7 +31,34 @@ pub struct Encoder<S> {
 }
 
 /// What makes a family another one.
-type FamilyKey = (Box<str>, Kind, Box<str>);
+type FamilyKey = (Box<str>, MetricKind, Box<str>);
+
+/// What is known of a family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Family<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its type.
+    pub kind: MetricKind,
+    /// Its help text.
+    pub help: &'a str,
+    /// Its unit, or nothing.
+    pub unit: &'a str,
+}
+
+impl<'a> From<&'a FamilyInfo> for Family<'a> {
+    fn from(info: &'a FamilyInfo) -> Self {
+        let kind = match info.kind {
+            Kind::Counter => MetricKind::Counter,
+            Kind::Gauge => MetricKind::Gauge,
+            Kind::Untyped => MetricKind::Unknown,
+            Kind::Histogram => MetricKind::Histogram,
+            Kind::Summary => MetricKind::Summary,
+        };
+        let unit = unit_of(&info.name).unwrap_or_default();
+        Family { name: &info.name, kind, help: &info.help, unit }
+    }
+}
 
 /// A list of a record's, and how many it has.
 #[derive(Debug, Default)]
@@ -64,7 +91,7 @@ impl<S: PartialEq + Copy> Encoder<S> {
     }
 
     /// Says what the series `number` is.
-    pub fn define(&mut self, number: u64, family: &FamilyInfo, labels: &[u8]) {
+    pub fn define(&mut self, number: u64, family: Family<'_>, labels: &[u8]) {
         let family = self.family(family);
         let list = &mut self.definitions;
         varint(&mut list.bytes, number);
@@ -73,16 +100,16 @@ impl<S: PartialEq + Copy> Encoder<S> {
         list.count += 1;
     }
 
-    fn family(&mut self, family: &FamilyInfo) -> u64 {
+    fn family(&mut self, family: Family<'_>) -> u64 {
         let new = self.known.len() as u64;
-        let key = (family.name.as_str().into(), family.kind, (*family.help).into());
+        let key = (family.name.into(), family.kind, family.help.into());
         let number = *self.known.entry(key).or_insert(new);
         if number == new {
             let list = &mut self.families;
             varint(&mut list.bytes, number);
-            list.bytes.push(kind(family.kind) as u8);
+            list.bytes.push(family.kind as u8);
             bytes(&mut list.bytes, family.help.as_bytes());
-            bytes(&mut list.bytes, unit_of(&family.name).unwrap_or_default().as_bytes());
+            bytes(&mut list.bytes, family.unit.as_bytes());
             list.count += 1;
         }
         number
@@ -115,16 +142,6 @@ impl<S: PartialEq + Copy> Encoder<S> {
         samples.finish(&mut record);
         self.last_ts = 0;
         record.into()
-    }
-}
-
-fn kind(kind: Kind) -> MetricKind {
-    match kind {
-        Kind::Counter => MetricKind::Counter,
-        Kind::Gauge => MetricKind::Gauge,
-        Kind::Untyped => MetricKind::Unknown,
-        Kind::Histogram => MetricKind::Histogram,
-        Kind::Summary => MetricKind::Summary,
     }
 }
 
@@ -174,12 +191,12 @@ pub enum DecodeError {
 #[derive(Debug)]
 pub struct Decoder<S, T> {
     segment: Option<S>,
-    families: HashMap<u64, Family>,
+    families: HashMap<u64, Known>,
     series: HashMap<u64, T>,
 }
 
 #[derive(Debug)]
-struct Family {
+struct Known {
     kind: MetricKind,
     help: Box<str>,
     unit: Box<str>,
@@ -213,14 +230,14 @@ impl<S: PartialEq, T> Decoder<S, T> {
         for _ in 0..rest.varint()? {
             let number = rest.varint()?;
             let kind = MetricKind::from_number(rest.byte()?).ok_or(DecodeError::Family)?;
-            let family = Family { kind, help: rest.text()?.into(), unit: rest.text()?.into() };
+            let family = Known { kind, help: rest.text()?.into(), unit: rest.text()?.into() };
             self.families.insert(number, family);
         }
         for _ in 0..rest.varint()? {
             let number = rest.varint()?;
             let family = rest.varint()?;
             let labels = rest.bytes()?;
-            let Family { kind, help, unit } =
+            let Known { kind, help, unit } =
                 self.families.get(&family).ok_or(DecodeError::Undefined(family))?;
             self.series.insert(number, visit.define(Definition { labels, kind: *kind, help, unit }));
         }
@@ -324,15 +341,15 @@ mod tests {
     use super::*;
     use taffrail_core::Value;
 
-    fn family(name: &str, kind: Kind) -> FamilyInfo {
-        FamilyInfo { name: name.into(), kind, help: "Help.".into() }
+    fn family(name: &str, kind: MetricKind) -> Family<'_> {
+        Family { name, kind, help: "Help.", unit: unit_of(name).unwrap_or_default() }
     }
 
     fn record() -> Bytes {
         let mut encoder = Encoder::default();
         encoder.begin(0);
-        encoder.define(1, &family("a_seconds_total", Kind::Counter), b"one");
-        encoder.define(300, &family("b", Kind::Untyped), b"two");
+        encoder.define(1, family("a_seconds_total", MetricKind::Counter), b"one");
+        encoder.define(300, family("b", MetricKind::Unknown), b"two");
         encoder.sample(1, 1_700_000_000_000, 1.5);
         encoder.sample(300, 1_699_999_999_000, Value::Stale.to_f64());
         encoder.finish()
@@ -366,12 +383,12 @@ mod tests {
             fn sample(&mut self, (): &(), _: i64, _: f64) {}
         }
         let mut encoder = Encoder::default();
-        let counter = family("a_seconds_total", Kind::Counter);
+        let counter = family("a_seconds_total", MetricKind::Counter);
         let mut decoder = Decoder::default();
         let mut sizes = Vec::new();
         for (segment, number) in [(0, 1), (0, 2), (1, 1)] {
             encoder.begin(segment);
-            encoder.define(number, &counter, b"one");
+            encoder.define(number, counter, b"one");
             encoder.sample(number, 0, 0.0);
             let (record, mut kinds) = (encoder.finish(), Kinds(vec![]));
             decoder.read(segment, &record, &mut kinds).unwrap();

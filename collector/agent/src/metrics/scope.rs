@@ -11,7 +11,7 @@ use taffrail_core::{Collected, SeriesDef, Target, Value};
 use taffrail_spool::SegmentId;
 use taffrail_wire::remote_write::encode_labels;
 
-use super::record::Encoder;
+use super::record::{Encoder, Family};
 use super::writer::Writer;
 use crate::page::Live;
 use crate::status::lock;
@@ -63,14 +63,26 @@ pub struct Scope {
     identity: Identity,
     writer: Arc<Writer>,
     live: Arc<Live>,
-    /// Values older than this are not shown, and are marked as ended.
-    lifetime: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     series: Vec<Option<Known>>,
+    /// The value of each series, until it ends or the scope expires. They lie together, as pages read them often and
+    /// nothing else of a series.
+    values: Vec<Option<f64>>,
+    /// Another number whenever other series have a value than before.
+    shape: u64,
+    /// The series that the live page draws, and the shape in which they were looked up.
+    drawn: Vec<usize>,
+    drawn_in: u64,
+    /// How many series have a value.
+    alive: usize,
+    /// Bytes that their names and values take.
+    text: usize,
+    /// Values older than this are not shown, and are marked as ended.
+    lifetime_ms: i64,
     updated_ms: i64,
     /// When everything was last marked as ended.
     marked_ms: i64,
@@ -85,8 +97,6 @@ struct Known {
     labels: Box<[u8]>,
     /// The segment of the log that last defined it.
     defined: Option<SegmentId>,
-    /// Its value, until it ends or the scope expires.
-    value: Option<f64>,
     /// Whether the live page draws it.
     drawn: bool,
 }
@@ -101,13 +111,19 @@ impl Scope {
         live: Arc<Live>,
     ) -> Self {
         let exporter = exporter.to_owned();
-        Scope { exporter, identity, writer, live, lifetime: interval * 2, state: Mutex::default() }
+        let state = State { lifetime_ms: lifetime_ms(interval), ..State::default() };
+        Scope { exporter, identity, writer, live, state: Mutex::new(state) }
+    }
+
+    /// Its subject runs at another interval from now on: values live for two of that.
+    pub fn set_interval(&self, interval: Duration) {
+        lock(&self.state).lifetime_ms = lifetime_ms(interval);
     }
 
     /// Takes in one run. Values that come too late (`now_ms` is past their lifetime) are left out: a dead thing must
     /// not look alive because its last answer was slow.
     pub fn accept(&self, collected: &Collected, now_ms: i64) {
-        let mut fresh = now_ms.saturating_sub(collected.ts_ms) < self.lifetime.as_millis() as i64;
+        let mut fresh = false;
         // The scope is locked while the record is made, not while it is written: pages do not wait for the disk.
         self.writer.append(|segment, encoder| {
             let mut state = lock(&self.state);
@@ -115,17 +131,18 @@ impl Scope {
                 return;
             }
             // Nor may a value be older than the marker that ended its series: it would be out of order.
-            fresh &= collected.ts_ms > state.marked_ms;
+            fresh = !state.is_past(collected.ts_ms, now_ms) && collected.ts_ms > state.marked_ms;
             state.take_in(collected, fresh, |def| {
                 let drawn = self.live.draws(&def.family.name);
                 Known::new(def, &self.identity, self.writer.number(), drawn)
             });
             state.encode(collected, fresh, segment, encoder);
         });
-        let state = lock(&self.state);
+        let mut state = lock(&self.state);
         if fresh && !state.ended {
-            let drawn = state.series.iter().flatten().filter(|known| known.drawn);
-            let mut samples = drawn.filter_map(|known| Some((&known.def, known.value?))).peekable();
+            state.look_up_drawn();
+            let drawn = state.drawn.iter().filter_map(|&index| state.at(index));
+            let mut samples = drawn.map(|(known, value)| (&known.def, value)).peekable();
             if samples.peek().is_some() {
                 self.live.record(&self.exporter, collected.ts_ms, &mut samples);
             }
@@ -136,7 +153,7 @@ impl Scope {
     pub fn expire(&self, now_ms: i64) {
         self.writer.append(|segment, encoder| {
             let mut state = lock(&self.state);
-            if now_ms.saturating_sub(state.updated_ms) >= self.lifetime.as_millis() as i64 {
+            if state.is_past(state.updated_ms, now_ms) {
                 state.end_all(now_ms, segment, encoder);
             }
         });
@@ -153,7 +170,15 @@ impl Scope {
 
     /// How many series are alive.
     pub fn alive(&self) -> usize {
-        lock(&self.state).series.iter().flatten().filter(|k| k.value.is_some()).count()
+        lock(&self.state).alive
+    }
+
+    /// Bytes of memory that its series take, about.
+    pub fn bytes(&self) -> usize {
+        let state = lock(&self.state);
+        state.series.capacity() * size_of::<Option<Known>>()
+            + state.values.capacity() * size_of::<Option<f64>>()
+            + state.text
     }
 
     /// The labels that the pull page shows beside those of each series.
@@ -161,32 +186,99 @@ impl Scope {
         &self.identity.shown
     }
 
-    /// Gives every living series to `each`, unless the values are too old to show.
-    pub fn visit(&self, now_ms: i64, mut each: impl FnMut(&SeriesDef, f64)) {
+    /// Gives every living series to `each`, unless the values are too old to show. Says which series these were
+    /// ([`Scope::values`]).
+    pub fn visit(&self, now_ms: i64, mut each: impl FnMut(&SeriesDef, f64)) -> Shape {
         let state = lock(&self.state);
-        if now_ms.saturating_sub(state.updated_ms) < self.lifetime.as_millis() as i64 {
-            state
-                .series
-                .iter()
-                .flatten()
-                .filter_map(|k| Some((&k.def, k.value?)))
-                .for_each(|(d, v)| each(d, v));
+        let shape = self.shape(&state, now_ms);
+        if shape != Shape::NOTHING {
+            state.living().for_each(|(known, value)| each(&known.def, value));
         }
+        shape
+    }
+
+    /// Adds the values of the living series, in the order of [`Scope::visit`], if they are still those of `shape`.
+    pub fn values(&self, now_ms: i64, shape: Shape, into: &mut Vec<f64>) -> bool {
+        let state = lock(&self.state);
+        if self.shape(&state, now_ms) != shape {
+            return false;
+        }
+        if shape != Shape::NOTHING {
+            into.extend(state.values.iter().flatten());
+        }
+        true
+    }
+
+    fn shape(&self, state: &State, now_ms: i64) -> Shape {
+        if state.is_past(state.updated_ms, now_ms) { Shape::NOTHING } else { Shape(state.shape) }
     }
 }
 
+/// Which of a scope's series are shown: the same shape, the same series in the same order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Shape(u64);
+
+impl Shape {
+    /// None is shown.
+    const NOTHING: Shape = Shape(0);
+}
+
+/// How long values are shown that come at this interval.
+fn lifetime_ms(interval: Duration) -> i64 {
+    interval.as_millis() as i64 * 2
+}
+
 impl State {
+    /// Whether values of the time `ts_ms` are too old at `now_ms`.
+    fn is_past(&self, ts_ms: i64, now_ms: i64) -> bool {
+        now_ms.saturating_sub(ts_ms) >= self.lifetime_ms
+    }
+
+    /// The series that have a value.
+    fn living(&self) -> impl Iterator<Item = (&Known, f64)> {
+        self.series.iter().zip(&self.values).filter_map(|(known, value)| Some((known.as_ref()?, (*value)?)))
+    }
+
+    /// A series and its value, if it has one.
+    fn at(&self, index: usize) -> Option<(&Known, f64)> {
+        Some((self.series.get(index)?.as_ref()?, (*self.values.get(index)?)?))
+    }
+
+    fn look_up_drawn(&mut self) {
+        if self.drawn_in == self.shape {
+            return;
+        }
+        self.drawn_in = self.shape;
+        let drawn = (0..self.series.len()).filter(|&index| self.at(index).is_some_and(|(k, _)| k.drawn));
+        self.drawn = drawn.collect();
+    }
+
     /// Makes the series known that are new, and remembers the time.
     fn take_in(&mut self, collected: &Collected, fresh: bool, known: impl Fn(&SeriesDef) -> Known) {
         for (reference, def) in &collected.new {
-            if self.series.len() <= reference.index() {
-                self.series.resize_with(reference.index() + 1, || None);
+            let index = reference.index();
+            if self.series.len() <= index {
+                self.series.resize_with(index + 1, || None);
+                self.values.resize(index + 1, None);
             }
-            self.series[reference.index()] = Some(known(def));
+            let known = known(def);
+            self.text += known.bytes();
+            self.series[index] = Some(known);
+            self.set(index, None);
         }
         if fresh {
             self.updated_ms = collected.ts_ms;
         }
+    }
+
+    /// Gives a series its value, and returns the one it had.
+    fn set(&mut self, index: usize, value: Option<f64>) -> Option<f64> {
+        let before = std::mem::replace(self.values.get_mut(index)?, value);
+        if before.is_some() != value.is_some() {
+            self.shape += 1;
+            self.alive = self.alive + usize::from(value.is_some()) - usize::from(before.is_some());
+        }
+        before
     }
 
     /// Writes the run's samples, and markers for what is gone.
@@ -198,41 +290,52 @@ impl State {
         encoder: &mut Encoder<SegmentId>,
     ) {
         for gone in &collected.gone {
-            if let Some(mut known) = self.series.get_mut(gone.index()).and_then(Option::take) {
-                known.end(segment, encoder, collected.ts_ms);
+            self.end(gone.index(), segment, encoder, collected.ts_ms);
+            if let Some(known) = self.series.get_mut(gone.index()).and_then(Option::take) {
+                self.text = self.text.saturating_sub(known.bytes());
             }
         }
         for sample in collected.samples.iter().filter(|_| fresh) {
-            let Some(Some(known)) = self.series.get_mut(sample.series.index()) else { continue };
+            let index = sample.series.index();
+            let Some(Some(known)) = self.series.get_mut(index) else { continue };
             let value = sample.value.to_f64();
             known.define(segment, encoder);
             encoder.sample(known.number, sample.ts_ms, value);
-            known.value = matches!(sample.value, Value::F64(_)).then_some(value);
+            self.set(index, matches!(sample.value, Value::F64(_)).then_some(value));
+        }
+    }
+
+    /// Marks a series as ended, if it has a value.
+    fn end(&mut self, index: usize, segment: SegmentId, encoder: &mut Encoder<SegmentId>, ts_ms: i64) {
+        if self.set(index, None).is_some()
+            && let Some(Some(known)) = self.series.get_mut(index)
+        {
+            known.define(segment, encoder);
+            encoder.sample(known.number, ts_ms, Value::Stale.to_f64());
         }
     }
 
     fn end_all(&mut self, now_ms: i64, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {
-        self.series.iter_mut().flatten().for_each(|known| known.end(segment, encoder, now_ms));
+        (0..self.series.len()).for_each(|index| self.end(index, segment, encoder, now_ms));
         self.marked_ms = now_ms;
     }
 }
 
 impl Known {
     fn new(def: &SeriesDef, identity: &Identity, number: u64, drawn: bool) -> Self {
-        Known { def: def.clone(), number, labels: identity.encode(def), defined: None, value: None, drawn }
+        Known { def: def.clone(), number, labels: identity.encode(def), defined: None, drawn }
+    }
+
+    /// Bytes of its texts.
+    fn bytes(&self) -> usize {
+        let label = size_of_val(&self.def.labels[..]);
+        self.labels.len() + label + self.def.labels.iter().map(|(_, value)| value.len()).sum::<usize>()
     }
 
     fn define(&mut self, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {
         if self.defined != Some(segment) {
-            encoder.define(self.number, &self.def.family, &self.labels);
+            encoder.define(self.number, Family::from(&*self.def.family), &self.labels);
             self.defined = Some(segment);
-        }
-    }
-
-    fn end(&mut self, segment: SegmentId, encoder: &mut Encoder<SegmentId>, ts_ms: i64) {
-        if self.value.take().is_some() {
-            self.define(segment, encoder);
-            encoder.sample(self.number, ts_ms, Value::Stale.to_f64());
         }
     }
 }

@@ -13,7 +13,7 @@ pub use process::Process;
 
 use crate::logs::Notes;
 use crate::measures::{self, Measures};
-use crate::status::{Board, Snapshot};
+use crate::status::{Board, Snapshot, SubjectStatus};
 
 metrics! {
     /// The collector's version; the value is 1.
@@ -28,6 +28,18 @@ metrics! {
     pub SUBJECT_SUCCESS: Gauge = "taffrail_subject_success" ["exporter", "subject"];
     /// Whether a run of a subject has outlived its budget (1) or not (0).
     pub SUBJECT_LATE: Gauge = "taffrail_subject_late" ["exporter", "subject"];
+    /// Seconds between the runs of a subject; more than it was asked for while it is slow or costs too much.
+    pub SUBJECT_INTERVAL: Gauge = "taffrail_subject_interval_seconds" ["exporter", "subject"];
+    /// CPU time that the runs of a subject have used.
+    pub SUBJECT_CPU: Counter = "taffrail_subject_cpu_seconds_total" ["exporter", "subject"];
+    /// Bytes that the runs of a subject have read. Not there while it is 0.
+    pub SUBJECT_READ: Counter = "taffrail_subject_read_bytes_total" ["exporter", "subject"];
+    /// Series that a subject publishes now. Not there while it is 0.
+    pub SUBJECT_SERIES: Gauge = "taffrail_subject_series" ["exporter", "subject"];
+    /// Files, or the like, that a subject keeps open. Not there while it is 0.
+    pub SUBJECT_FILES: Gauge = "taffrail_subject_held_files" ["exporter", "subject"];
+    /// Memory that the series and buffers of a subject take, about. Not there while it is 0.
+    pub SUBJECT_MEMORY: Gauge = "taffrail_subject_memory_bytes" ["exporter", "subject"];
     /// Files, or the like, that a log source follows.
     pub SOURCE_INPUTS: Gauge = "taffrail_source_inputs" ["source"];
     /// Lines a log source has read.
@@ -119,6 +131,10 @@ pub struct Own {
     pub clock: Clock,
 }
 
+/// The subject under which those with targets of their own are added up: there may be hundreds, and each says itself
+/// whether and how fast it answers.
+const TARGETS: &str = "targets";
+
 impl Own {
     /// The exporters `self` and `measures` as one, of the job `taffrail`.
     pub fn exporter(&self) -> Exporter {
@@ -165,13 +181,48 @@ fn exporters(snapshot: &Snapshot, out: &mut Out) {
     for exporter in &snapshot.exporters {
         out.put(&SERIES, [&exporter.name], exporter.series as f64);
         out.put(&WAITING_SUBJECTS, [&exporter.name], exporter.waiting as f64);
-        for subject in &exporter.subjects {
+        let (targets, subjects): (Vec<_>, Vec<_>) =
+            exporter.subjects.iter().partition(|subject| subject.instance.is_some());
+        for subject in subjects {
             let labels = [exporter.name.as_str(), &*subject.name];
             out.put(&SUBJECT_SECONDS, labels, subject.duration_s);
             out.put(&SUBJECT_SUCCESS, labels, flag(subject.ok));
             out.put(&SUBJECT_LATE, labels, flag(subject.late));
+            out.put(&SUBJECT_INTERVAL, labels, subject.interval_s);
+            cost(labels, subject, out);
+        }
+        if !targets.is_empty() {
+            let labels = [exporter.name.as_str(), TARGETS];
+            out.put(&SUBJECT_LATE, labels, targets.iter().filter(|target| target.late).count() as f64);
+            cost(labels, &sum(&targets), out);
         }
     }
+}
+
+fn cost(labels: [&str; 2], of: &SubjectStatus, out: &mut Out) {
+    out.put(&SUBJECT_CPU, labels, of.cpu_s);
+    let rest = [
+        (&SUBJECT_READ, of.read_bytes),
+        (&SUBJECT_SERIES, of.series as u64),
+        (&SUBJECT_FILES, of.held_files),
+        (&SUBJECT_MEMORY, of.memory_bytes),
+    ];
+    // Most machines lack what half of the subjects are about: they would have nothing but zeros.
+    for (family, value) in rest.into_iter().filter(|(_, value)| *value > 0) {
+        out.put(family, labels, value as f64);
+    }
+}
+
+/// What all of them cost.
+fn sum(of: &[&SubjectStatus]) -> SubjectStatus {
+    of.iter().fold(SubjectStatus::default(), |mut sum, subject| {
+        sum.cpu_s += subject.cpu_s;
+        sum.read_bytes += subject.read_bytes;
+        sum.series += subject.series;
+        sum.held_files += subject.held_files;
+        sum.memory_bytes += subject.memory_bytes;
+        sum
+    })
 }
 
 fn sources(snapshot: &Snapshot, out: &mut Out) {

@@ -66,6 +66,13 @@ fn of_subject(subject: &SubjectStatus, now_ms: i64) -> Vec<String> {
         let why = subject.last_error.as_ref().map_or("no reason was given", |e| &e.text);
         return vec![format!("the last run failed: {why}")];
     }
+    if subject.interval_s > subject.asked_s {
+        return vec![format!(
+            "is slow or costs too much: runs every {} instead of {} until it is quick again",
+            span(subject.interval_s),
+            span(subject.asked_s)
+        )];
+    }
     // One interval may be under way, and a run may take its time.
     if subject.interval_s > 0.0 && silent_s > 2.0 * subject.interval_s + 5.0 {
         return vec![format!(
@@ -155,6 +162,7 @@ mod tests {
         let mut subject = SubjectStatus {
             name: "cpu".into(),
             interval_s: 15.0,
+            asked_s: 15.0,
             last_run_ms: NOW - 10_000,
             ok: true,
             ..Default::default()
@@ -186,6 +194,8 @@ mod tests {
         assert!(texts(&subject(|s| s.late = true))[0].contains("longer than its budget"));
         let away = texts(&subject(|s| s.last_run_ms = NOW - 60_000));
         assert_eq!(away, ["subject host/cpu: has not run for 60 s, and should every 15 s"]);
+        let slowed = texts(&subject(|s| s.interval_s = 30.0));
+        assert!(slowed[0].contains("runs every 30 s instead of 15 s"), "{slowed:?}");
     }
 
     #[test]

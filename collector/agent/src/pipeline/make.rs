@@ -6,16 +6,20 @@ use std::time::Duration;
 use taffrail_core::Clock;
 
 use crate::component::Key;
-use crate::config::{Config, Host, LogSource, LokiOutput, PrometheusOutput};
+use crate::config::{Config, Host, LogSource, LokiOutput, Probes, PrometheusOutput};
 use crate::metrics::Identity;
 use crate::outputs::{Loki, Prometheus};
+use crate::scrape::{self, Job};
 use crate::sources::files::Patterns;
 
 /// What a component is made from; a reload restarts those whose make has changed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Make {
     Host(Box<Host>, Identity),
+    /// Probes, whose job has this identity, from the host of this name.
+    Probes(Box<Probes>, Identity, String),
     Own(Duration, Identity),
+    Scrape(Box<Job>),
     Files(LogSource, String),
     Prometheus(PrometheusOutput),
     Loki(LokiOutput),
@@ -26,7 +30,7 @@ impl Make {
     pub(super) fn order(&self) -> u8 {
         match self {
             Make::Prometheus(_) | Make::Loki(_) => 0,
-            Make::Host(..) | Make::Own(..) => 1,
+            Make::Host(..) | Make::Probes(..) | Make::Own(..) | Make::Scrape(_) => 1,
             Make::Files(..) => 2,
         }
     }
@@ -37,7 +41,8 @@ impl Make {
             Make::Prometheus(config) => drop(Prometheus::new(config, clock.clone())?),
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
-            Make::Host(..) | Make::Own(..) => {}
+            Make::Scrape(job) => drop(scrape::client(job).map_err(anyhow::Error::msg)?),
+            Make::Host(..) | Make::Probes(..) | Make::Own(..) => {}
         }
         Ok(())
     }
@@ -50,8 +55,17 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     if let Some(host) = &config.host {
         wanted.insert(Key::new("exporter", "host"), Make::Host(Box::new(host.clone()), identity(&host.job)));
     }
+    if let Some(probes) = config.probes.as_ref().filter(|probes| !probes.list.is_empty()) {
+        let make = Make::Probes(Box::new(probes.clone()), identity(&probes.job), instance.to_owned());
+        wanted.insert(Key::new("exporter", "probe"), make);
+    }
     if config.own_metrics {
         wanted.insert(Key::new("exporter", "taffrail"), Make::Own(config.interval, identity("taffrail")));
+    }
+    for job in &config.scrape {
+        let mut job = job.clone();
+        job.labels = config.labels.clone();
+        wanted.insert(Key::new("scrape", &job.name), Make::Scrape(Box::new(job)));
     }
     for source in &config.logs {
         let mut source = source.clone();

@@ -9,6 +9,7 @@ use taffrail_core::Clock;
 use taffrail_core::worker::Worker;
 use tokio::sync::Notify;
 
+use super::meter::Meter;
 use super::runner::{Report, Runner};
 use crate::status::lock;
 
@@ -120,6 +121,7 @@ impl Crew {
 }
 
 fn work(shift: &Mutex<Shift>, clock: &Clock, results: &Results) {
+    let mut meter = Meter::start();
     loop {
         let mut present = lock(shift);
         present.running = None;
@@ -129,7 +131,7 @@ fn work(shift: &Mutex<Shift>, clock: &Clock, results: &Results) {
         };
         present.running = Some((runner.index, clock.monotonic(), runner.subject.budget));
         drop(present);
-        let report = runner.run_blocking();
+        let report = runner.run_blocking(&mut meter);
         results.put((runner, report));
     }
 }

@@ -44,6 +44,8 @@ pub struct Settings {
 /// The most asynchronous subjects of one exporter that run at once. One that is late gives up its place, but goes on;
 /// the rest wait for their turn, at most all of them, and are counted in `taffrail_exporter_waiting_subjects`.
 pub const ASYNC_AT_ONCE: usize = 64;
+/// How soon it is looked again whether the series of a subject that does not answer have ended.
+const EXPIRY_AGAIN: Duration = Duration::from_millis(100);
 /// Subjects with targets of their own first run within this time for each of them, spread as later.
 const FIRST_SPREAD: Duration = Duration::from_millis(10);
 
@@ -135,12 +137,11 @@ impl ExporterTask {
             if slot.next > now {
                 continue;
             }
-            slot.next = now + until_next(now_ms, slot.interval, slot.phase);
+            slot.next = now + until_next(now_ms, slot.pace.interval(), slot.phase);
             // A subject that still runs, or waits, is not run a second time.
             if slot.away() {
                 continue;
             }
-            slot.due = now;
             if slot.on_thread {
                 blocking.extend(slot.runner.take());
             } else {
@@ -195,13 +196,15 @@ impl ExporterTask {
                 slot.mark_late(self.name, &self.settings.notes);
                 self.frame.news = true;
             }
-            if now >= slot.expires() && slot.status.series > 0 {
+            if now >= slot.expires && slot.status.series > 0 {
+                slot.status.series = slot.scope.alive();
+                slot.changed = true;
+                // Looked at once more, until it is done: the two clocks may differ by a moment.
+                slot.expires = now + EXPIRY_AGAIN;
                 let (scope, now_ms) = (slot.scope.clone(), self.settings.clock.now_ms());
-                // The log may have to wait for the disk; the runtime must not.
-                if self.crew.submit(move || scope.expire(now_ms)).is_ok() {
-                    slot.status.series = 0;
-                    slot.changed = true;
-                }
+                // The log may have to wait for the disk; the runtime must not. If no thread can be had, the next look
+                // tries again.
+                let _ = self.crew.submit(move || scope.expire(now_ms));
             }
         }
     }
@@ -209,7 +212,10 @@ impl ExporterTask {
     fn take_back(&mut self) {
         for (runner, report) in self.results.take() {
             let slot = &mut self.slots[runner.index];
-            slot.take_back(self.name, runner, &report, &self.settings.notes);
+            if slot.take_back(self.name, runner, &report, &self.settings.notes) {
+                let clock = &self.settings.clock;
+                slot.next = clock.monotonic() + until_next(clock.now_ms(), slot.pace.interval(), slot.phase);
+            }
             self.frame.news = true;
             for note in report.notes {
                 match note.level {
@@ -254,11 +260,11 @@ impl ExporterTask {
 
     fn next_event(&self) -> Duration {
         let starts = self.slots.iter().map(|slot| slot.next);
-        let late = self
-            .slots
-            .iter()
-            .filter(|slot| slot.away())
-            .map(|slot| if slot.runs_async() { slot.began + slot.budget } else { slot.expires() });
+        let away = self.slots.iter().filter(|slot| slot.away());
+        let late = away.flat_map(|slot| {
+            let deadline = slot.runs_async().then(|| slot.began + slot.budget);
+            [Some(slot.expires), deadline].into_iter().flatten()
+        });
         // What has passed already was looked after just now.
         let now = self.settings.clock.monotonic();
         let late = late.filter(|at| *at > now);
@@ -289,3 +295,7 @@ fn phase(exporter: &str, name: Option<&str>, identity: &Identity) -> u64 {
 #[cfg(test)]
 #[path = "exporter_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "hours_tests.rs"]
+mod hours_tests;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use taffrail_core::{Clock, CollectError, Note, Out, Run, Subject};
 
+use super::meter::{Meter, Spent, metered};
 use crate::contain::{contain, panic_text};
 use crate::metrics::Scope;
 
@@ -21,8 +22,15 @@ pub struct Runner {
 /// How a run ended.
 pub struct Report {
     pub started_ms: i64,
+    /// The same moment on the monotonic clock.
+    pub started: Duration,
     pub took: Duration,
     pub samples: usize,
+    /// Series that are alive after it.
+    pub series: usize,
+    /// Bytes that the subject's series take.
+    pub bytes: usize,
+    pub spent: Spent,
     pub notes: Vec<Note>,
     pub outcome: Outcome,
 }
@@ -38,33 +46,38 @@ pub enum Outcome {
 }
 
 impl Runner {
-    /// Runs the subject on this thread.
-    pub fn run_blocking(&mut self) -> Report {
-        let (started_ms, started) = self.begin();
-        let Run::Blocking(run) = &mut self.subject.run else {
-            return self.end(started_ms, started, Outcome::Failed("not a blocking subject".into()));
-        };
+    /// Runs the subject on this thread; `meter` has looked at it last before.
+    pub fn run_blocking(&mut self, meter: &mut Meter) -> Report {
+        let begun = self.begin();
         let out = &mut self.out;
-        let outcome = match catch_unwind(AssertUnwindSafe(|| run(out))) {
-            Ok(result) => outcome(result),
-            Err(panic) => Outcome::Panicked(panic_text(panic.as_ref())),
+        let outcome = match &mut self.subject.run {
+            Run::Blocking(run) => match catch_unwind(AssertUnwindSafe(|| run(out))) {
+                Ok(result) => outcome(result),
+                Err(panic) => Outcome::Panicked(panic_text(panic.as_ref())),
+            },
+            Run::Async(_) => Outcome::Failed("not a blocking subject".into()),
         };
-        self.end(started_ms, started, outcome)
+        let mut report = self.end(begun, outcome);
+        report.spent = meter.lap();
+        report
     }
 
     /// Runs the subject on the runtime. None when the process ends meanwhile.
     pub async fn run_async(mut self) -> Option<(Self, Report)> {
-        let (started_ms, started) = self.begin();
-        let outcome = match &mut self.subject.run {
-            Run::Async(collect) => match contain(collect.collect(&mut self.out)).await {
-                Ok(result) => outcome(result),
-                Err(text) => Outcome::Panicked(text),
-            },
-            Run::Blocking(_) => Outcome::Failed("not an asynchronous subject".into()),
+        let begun = self.begin();
+        let (outcome, mut spent) = match &mut self.subject.run {
+            Run::Async(collect) => {
+                let (result, spent) = metered(contain(collect.collect(&mut self.out))).await;
+                (result.map_or_else(Outcome::Panicked, outcome), spent)
+            }
+            Run::Blocking(_) => (Outcome::Failed("not an asynchronous subject".into()), Spent::default()),
         };
         // The log may have to wait for the disk; the runtime must not.
         let end = move || {
-            let report = self.end(started_ms, started, outcome);
+            let mut meter = Meter::start();
+            let mut report = self.end(begun, outcome);
+            spent.add(meter.lap());
+            report.spent = spent;
             (self, report)
         };
         tokio::task::spawn_blocking(end).await.ok()
@@ -76,7 +89,7 @@ impl Runner {
         (now, self.clock.monotonic())
     }
 
-    fn end(&mut self, started_ms: i64, started: Duration, outcome: Outcome) -> Report {
+    fn end(&mut self, (started_ms, started): (i64, Duration), outcome: Outcome) -> Report {
         let took = self.clock.monotonic().saturating_sub(started);
         let mut collected = self.out.finish();
         let notes = std::mem::take(&mut collected.notes);
@@ -88,7 +101,17 @@ impl Runner {
             );
         }
         self.scope.accept(&collected, self.clock.now_ms());
-        Report { started_ms, took, samples: collected.samples.len(), notes, outcome }
+        Report {
+            started_ms,
+            started,
+            took,
+            samples: collected.samples.len(),
+            series: self.scope.alive(),
+            bytes: self.out.bytes() + self.scope.bytes(),
+            spent: Spent::default(),
+            notes,
+            outcome,
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use taffrail_core::note::{Level, Note};
 use taffrail_core::{Clock, Out, Run, Subject};
 use tracing::{debug, info, warn};
 
+use super::pace::{Change, Pace};
 use super::runner::{Outcome, Report, Runner};
 use crate::logs::Notes;
 use crate::metrics::Scope;
@@ -16,7 +17,7 @@ use crate::status::{Failure, SubjectStatus};
 /// When a subject runs, whether it does, and what came of it.
 pub(super) struct Slot {
     pub(super) name: Cow<'static, str>,
-    pub(super) interval: Duration,
+    pub(super) pace: Pace,
     pub(super) budget: Duration,
     pub(super) scope: Arc<Scope>,
     /// Where in its interval it runs, as a hash.
@@ -25,14 +26,17 @@ pub(super) struct Slot {
     pub(super) next: Duration,
     /// Here while it does not run.
     pub(super) runner: Option<Runner>,
-    /// When it was last due: it has not answered since, while it is [away](Slot::away).
-    pub(super) due: Duration,
+    /// When what it gave last is two of its intervals old.
+    pub(super) expires: Duration,
     /// When it began to run, where that is not the crew's to know.
     pub(super) began: Duration,
     /// It is due and waits for others to end.
     pub(super) waiting: bool,
     pub(super) late: bool,
     pub(super) on_thread: bool,
+    /// What its runs have left open, and have taken for buffers.
+    held_files: i64,
+    held_bytes: i64,
     pub(super) status: SubjectStatus,
     /// The status is not on the board yet.
     pub(super) changed: bool,
@@ -51,22 +55,25 @@ impl Slot {
         let on_thread = matches!(subject.run, Run::Blocking(_));
         let runner =
             Runner { index, subject, out: Out::default(), scope: scope.clone(), clock: clock.clone() };
-        let interval_s = interval.as_secs_f64();
-        let status = SubjectStatus { name: name.clone(), instance, interval_s, ..Default::default() };
+        let (interval_s, asked_s) = (interval.as_secs_f64(), interval.as_secs_f64());
+        let status =
+            SubjectStatus { name: name.clone(), instance, interval_s, asked_s, ..Default::default() };
         let now = clock.monotonic();
         Slot {
             name,
-            interval,
+            pace: Pace::new(interval),
             budget,
             scope,
             phase: 0,
             next: now,
             runner: Some(runner),
-            due: now,
+            expires: now + interval * 2,
             began: now,
             waiting: false,
             late: false,
             on_thread,
+            held_files: 0,
+            held_bytes: 0,
             status,
             changed: true,
         }
@@ -80,11 +87,6 @@ impl Slot {
     /// Whether it runs on the runtime and may still answer in time.
     pub(super) fn runs_async(&self) -> bool {
         !self.on_thread && self.runner.is_none() && !self.late
-    }
-
-    /// When the values it gave before are too old.
-    pub(super) fn expires(&self) -> Duration {
-        self.due + self.interval * 2
     }
 
     /// Notes that its run has outlived its budget.
@@ -102,14 +104,14 @@ impl Slot {
         Note { level, event, text, facts }
     }
 
-    /// Takes its runner back with what the run gave.
+    /// Takes its runner back with what the run gave. Whether its interval is another now.
     pub(super) fn take_back(
         &mut self,
         exporter: &'static str,
         runner: Runner,
         report: &Report,
         notes: &Notes,
-    ) {
+    ) -> bool {
         self.runner = Some(runner);
         if self.late {
             let text = format!("has answered, after {:.1} s", report.took.as_secs_f64());
@@ -117,15 +119,68 @@ impl Slot {
             notes.send(self.event(exporter, Level::Info, "subject_answered", text));
         }
         self.late = false;
+        let slowed = self.keep_pace(exporter, report, notes);
+        self.expires = report.started + self.pace.interval() * 2;
+        self.account(report);
+        self.take_outcome(exporter, report);
+        self.changed = true;
+        slowed
+    }
+
+    /// Runs more seldom after a slow or costly run, and more often after quick ones.
+    fn keep_pace(&mut self, exporter: &'static str, report: &Report, notes: &Notes) -> bool {
+        let change = self.pace.take(report.took, report.spent.cpu, self.budget);
+        let Some(change) = change else { return false };
+        let interval = self.pace.interval();
+        self.scope.set_interval(interval);
+        self.status.interval_s = interval.as_secs_f64();
+        let why = match change {
+            Change::Overran => format!(
+                "took {:?} with a budget of {:?}: it runs every {interval:?} until it is quick again",
+                report.took, self.budget
+            ),
+            Change::Costly => format!(
+                "used {:?} of a CPU again and again: it runs every {interval:?} until it costs less",
+                report.spent.cpu
+            ),
+            Change::Quick => format!("is quick again: it runs every {interval:?}"),
+        };
+        // Said once when it begins and once when it is over; the steps between are on the board.
+        match (change, self.pace.factor()) {
+            (Change::Quick, 1) => {
+                info!(exporter, subject = &*self.name, "{why}");
+                notes.send(self.event(exporter, Level::Info, "subject_quick", why));
+            }
+            (Change::Overran | Change::Costly, 2) => {
+                warn!(exporter, subject = &*self.name, "{why}");
+                notes.send(self.event(exporter, Level::Warn, "subject_slowed", why));
+            }
+            _ => debug!(exporter, subject = &*self.name, "{why}"),
+        }
+        true
+    }
+
+    /// Adds what the run cost.
+    fn account(&mut self, report: &Report) {
+        let (status, spent) = (&mut self.status, &report.spent);
+        status.cpu_s += spent.cpu.as_secs_f64();
+        status.read_bytes += spent.read_bytes;
+        status.series = report.series;
+        // What was opened before the first run and is closed in one would count below nothing.
+        self.held_files = (self.held_files + spent.held_files).max(0);
+        self.held_bytes = (self.held_bytes + spent.held_bytes).max(0);
+        status.held_files = self.held_files as u64;
+        status.memory_bytes = self.held_bytes as u64 + report.bytes as u64;
+    }
+
+    fn take_outcome(&mut self, exporter: &'static str, report: &Report) {
         let was_ok = self.status.ok || self.status.last_run_ms == 0;
         let status = &mut self.status;
         status.late = false;
         status.last_run_ms = report.started_ms;
         status.duration_s = report.took.as_secs_f64();
         status.samples = report.samples;
-        status.series = self.scope.alive();
         status.ok = matches!(report.outcome, Outcome::Ok);
-        self.changed = true;
         let text = match &report.outcome {
             Outcome::Ok => return,
             Outcome::Failed(text) => text.clone(),

@@ -14,6 +14,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics::Pages;
 use crate::own::OwnPage;
+use crate::probe::endpoint::{self, Endpoint};
 use crate::status::Board;
 
 /// What the routes read.
@@ -23,6 +24,8 @@ pub struct State {
     pub pages: Arc<Pages>,
     /// The page of own metrics.
     pub own: Arc<OwnPage>,
+    /// `/probe`.
+    pub probe: Arc<Endpoint>,
     /// The board.
     pub board: Arc<Board>,
     /// The one clock.
@@ -46,7 +49,8 @@ pub fn router(state: State) -> Router {
         .route("/-/reload", post(reload))
         .route("/metrics", get(own))
         .route("/metrics/{exporter}", get(exporter))
-        .with_state(state)
+        .with_state(state.clone())
+        .route("/probe", get(endpoint::serve).with_state(state.probe))
 }
 
 /// Ready once every exporter has published something.

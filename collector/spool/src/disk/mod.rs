@@ -95,7 +95,8 @@ pub struct DiskLog {
 /// The thread that syncs and, at last, completes the files.
 #[derive(Debug)]
 struct Worker {
-    stop: Sender<()>,
+    /// Tells of a new reader; dropped, it ends the thread.
+    wake: Sender<()>,
     /// Hung up on when the thread ends. Behind a lock only so that threads can share the log.
     ended: Mutex<Receiver<()>>,
     thread: JoinHandle<()>,
@@ -131,26 +132,20 @@ impl DiskLog {
         let every = options.sync_every.max(Duration::from_millis(10));
         let store = Arc::new(Store::new(engine, dir.to_owned(), options, state));
         store.tick();
-        let (stop, stopped) = channel();
+        let (wake, woken) = channel();
         let (end, ended) = channel::<()>();
         let worker = store.clone();
         let thread = std::thread::Builder::new()
             .name("spool".to_owned())
             .spawn(move || {
-                // A log that nobody reads has nothing to do, once it has said so on disk.
-                let mut said = false;
-                while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-                    let nobody = worker.nobody_reads();
-                    if !(nobody && said) {
-                        worker.tick();
-                    }
-                    said = nobody;
+                while wait(&woken, every, worker.nobody_reads()) {
+                    worker.tick();
                 }
                 worker.finish();
                 drop(end);
             })
             .map_err(|cause| FileError::new("start a thread for", dir, cause))?;
-        Ok(DiskLog { store, worker: Some(Worker { stop, ended: Mutex::new(ended), thread }) })
+        Ok(DiskLog { store, worker: Some(Worker { wake, ended: Mutex::new(ended), thread }) })
     }
 
     /// Does now what is done every [`DiskOptions::sync_every`]: waits until all that was appended and committed would
@@ -162,8 +157,8 @@ impl DiskLog {
 
 impl Drop for DiskLog {
     fn drop(&mut self) {
-        let Some(Worker { stop, ended, thread }) = self.worker.take() else { return };
-        drop(stop);
+        let Some(Worker { wake, ended, thread }) = self.worker.take() else { return };
+        drop(wake);
         let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         if ended.recv_timeout(LAST_WAIT) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!(
@@ -188,7 +183,20 @@ impl Backed for DiskLog {
 
     fn cursor_added(&self) {
         self.store.save();
+        if let Some(worker) = &self.worker {
+            // A thread that has ended with a panic needs no waking.
+            let _ = worker.wake.send(());
+        }
     }
+}
+
+/// Waits for the next tick; false when the log was dropped. A log that nobody reads has nothing to do, once it has said
+/// so on disk: then only a new reader ends the waiting.
+fn wait(woken: &Receiver<()>, every: Duration, nobody_reads: bool) -> bool {
+    if nobody_reads && woken.recv().is_err() {
+        return false;
+    }
+    woken.recv_timeout(every) != Err(RecvTimeoutError::Disconnected)
 }
 
 /// The ledger as it was, as far as that is known.

@@ -130,6 +130,25 @@ async fn a_log_that_nobody_reads_writes_nothing_until_somebody_does() {
     assert_eq!(files(dir.path()), 0, "what was for it alone is gone with it");
 }
 
+#[tokio::test]
+async fn a_log_that_rests_goes_on_when_a_reader_comes() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = DiskOptions { sync_every: Duration::from_millis(20), ..options() };
+    let log = DiskLog::open(dir.path(), options, Clock::system()).unwrap();
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let mut cursor = log.cursor("out", Start::Oldest).unwrap();
+    append(&log, &Words::default(), 7, 10);
+    let before = contents(dir.path());
+    assert_eq!(read(&mut cursor).await, [7]);
+    // Nothing else saves what was committed.
+    let clock = Clock::system();
+    let deadline = clock.monotonic() + Duration::from_secs(20);
+    while contents(dir.path()) == before {
+        assert!(clock.monotonic() < deadline, "the cursor's position is not saved");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
 #[test]
 fn a_disk_that_does_not_answer_cannot_hold_up_the_end() {
     let dir = tempfile::tempdir().unwrap();

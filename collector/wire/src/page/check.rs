@@ -53,20 +53,20 @@ pub fn check(page: &[u8], format: Format) -> Report {
     }
     let mut left_out = 0;
     // What belongs to the page as a whole is at its beginning.
-    checker.note(|| parser.place(0));
+    checker.note(|| parser.place_of(0));
     while let Some(entry) = parser.next() {
         if parser.exemplars_left_out() > left_out {
             left_out = parser.exemplars_left_out();
             checker.faults.push(Fault::ExemplarLeftOut);
         }
         match entry {
-            Ok(entry) => checker.entry(&entry, page, parser.start()),
+            Ok(entry) => checker.entry(&entry, page, parser.offset()),
             Err(error) => checker.report.error = Some(error),
         }
-        checker.note(|| parser.place(parser.start()));
+        checker.note(|| parser.place());
     }
     checker.groups.finish(&mut checker.faults);
-    checker.note(|| parser.place(page.len().saturating_sub(1)));
+    checker.note(|| parser.place_of(page.len().saturating_sub(1)));
     checker.report.warnings.sort_by_key(|warning| match warning.place {
         Place::Line { line, column } => (line, column),
         Place::Byte(byte) => (byte, 0),

@@ -60,8 +60,8 @@ pub enum What {
     #[error("a label's name was expected: letters, digits and _, no digit first; others in quotes")]
     LabelName,
     /// The same label twice in one series.
-    #[error("the series has a label twice")]
-    LabelTwice,
+    #[error("the label {0} stands twice in one series")]
+    LabelTwice(String),
     /// No `=` behind a label's name.
     #[error("= was expected behind a label's name")]
     Equals,

@@ -79,8 +79,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The index at which the entry begins that was yielded last, or its family.
-    pub(super) fn start(&self) -> usize {
+    /// Where on the page what was yielded last begins: its line, or its family's message.
+    pub fn offset(&self) -> usize {
         match &self.0 {
             Inner::Text(parser) => parser.start(),
             Inner::Collated(parser) => parser.lines().start(),
@@ -88,8 +88,13 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The same as line and column. They are counted anew at each call.
+    pub fn place(&self) -> Place {
+        self.place_of(self.offset())
+    }
+
     /// Where an index of the page is.
-    pub(super) fn place(&self, at: usize) -> Place {
+    pub(super) fn place_of(&self, at: usize) -> Place {
         match &self.0 {
             Inner::Text(parser) => parser.place(at),
             Inner::Collated(parser) => parser.lines().place(at),

@@ -119,6 +119,11 @@ impl<V: Copy> Table<V> {
     #[inline]
     pub fn find(&mut self, series: &Series<'_>) -> Found<V> {
         let (hash, len) = series.hash(&self.hasher);
+        self.find_hash(hash, len)
+    }
+
+    #[inline]
+    fn find_hash(&mut self, hash: [u64; 2], len: usize) -> Found<V> {
         let expected = self.expected_slot();
         let words = words(hash);
         let slot = match self.slots.get(expected as usize) {
@@ -132,6 +137,11 @@ impl<V: Copy> Table<V> {
             }
             None => Found::New(Key { hash, len: u16::try_from(len).unwrap_or(0) }),
         }
+    }
+
+    /// The same for a series without labels that is known by its name alone, and stands on no page.
+    pub fn find_name(&mut self, name: &str) -> Found<V> {
+        self.find_hash(self.hasher.one(name.as_bytes()), name.len())
     }
 
     /// Adds a series that [`find`](Table::find) did not find, as seen on this page. A key that is in the table gets the

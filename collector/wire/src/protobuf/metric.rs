@@ -45,8 +45,8 @@ impl<'a> Metric<'a> {
             }
         }
         names.sort_unstable();
-        if names.windows(2).any(|pair| pair[0] == pair[1]) {
-            return Err(What::LabelTwice);
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(What::LabelTwice(pair[0].chars().take(100).collect()));
         }
         Ok(metric)
     }

@@ -395,7 +395,7 @@ fn what_is_wrong_is_said() {
         (family("", 1, gauge(&[])), What::NoName),
         (family("g", 6, gauge(&[])), What::FamilyKind(6)),
         (family("g", 1, gauge(&[("", "x")])), What::LabelName),
-        (family("g", 1, gauge(&[("a", "x"), ("b", "y"), ("a", "z")])), What::LabelTwice),
+        (family("g", 1, gauge(&[("a", "x"), ("b", "y"), ("a", "z")])), What::LabelTwice("a".into())),
         (family("g", 1, gauge(&[("__name__", "x")])), What::TwoNames),
         (
             family("h", 4, of(short)),

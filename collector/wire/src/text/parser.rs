@@ -99,6 +99,7 @@ impl<'a> Parser<'a> {
         if !table.is(&expected, series) {
             return None;
         }
+        self.start = self.at;
         self.at += expected.len + 1 + len + 1;
         let (of, again) = table.take(&expected);
         Some(Known { of, value, ts_ms, again })

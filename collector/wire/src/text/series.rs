@@ -213,13 +213,21 @@ impl<'a> Walk<'a> {
                         names.add(label.name);
                     }
                 }
-                Ok(None) if names.twice() => return Err((self.at - 1, What::LabelTwice)),
-                Ok(None) => return Ok(self.at),
+                Ok(None) => match names.twice() {
+                    Some(name) => {
+                        let shown = String::from_utf8_lossy(&name[..name.len().min(SHOWN)]).into_owned();
+                        return Err((self.at - 1, What::LabelTwice(shown)));
+                    }
+                    None => return Ok(self.at),
+                },
                 Err(what) => return Err((self.at, what)),
             }
         }
     }
 }
+
+/// How much of a label's name a message repeats, in bytes.
+const SHOWN: usize = 100;
 
 /// As many names are compared with each other without being sorted.
 const FEW: usize = 24;
@@ -241,15 +249,16 @@ impl<'a> Names<'a> {
         self.count += 1;
     }
 
-    /// Whether one is there twice.
-    fn twice(mut self) -> bool {
+    /// One that is there twice.
+    fn twice(mut self) -> Option<&'a [u8]> {
         if self.many.is_empty() {
             let names = &self.few[..self.count];
-            return names.iter().enumerate().any(|(i, name)| names[..i].contains(name));
+            let twice = names.iter().enumerate().find(|(i, name)| names[..*i].contains(name));
+            return twice.map(|(_, name)| *name);
         }
         self.many.extend(self.few);
         self.many.sort_unstable();
-        self.many.windows(2).any(|pair| pair[0] == pair[1])
+        self.many.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
 }
 

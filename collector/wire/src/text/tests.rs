@@ -107,8 +107,8 @@ fn what_is_wrong_is_said_with_its_place() {
         ("up{a:b=\"c\"} 1", 1, 5, What::Equals),
         ("up{a=\"b\",,} 1", 1, 10, What::LabelName),
         ("up{\"\"=\"b\"} 1", 1, 4, What::LabelName),
-        ("up{a=\"b\",c=\"d\",a=\"e\"} 1", 1, 21, What::LabelTwice),
-        ("up{__name__=\"b\"} 1", 1, 16, What::LabelTwice),
+        ("up{a=\"b\",c=\"d\",a=\"e\"} 1", 1, 21, What::LabelTwice("a".into())),
+        ("up{__name__=\"b\"} 1", 1, 16, What::LabelTwice("__name__".into())),
         ("{a=\"b\"} 1", 1, 8, What::NoName),
         ("{} 1", 1, 3, What::NoName),
         ("up{\"down\"} 1", 1, 4, What::TwoNames),
@@ -150,7 +150,7 @@ fn a_label_set_of_any_size_is_read() {
     let page = format!("up{{{}}} 1\n", labels.join(","));
     assert_eq!(rows(page.as_bytes(), Format::Text).unwrap()[0].0.len(), 5001);
     let twice = format!("up{{{},l7=\"x\"}} 1\n", labels.join(","));
-    assert!(matches!(error(twice.as_bytes(), Format::Text), Some((1, _, What::LabelTwice))));
+    assert!(matches!(error(twice.as_bytes(), Format::Text), Some((1, _, What::LabelTwice(_)))));
 }
 
 fn help<'a>(family: &'a str, text: &'a str) -> Entry<'a> {

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
-use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+use rustix::mount::{MountFlags, UnmountFlags, mount, mount_remount, unmount};
 use taffrail_core::{Clock, Collected, Out};
 use taffrail_core::{Filter, Pattern};
 use taffrail_host::{HostConfig, Schedule, filesystem};
@@ -80,14 +80,47 @@ fn threads() -> usize {
     tasks.flatten().filter(|task| task.file_name() != "0").map(name).filter(|name| name == "statfs\n").count()
 }
 
+/// Says that a test was skipped; not through eprintln!, which the test runner keeps to itself when nothing fails.
+fn skipped(test: &str) {
+    let skipped = format!("SKIPPED: {test} needs root, to mount a file system\n");
+    std::io::stderr().write_all(skipped.as_bytes()).unwrap();
+}
+
+#[test]
+fn mounts_that_come_change_and_go_are_seen_by_the_next_run() {
+    if !rustix::process::geteuid().is_root() {
+        return skipped("mounts_that_come_change_and_go_are_seen_by_the_next_run");
+    }
+    let _mounts = MOUNTS.read().unwrap();
+    let root = tempfile::tempdir().unwrap();
+    let mut subject = filesystem::subject(&config(root.path()));
+    let mut known = Known::default();
+    let mut read_only = || {
+        let collected = run(&mut subject, &mut known.out).unwrap();
+        let samples = known.take(&collected);
+        let family = samples.into_iter().filter(|sample| sample.0 == "node_filesystem_readonly");
+        family.map(|(_, point, _, value)| (point, value)).collect::<Vec<_>>()
+    };
+    let of = |point: &str, value| (point.to_owned(), value);
+    assert_eq!(read_only(), []);
+    let first = Tmpfs::mount(&root.path().join("mnt-1"));
+    assert_eq!(read_only(), [of("mnt-1", 0.0)]);
+    assert_eq!(read_only(), [of("mnt-1", 0.0)]);
+    let second = Tmpfs::mount(&root.path().join("mnt-2"));
+    mount_remount(&second.0, MountFlags::RDONLY, "").unwrap();
+    assert_eq!(read_only(), [of("mnt-1", 0.0), of("mnt-2", 1.0)]);
+    mount_remount(&first.0, MountFlags::RDONLY, "").unwrap();
+    assert_eq!(read_only(), [of("mnt-1", 1.0), of("mnt-2", 1.0)]);
+    drop(first);
+    assert_eq!(read_only(), [of("mnt-2", 1.0)]);
+    drop(second);
+    assert_eq!(read_only(), []);
+}
+
 #[test]
 fn a_mount_that_hangs_costs_its_own_series_only() {
     if !rustix::process::geteuid().is_root() {
-        // Not through eprintln!, which the test runner keeps to itself when nothing fails.
-        let skipped =
-            "SKIPPED: a_mount_that_hangs_costs_its_own_series_only needs root, to mount a file system\n";
-        std::io::stderr().write_all(skipped.as_bytes()).unwrap();
-        return;
+        return skipped("a_mount_that_hangs_costs_its_own_series_only");
     }
     let _mounts = MOUNTS.write().unwrap();
     let root = tempfile::tempdir().unwrap();

@@ -1,12 +1,18 @@
 //! Each subject on each fixture writes the committed page.
 
+use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
 
 use taffrail_core::golden::{compare, page};
-use taffrail_core::{Clock, CollectError, Filter, Pattern, Subject};
+use taffrail_core::sys::{BtrfsDevice, STA_NANO, Timex};
+use taffrail_core::{Clock, CollectError, Filter, Pattern, Run, Subject};
 use taffrail_host::statfs::Usage;
 use taffrail_host::uname::{self, Names};
-use taffrail_host::{HostConfig, SUBJECTS, Schedule, filesystem, subjects_at};
+use taffrail_host::{HostConfig, SUBJECTS, Schedule, btrfs, filesystem, subjects_at, timex};
+
+/// Subjects that do not read files.
+const ASYNC: usize = 1;
 
 /// 2026-11-21 01:42:06.5 UTC, a winter's night.
 const NOW_NS: i64 = 1_795_225_326_500_000_000;
@@ -23,7 +29,11 @@ fn config(case: &Path) -> HostConfig {
     for about in SUBJECTS.iter().filter(|about| !about.on) {
         config.schedules.insert(about.name, Schedule::default());
     }
+    if case.join("textfile").is_dir() {
+        config.textfile = vec![case.join("textfile").display().to_string()];
+    }
     if case.ends_with("hardware") {
+        config.bcache.priority_stats = true;
         config.cpu.info = true;
         config.cpu.flags = Pattern::new("^(aes|avx.*)$").ok();
         config.cpu.bugs = Pattern::new("^spectre_v").ok();
@@ -34,6 +44,8 @@ fn config(case: &Path) -> HostConfig {
         config.rapl.zone_label = true;
         config.stat.softirq = true;
         config.netclass.ignore_invalid_speed = true;
+        config.arp = Filter::excluding("^down");
+        config.ipvs.backend_labels = [true, false, false, false, true, false];
         config.cpu.guest = false;
     }
     config
@@ -53,11 +65,21 @@ fn statfs(path: &Path) -> std::io::Result<Usage> {
 pub(crate) fn subjects(case: &Path) -> Vec<Subject> {
     let config = config(case);
     let mut subjects = subjects_at(&config, &Clock::manual(NOW_NS));
+    // What is asked over a socket has pages of its own.
+    subjects.retain(|subject| matches!(subject.run, Run::Blocking(_)));
     for subject in &mut subjects {
         match &*subject.name {
             "uname" => {
                 *subject = Subject::blocking("uname", uname::METRICS, |out| {
                     uname::write(&names(), out);
+                    uname::write_build("amd64", "1.2.3", out);
+                    Ok(())
+                });
+            }
+            "btrfs" => *subject = btrfs::asking(&config, devices),
+            "timex" => {
+                *subject = Subject::blocking("timex", timex::METRICS, |out| {
+                    timex::write(&clock_state(), out);
                     Ok(())
                 });
             }
@@ -82,11 +104,52 @@ fn names() -> Names {
     }
 }
 
+/// What the file system mounted at `/data` would tell of its devices; others do not answer.
+fn devices(path: &Path) -> Option<([u8; 16], Vec<BtrfsDevice>)> {
+    const ID: u128 = 0x0abb23a9_579b_43e6_ad30_227ef47fcb9d;
+    let device = |name: &str, errors| BtrfsDevice {
+        path: format!("/dev/{name}").into(),
+        uuid: [name.len() as u8; 16],
+        used: 1 << 30,
+        total: 20971520 * 512,
+        errors,
+    };
+    path.ends_with("data")
+        .then(|| (ID.to_be_bytes(), vec![device("loop25", [1, 2, 3, 4, 5]), device("loop26", [0; 5])]))
+}
+
+fn clock_state() -> Timex {
+    Timex {
+        status: STA_NANO,
+        offset: -1_234_567,
+        freq: -1_500_000,
+        maxerror: 250_000,
+        esterror: 31,
+        constant: 7,
+        tick: 10_000,
+        tai: 37,
+        ..Timex::default()
+    }
+}
+
+/// Git keeps no times: the files of a case get one.
+fn set_times(case: &Path) {
+    let Ok(entries) = fs::read_dir(case.join("textfile")) else { return };
+    for entry in entries {
+        let file = fs::File::options().append(true).open(entry.unwrap().path()).unwrap();
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(1_795_225_000)).unwrap();
+    }
+}
+
+/// Compares every subject's page with the committed one; a subject that a case has nothing for has no page.
 fn check(case: &str) {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let mut wrong = Vec::new();
-    let mut subjects = subjects(&root.join("fixtures").join(case));
-    assert_eq!(subjects.len(), SUBJECTS.len());
+    // Seen from the package's folder, in which tests run: so labels with paths are the same everywhere.
+    let fixture = Path::new("fixtures").join(case);
+    set_times(&fixture);
+    let mut subjects = subjects(&fixture);
+    assert_eq!(subjects.len() + ASYNC, SUBJECTS.len());
     for subject in &mut subjects {
         let file = root.join("golden").join(case).join(&*subject.name).with_extension("prom");
         let compared = match page(subject) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use taffrail_core::{CollectError, Collected, Out, Subject};
-use taffrail_host::{HostConfig, netclass, netdev};
+use taffrail_host::{HostConfig, conntrack, netclass, netdev, nfs, tcpstat, udp_queues};
 
 use crate::run;
 
@@ -118,4 +118,65 @@ fn another_network_in_sysfs_is_refused_with_the_fix() {
     machine.add("docker0", 3);
     assert_eq!(count(&mut class, &mut out, "node_network_up"), 2);
     assert_eq!(count(&mut dev, &mut out, "node_network_receive_nohandler_total"), 2);
+}
+
+/// The values of one run, as they were written.
+fn values(subject: &mut Subject) -> Result<Vec<f64>, CollectError> {
+    let collected = run(subject, &mut Out::default())?;
+    Ok(collected.samples.iter().map(|sample| sample.value.to_f64()).collect())
+}
+
+#[test]
+fn a_file_may_come_with_a_module_and_go_with_it() {
+    let machine = Machine::new();
+    machine.list(&["eth0"]);
+    let mut subject = nfs::subject(&machine.config);
+    let file = machine.config.procfs.join("1/net/rpc/nfs");
+    for _ in 0..2 {
+        assert!(matches!(values(&mut subject), Err(CollectError::Absent)));
+        machine.write("proc/1/net/rpc/nfs", "rpc 1 2 3\n");
+        assert_eq!(values(&mut subject).unwrap(), [1.0, 2.0, 3.0]);
+        machine.write("proc/1/net/rpc/nfs", "rpc 1 2\n");
+        let error = values(&mut subject).unwrap_err().to_string();
+        assert!(error.contains("1/net/rpc/nfs: expected a line of numbers"), "{error}");
+        // What is open stays so; the kernel refuses to read what it has taken away, a file system does not.
+        subject = nfs::subject(&machine.config);
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+#[test]
+fn connections_are_the_host_s_or_none() {
+    let machine = Machine::new();
+    machine.list(&["eth0"]);
+    machine.write("proc/sys/net/netfilter/nf_conntrack_count", "7\n");
+    machine.write("proc/sys/net/netfilter/nf_conntrack_max", "100\n");
+    let mut subject = conntrack::subject(&machine.config);
+    // The sysctl would show the number of a container's network.
+    assert!(matches!(values(&mut subject), Err(CollectError::Absent)));
+    machine.write("proc/1/net/stat/nf_conntrack", "entries found\n0000000a 00000001\n");
+    assert_eq!(values(&mut subject).unwrap(), [10.0, 1.0, 100.0]);
+
+    let machine = Machine::new();
+    machine.list(&["eth0"]);
+    machine.write("proc/sys/net/core/netdev_budget", "300\n");
+    let mut subject = conntrack::subject(&machine.config);
+    assert!(matches!(values(&mut subject), Err(CollectError::Absent)));
+    machine.write("proc/sys/net/netfilter/nf_conntrack_count", "7\n");
+    assert_eq!(values(&mut subject).unwrap(), [7.0]);
+}
+
+#[test]
+fn a_machine_may_have_one_version_of_ip_or_none() {
+    let machine = Machine::new();
+    machine.list(&["eth0"]);
+    let (mut tcp, mut udp) = (tcpstat::subject(&machine.config), udp_queues::subject(&machine.config));
+    assert!(matches!(values(&mut tcp), Err(CollectError::Absent)));
+    assert!(matches!(values(&mut udp), Err(CollectError::Absent)));
+    let socket = "  sl  local\n   0: 0:1 0:2 01 00000002:00000003 00:0\n";
+    machine.write("proc/1/net/tcp6", socket);
+    machine.write("proc/1/net/udp6", socket);
+    let states = values(&mut tcp).unwrap();
+    assert_eq!((states.len(), states[0], states[11], states[12]), (13, 1.0, 3.0, 2.0));
+    assert_eq!(values(&mut udp).unwrap(), [2.0, 3.0]);
 }

@@ -2,20 +2,16 @@
 
 use std::time::Duration;
 
-use taffrail_core::pattern::Filter;
 use taffrail_host::config::{HostConfig, Schedule};
 
 use super::{Checker, bounds};
 use crate::config::de::nearest;
 use crate::config::defaults;
 use crate::config::field::{Field, OneOf};
-use crate::config::scalar::Regex;
 use crate::config::source::Span;
+use crate::config::subjects::Subject;
 use crate::config::valid::Host;
-use crate::config::written::{self, Subject};
-
-/// Subjects whose devices can be chosen.
-const WITH_DEVICES: &[&str] = &["diskstats", "netdev", "netclass"];
+use crate::config::written;
 
 impl Checker<'_> {
     pub(super) fn host(&mut self, written: &written::Host, interval: Duration) -> Host {
@@ -38,7 +34,10 @@ impl Checker<'_> {
                 self.fault(at, format!("`{}` is a relative path", path.0.display()), "write the whole path");
             }
         }
-        for (name, setting) in written.subjects.get().into_iter().flatten() {
+        for folder in written.textfile.get().into_iter().flatten().filter_map(Field::get) {
+            config.textfile.push(folder.0.clone());
+        }
+        for (name, setting) in written.subjects.get().into_iter().flat_map(|subjects| &subjects.0) {
             self.subject(name, setting, written.subjects.span(), &mut config);
         }
         let job = written.job.get().map_or(defaults::HOST_JOB, |job| &job.0).to_owned();
@@ -53,7 +52,9 @@ impl Checker<'_> {
         config: &mut HostConfig,
     ) {
         let at = setting.span().or(all).unwrap_or_default();
-        let known: Vec<&'static str> = taffrail_host::SUBJECTS.iter().map(|subject| subject.name).collect();
+        let mut known: Vec<&'static str> =
+            taffrail_host::SUBJECTS.iter().map(|subject| subject.name).collect();
+        known.sort_unstable();
         let Some(name) = known.iter().find(|known| **known == name).copied() else {
             let guess = nearest(name, known.iter().copied());
             let guess = guess.map(|meant| format!(": did you mean `{meant}`?")).unwrap_or_default();
@@ -71,65 +72,9 @@ impl Checker<'_> {
                 }
                 let budget = bounds(Duration::from_millis(10), Duration::from_secs(60));
                 schedule.budget = self.duration(&subject.budget, defaults::BUDGET, &budget);
-                self.options(name, subject, config);
+                subject.apply(name, config);
             }
         }
         config.schedules.insert(name, schedule);
-    }
-
-    fn options(&mut self, name: &str, subject: &Subject, config: &mut HostConfig) {
-        let fs: &[&str] = &["filesystem"];
-        let given = [
-            ("include_devices", subject.include_devices.span(), WITH_DEVICES),
-            ("exclude_devices", subject.exclude_devices.span(), WITH_DEVICES),
-            ("include_mount_points", subject.include_mount_points.span(), fs),
-            ("exclude_mount_points", subject.exclude_mount_points.span(), fs),
-            ("include_fs_types", subject.include_fs_types.span(), fs),
-            ("exclude_fs_types", subject.exclude_fs_types.span(), fs),
-            ("fields", subject.fields.span(), &["vmstat"]),
-            ("guest", subject.guest.span(), &["cpu"]),
-            ("softirq", subject.softirq.span(), &["stat"]),
-            ("ignore_invalid_speed", subject.ignore_invalid_speed.span(), &["netclass"]),
-        ];
-        for (option, at, subjects) in given {
-            if let Some(at) = at.filter(|_| !subjects.contains(&name)) {
-                let what = format!("the subject `{name}` has no `{option}`");
-                self.fault(at, what, format!("it belongs to {}", subjects.join(", ")));
-            }
-        }
-        let devices = match name {
-            "diskstats" => Some(&mut config.diskstats),
-            "netdev" => Some(&mut config.netdev),
-            "netclass" => Some(&mut config.netclass.devices),
-            _ => None,
-        };
-        if let Some(filter) = devices {
-            choose(filter, &subject.include_devices, &subject.exclude_devices);
-        }
-        choose(
-            &mut config.filesystem.mount_points,
-            &subject.include_mount_points,
-            &subject.exclude_mount_points,
-        );
-        choose(&mut config.filesystem.fs_types, &subject.include_fs_types, &subject.exclude_fs_types);
-        choose(&mut config.vmstat, &subject.fields, &Field::Absent);
-        set(&mut config.cpu.guest, &subject.guest);
-        set(&mut config.stat.softirq, &subject.softirq);
-        set(&mut config.netclass.ignore_invalid_speed, &subject.ignore_invalid_speed);
-    }
-}
-
-/// Replaces a filter by what is written. Who names what to include wants just that: the default exclusion goes.
-fn choose(filter: &mut Filter, include: &Field<Regex>, exclude: &Field<Regex>) {
-    if matches!((include, exclude), (Field::Absent, Field::Absent)) {
-        return;
-    }
-    let pattern = |field: &Field<Regex>| field.get().map(|regex| regex.0.clone());
-    *filter = Filter { include: pattern(include), exclude: pattern(exclude) };
-}
-
-fn set(option: &mut bool, field: &Field<bool>) {
-    if let Some(value) = field.get() {
-        *option = *value;
     }
 }

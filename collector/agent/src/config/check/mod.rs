@@ -5,6 +5,9 @@ mod host;
 mod listen;
 mod logs;
 mod outputs;
+mod probe_kinds;
+mod probes;
+mod scrape;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -30,12 +33,14 @@ pub struct Checker<'a> {
     sources: &'a [Source],
     env: Env<'a>,
     faults: &'a mut Vec<Fault>,
+    /// How probes trust servers where nothing is written: made once, shared by all of them.
+    tls: Option<taffrail_probe::tls::Client>,
 }
 
 impl<'a> Checker<'a> {
     /// A checker that adds to `faults`.
     pub fn new(sources: &'a [Source], env: Env<'a>, faults: &'a mut Vec<Fault>) -> Self {
-        Checker { sources, env, faults }
+        Checker { sources, env, faults, tls: None }
     }
 
     /// The valid configuration; it counts only when no fault was noted.
@@ -55,7 +60,9 @@ impl<'a> Checker<'a> {
             labels: self.labels(&written.labels, &RESERVED_EVERYWHERE),
             interval,
             host: written.host.get().map(|host| self.host(host, interval)),
+            probes: self.probes(written, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
+            scrape: self.scrape(written, interval),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),

@@ -105,7 +105,7 @@ impl Checker<'_> {
         output.bearer_token.get().map(|token| Auth::Bearer(token.clone()))
     }
 
-    fn basic(&mut self, at: Span, basic: &BasicAuth) -> Option<Auth> {
+    pub(super) fn basic(&mut self, at: Span, basic: &BasicAuth) -> Option<Auth> {
         if matches!(basic.username, Field::Absent) {
             self.fault(at, "`basic_auth` has no `username`", "add username: …");
         }
@@ -128,19 +128,20 @@ impl Checker<'_> {
     fn ca_file(&mut self, output: &Output) -> Option<PathBuf> {
         let (at, path) = output.tls.get()?.ca_file.good()?;
         let path = self.path(at, path);
-        if let Err(what) = read_ca(&path) {
+        if let Err(what) = read_pem(&path) {
             self.fault(at, format!("{}: {what}", path.display()), "name a file of certificates in PEM");
         }
         Some(path)
     }
 }
 
-fn read_ca(path: &Path) -> Result<(), String> {
-    let mut bytes = Vec::new();
+/// The text of a file of certificates.
+pub(super) fn read_pem(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
     let file = File::open(path).map_err(|e| format!("cannot be read: {e}"))?;
-    file.take(MAX_CA).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {e}"))?;
-    match memchr::memmem::find(&bytes, b"-----BEGIN CERTIFICATE-----") {
-        Some(_) => Ok(()),
-        None => Err("holds no certificate".to_owned()),
+    file.take(MAX_CA).read_to_string(&mut text).map_err(|e| format!("cannot be read: {e}"))?;
+    match text.contains("-----BEGIN CERTIFICATE-----") {
+        true => Ok(text),
+        false => Err("holds no certificate".to_owned()),
     }
 }

@@ -58,8 +58,10 @@ fn milliseconds(text: &str) -> Option<u64> {
 pub fn show(duration: Duration) -> String {
     let mut rest = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     let mut text = String::new();
-    for (unit, size) in &UNITS[2..] {
-        if rest >= *size {
+    for (unit, size) in &UNITS {
+        // Years and weeks are written only where nothing is left over, as Prometheus does: `8d` and not `1w1d`.
+        let whole = !matches!(*unit, "y" | "w") || rest.is_multiple_of(*size);
+        if rest >= *size && whole {
             // Writing to a text cannot fail.
             let _ = write!(text, "{}{unit}", rest / size);
             rest %= size;

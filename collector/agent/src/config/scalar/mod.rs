@@ -1,16 +1,22 @@
 //! Values that are written as one text and are right or wrong by themselves.
 
+mod count;
 mod duration;
+mod folder;
 mod name;
+mod network;
 mod pattern;
 mod size;
 mod url;
 
+pub use count::Count;
 pub use duration::{Interval, show as show_duration};
+pub use folder::FolderGlob;
 pub use name::{Glob, HeaderName, HeaderValue, HostName, LabelName, LabelValue, Level, Name, PathText, Text};
+pub use network::Network;
 pub use pattern::Regex;
-pub use size::Size;
-pub use url::Url;
+pub use size::{Base2Size, Size};
+pub use url::{ProbedUrl, Url};
 
 /// Lets serde read a type from one text, by its `parse(&str) -> Result<Self, String>`, and gives it its schema. An
 /// error may have two lines: what is wrong, and what would be right.

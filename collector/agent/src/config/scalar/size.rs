@@ -29,6 +29,28 @@ super::from_text!(Size, {
     "format": "bytes"
 });
 
+/// A number of bytes as Prometheus writes it: `64MB` and `64MiB` are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Base2Size(pub usize);
+
+impl Base2Size {
+    /// Reads `64MB`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let binary =
+            text.strip_suffix("iB").or_else(|| text.strip_suffix('B')).map(|text| format!("{text}iB"));
+        let plain = text.trim_end_matches('B');
+        let number = plain.bytes().all(|byte| byte.is_ascii_digit());
+        let size = if number { Size::parse(plain) } else { Size::parse(binary.as_deref().unwrap_or(text)) };
+        size.map(|size| Base2Size(size.0))
+            .map_err(|_| format!("`{text}` is not a number of bytes\nwrite 67108864, 64MB or 64MiB"))
+    }
+}
+
+super::from_text!(Base2Size, {
+    "type": ["integer", "string"],
+    "format": "bytes"
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,6 +60,10 @@ mod tests {
         assert_eq!(Size::parse("262144").unwrap(), Size(262_144));
         assert_eq!(Size::parse("256KiB").unwrap(), Size(262_144));
         assert_eq!(Size::parse("1MB").unwrap(), Size(1_000_000));
+        for (text, size) in [("0", 0), ("5B", 5), ("1KB", 1024), ("1KiB", 1024), ("64MB", 64 << 20)] {
+            assert_eq!(Base2Size::parse(text).unwrap(), Base2Size(size), "{text}");
+        }
+        assert!(Base2Size::parse("64 MB").is_err() && Base2Size::parse("B").is_err());
         for text in ["", "KiB", "-1", "1 KiB", "1.5MiB", "99999999999999999999", "99999999999999GiB"] {
             assert!(Size::parse(text).is_err(), "{text}");
         }

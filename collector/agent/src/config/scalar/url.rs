@@ -57,6 +57,22 @@ super::from_text!(Url, {
     "format": "url"
 });
 
+/// A URL that is probed: it is kept as it is written, since it becomes a label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProbedUrl(pub String);
+
+impl ProbedUrl {
+    /// Reads `http://host:port/path`, as [`Url::parse`] does.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Url::parse(text).map(|_| ProbedUrl(text.to_owned()))
+    }
+}
+
+super::from_text!(ProbedUrl, {
+    "type": "string",
+    "format": "url"
+});
+
 #[cfg(test)]
 mod tests {
     use super::*;

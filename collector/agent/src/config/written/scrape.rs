@@ -1,0 +1,299 @@
+//! `global` and `scrape_configs`, as they are written in prometheus.yml.
+//!
+//! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/>
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::BasicAuth;
+use crate::config::defaults;
+use crate::config::field::Field;
+use crate::config::scalar::{Base2Size, HeaderName, Interval, PathText, Text};
+use crate::config::secret::Secret;
+
+/// Defaults of all scrape jobs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Global {
+    /// How often targets are scraped. Default: the top-level `interval`.
+    #[schemars(extend("examples" = ["30s"]))]
+    pub scrape_interval: Field<Interval>,
+    /// How long a scrape may take, at most as long as the interval.
+    #[schemars(extend("default" = defaults::SCRAPE_TIMEOUT))]
+    pub scrape_timeout: Field<Interval>,
+    /// The largest page, in bytes, not compressed; `0` is no limit.
+    #[schemars(extend("default" = "64MB"))]
+    pub body_size_limit: Field<Base2Size>,
+    /// The most samples of a page, after metric relabelling; `0` is no limit. A page with more is not taken.
+    #[schemars(extend("default" = 0))]
+    pub sample_limit: Field<u64>,
+    /// The most targets of a job; `0` is no limit. A job with more is not scraped.
+    #[schemars(extend("default" = 0))]
+    pub target_limit: Field<u64>,
+    /// The most labels of a series; `0` is no limit.
+    #[schemars(extend("default" = 0))]
+    pub label_limit: Field<u64>,
+    /// The longest name of a label, in bytes; `0` is no limit.
+    #[schemars(extend("default" = 0))]
+    pub label_name_length_limit: Field<u64>,
+    /// The longest value of a label, in bytes; `0` is no limit.
+    #[schemars(extend("default" = 0))]
+    pub label_value_length_limit: Field<u64>,
+    /// How many of the targets that relabelling dropped are shown; `0` shows a hundred.
+    #[schemars(extend("default" = 0))]
+    pub keep_dropped_targets: Field<u64>,
+    /// Which names of labels and metrics are valid.
+    #[schemars(extend("default" = "utf8"))]
+    pub metric_name_validation_scheme: Field<Validation>,
+}
+
+/// One scrape job.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["job_name"]))]
+pub struct Job {
+    /// The label `job` of its targets. No two jobs have the same.
+    pub job_name: Field<Text>,
+    /// How often its targets are scraped. Default: as `global` says.
+    #[schemars(extend("examples" = ["30s"]))]
+    pub scrape_interval: Field<Interval>,
+    /// How long a scrape may take. Default: as `global` says, at most the interval.
+    pub scrape_timeout: Field<Interval>,
+    /// The path that is asked for.
+    #[schemars(extend("default" = "/metrics"))]
+    pub metrics_path: Field<Text>,
+    /// `http` or `https`.
+    #[schemars(extend("default" = "http"))]
+    pub scheme: Field<Scheme>,
+    /// Query parameters.
+    #[schemars(extend("examples" = [{"module": ["http_2xx"]}]))]
+    pub params: Field<BTreeMap<String, Vec<String>>>,
+    /// Labels on the page stand above those of the target. Otherwise they are kept as `exported_…`.
+    #[schemars(extend("default" = false))]
+    pub honor_labels: Field<bool>,
+    /// Times on the page are taken.
+    #[schemars(extend("default" = true))]
+    pub honor_timestamps: Field<bool>,
+    /// Series with times of their own end when they are gone from the page, as others do.
+    #[schemars(extend("default" = false))]
+    pub track_timestamps_staleness: Field<bool>,
+    /// The largest page, in bytes, not compressed; `0` is as `global` says.
+    pub body_size_limit: Field<Base2Size>,
+    /// The most samples of a page, after metric relabelling; `0` is as `global` says.
+    pub sample_limit: Field<u64>,
+    /// The most targets; `0` is as `global` says.
+    pub target_limit: Field<u64>,
+    /// The most labels of a series; `0` is as `global` says.
+    pub label_limit: Field<u64>,
+    /// The longest name of a label, in bytes; `0` is as `global` says.
+    pub label_name_length_limit: Field<u64>,
+    /// The longest value of a label, in bytes; `0` is as `global` says.
+    pub label_value_length_limit: Field<u64>,
+    /// How many of the targets that relabelling dropped are shown; `0` is as `global` says.
+    pub keep_dropped_targets: Field<u64>,
+    /// Which names of labels and metrics are valid. Default: as `global` says.
+    pub metric_name_validation_scheme: Field<Validation>,
+    /// Ask for compressed pages.
+    #[schemars(extend("default" = true))]
+    pub enable_compression: Field<bool>,
+    /// User and password.
+    pub basic_auth: Field<BasicAuth>,
+    /// The `Authorization` header.
+    pub authorization: Field<Authorization>,
+    /// How to trust targets, and who we are.
+    pub tls_config: Field<Tls>,
+    /// Follow redirects.
+    #[schemars(extend("default" = true))]
+    pub follow_redirects: Field<bool>,
+    /// Sent with every request.
+    pub http_headers: Field<BTreeMap<HeaderName, Field<Header>>>,
+    /// Rules that change or drop targets.
+    pub relabel_configs: Field<Vec<Field<Relabel>>>,
+    /// Rules that change or drop series.
+    pub metric_relabel_configs: Field<Vec<Field<Relabel>>>,
+    /// Targets by address.
+    pub static_configs: Field<Vec<Field<Static>>>,
+    /// Files that list targets.
+    pub file_sd_configs: Field<Vec<Field<Files>>>,
+}
+
+/// `http` or `https`.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Scheme {
+    /// Not encrypted.
+    Http,
+    /// TLS.
+    Https,
+}
+
+/// Which names are valid.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Validation {
+    /// Any text, as Prometheus 3 has it.
+    Utf8,
+    /// Letters, digits and `_`, as Prometheus 2 had it.
+    Legacy,
+}
+
+/// The `Authorization` header.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Authorization {
+    /// What stands before the credentials.
+    #[serde(rename = "type")]
+    #[schemars(extend("default" = "Bearer"))]
+    pub kind: Field<Text>,
+    /// The credentials. Better: `credentials_file`.
+    pub credentials: Field<Secret>,
+    /// A file that holds the credentials. It is read at start and at reload.
+    #[schemars(extend("examples" = ["/run/secrets/token"]))]
+    pub credentials_file: Field<PathText>,
+}
+
+/// How to trust targets, and who we are.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// Certificates of the authorities to trust instead of the machine's, in PEM.
+    pub ca: Field<String>,
+    /// A file of them.
+    #[schemars(extend("examples" = ["/etc/ssl/private-ca.pem"]))]
+    pub ca_file: Field<PathText>,
+    /// Our certificate, in PEM.
+    pub cert: Field<String>,
+    /// A file with it.
+    pub cert_file: Field<PathText>,
+    /// Our private key, in PEM. Better: `key_file`.
+    pub key: Field<Secret>,
+    /// A file with it.
+    pub key_file: Field<PathText>,
+    /// The name that the target's certificate has to be for. Default: the host's in its address.
+    pub server_name: Field<Text>,
+    /// Take any certificate. Whoever stands in between can then read and change all.
+    #[schemars(extend("default" = false))]
+    pub insecure_skip_verify: Field<bool>,
+    /// The oldest version of TLS.
+    #[schemars(extend("default" = "TLS12"))]
+    pub min_version: Field<TlsVersion>,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+pub enum TlsVersion {
+    /// TLS 1.2
+    #[serde(rename = "TLS12")]
+    V12,
+    /// TLS 1.3
+    #[serde(rename = "TLS13")]
+    V13,
+}
+
+/// The values of one header.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Header {
+    /// Values that may be shown.
+    pub values: Field<Vec<String>>,
+    /// Values that may not.
+    pub secrets: Field<Vec<Secret>>,
+    /// Files that hold a value each. They are read at start and at reload.
+    pub files: Field<Vec<Field<PathText>>>,
+}
+
+/// A rule of relabelling.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Relabel {
+    /// The labels whose values are joined to the source.
+    pub source_labels: Field<Vec<String>>,
+    /// Stands between them.
+    #[schemars(extend("default" = ";"))]
+    pub separator: Field<String>,
+    /// Has to match all of the source.
+    #[schemars(extend("default" = "(.*)"))]
+    pub regex: Field<String>,
+    /// Of `hashmod`.
+    pub modulus: Field<u64>,
+    /// What is set, or compared with.
+    pub target_label: Field<String>,
+    /// What it is set to.
+    #[schemars(extend("default" = "$1"))]
+    pub replacement: Field<String>,
+    /// `replace`, `keep`, `drop`, `keepequal`, `dropequal`, `hashmod`, `labelmap`, `labeldrop`, `labelkeep`,
+    /// `lowercase` or `uppercase`.
+    #[schemars(extend("default" = "replace"))]
+    pub action: Field<String>,
+}
+
+/// Targets by address.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Static {
+    /// `host:port`, each.
+    #[schemars(extend("examples" = [["app:8080"]]))]
+    pub targets: Field<Vec<String>>,
+    /// Labels of all of them.
+    pub labels: Field<BTreeMap<String, String>>,
+}
+
+/// Files that list targets.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Files {
+    /// Names of files, in JSON or YAML; `*` may stand in the last part.
+    #[schemars(extend("examples" = [["/etc/taffrail/targets/*.json"]]))]
+    pub files: Field<Vec<Field<PathText>>>,
+    /// Taken for the sake of prometheus.yml: files are looked at every two seconds.
+    pub refresh_interval: Field<Interval>,
+}
+
+/// Why a key of Prometheus' is not known here, and what to do instead.
+pub fn hint(path: &str) -> Option<String> {
+    let (section, key) = path.rsplit_once('.')?;
+    let what = match (section, key) {
+        ("global", "external_labels") => "here it is the top-level `labels`",
+        ("global", "evaluation_interval" | "rule_query_offset" | "query_log_file") => {
+            "rules are Prometheus' to evaluate; remove the key"
+        }
+        ("scrape_configs", "bearer_token" | "bearer_token_file") => {
+            "write `authorization: {credentials_file: …}`, as Prometheus 3 does"
+        }
+        ("scrape_configs", "kubernetes_sd_configs") => {
+            "this version does not discover Kubernetes yet; remove the key"
+        }
+        ("scrape_configs", key) if key.ends_with("_sd_configs") => {
+            "this version discovers by `static_configs` and `file_sd_configs`: let a program write such files"
+        }
+        ("global" | "scrape_configs", key) if FORMATS.contains(&key) => {
+            "this version reads the text formats only, and shows failures on the page; remove the key"
+        }
+        ("scrape_configs", key) if CONNECTION.contains(&key) => {
+            "this version reaches targets directly, by HTTP/1.1 and without OAuth 2.0; remove the key"
+        }
+        _ => return None,
+    };
+    Some(format!("`{key}`: {what}"))
+}
+
+/// Keys of Prometheus' about formats that are not read yet.
+const FORMATS: [&str; 11] = [
+    "scrape_protocols",
+    "fallback_scrape_protocol",
+    "scrape_native_histograms",
+    "scrape_classic_histograms",
+    "always_scrape_classic_histograms",
+    "convert_classic_histograms_to_nhcb",
+    "native_histogram_bucket_limit",
+    "native_histogram_min_bucket_factor",
+    "metric_name_escaping_scheme",
+    "scrape_failure_log_file",
+    "extra_scrape_metrics",
+];
+
+/// Keys of Prometheus' about connections that are not made yet.
+const CONNECTION: [&str; 6] =
+    ["oauth2", "proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "enable_http2"];
