@@ -6,6 +6,7 @@
 
 mod housekeeping;
 mod make;
+mod part;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,10 +20,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{error, warn};
 
 use self::housekeeping::{housekeeping, remaining};
 use self::make::{Make, wanted};
+use self::part::{Part, stop_one};
 use crate::component::{Key, plan};
 use crate::config::{Config, LogSource};
 use crate::contain::{contain, keep_running};
@@ -75,12 +77,6 @@ pub struct Shared {
 struct Running {
     make: Make,
     part: Part,
-}
-
-enum Part {
-    Exporter { stop: CancellationToken, end: Arc<AtomicBool>, task: JoinHandle<()> },
-    Files(sources::files::Running),
-    Output { leave: CancellationToken, task: JoinHandle<()> },
 }
 
 /// All parts, running.
@@ -138,15 +134,21 @@ impl Pipeline {
         // Sources first: outputs still settle what they have read, which else would be read and sent again; and
         // exporters, which are quick to stop, are not away while a source waits for that.
         old.sort_by_key(|(_, running)| running.make.order());
+        let mut left = BTreeMap::new();
         while let Some(order) = old.last().map(|(_, running)| running.make.order()) {
             let from = old.partition_point(|(_, running)| running.make.order() < order);
-            self.stop_all(old.split_off(from), true, FILES_SETTLE).await;
+            left.extend(self.stop_all(old.split_off(from), true, FILES_SETTLE).await);
+        }
+        for key in &plan.stop {
+            if let Some(left) = left.remove(key) {
+                left.end(&self.shared.clock, &self.writer).await;
+            }
         }
         let mut new: Vec<(Key, &Make)> = plan.change.into_iter().chain(plan.start).collect();
         new.sort_by_key(|(_, make)| make.order());
         let mut problems = Vec::new();
         for (key, make) in new {
-            match self.start_one(&key, make).await {
+            match self.start_one(&key, make, left.remove(&key).unwrap_or_default()).await {
                 Ok(part) => drop(self.running.insert(key, Running { make: make.clone(), part })),
                 Err(error) => {
                     self.shared.board.remove(&key);
@@ -165,7 +167,12 @@ impl Pipeline {
         let left = || by.saturating_sub(clock.monotonic());
         let all = std::mem::take(&mut self.running);
         let (outputs, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, r)| r.make.order() == 0);
-        self.stop_all(rest, leaving, FILES_SETTLE.min(left())).await;
+        let jobs = self.stop_all(rest, leaving, FILES_SETTLE.min(left())).await;
+        if leaving {
+            for job in jobs.into_values() {
+                job.end(&clock, &self.writer).await;
+            }
+        }
         let (stop, processor) = &mut self.processor;
         stop.cancel();
         if tokio::time::timeout(left(), processor).await.is_err() {
@@ -184,7 +191,8 @@ impl Pipeline {
         remaining(&self.shared)
     }
 
-    async fn start_one(&self, key: &Key, make: &Make) -> anyhow::Result<Part> {
+    /// Starts a component; `left` is what the one before it left, if it scrapes.
+    async fn start_one(&self, key: &Key, make: &Make, left: scrape::Left) -> anyhow::Result<Part> {
         let clock = &self.shared.clock;
         match make {
             Make::Host(host, identity) => {
@@ -205,7 +213,7 @@ impl Pipeline {
                 let own = self.own();
                 Ok(self.start_exporter(key, move || own.exporter(), *interval, identity.clone()))
             }
-            Make::Scrape(job) => self.start_scrape(key, job),
+            Make::Scrape(job) => self.start_scrape(key, job, left),
             Make::Files(source, instance) => self.start_files(key, source, instance).await,
             Make::Prometheus(config) => {
                 let (make, clock) = (config.clone(), clock.clone());
@@ -277,18 +285,17 @@ impl Pipeline {
         Part::Exporter { stop, end, task: tokio::spawn(task) }
     }
 
-    fn start_scrape(&self, key: &Key, job: &Job) -> anyhow::Result<Part> {
+    fn start_scrape(&self, key: &Key, job: &Job, left: scrape::Left) -> anyhow::Result<Part> {
         let shared = scrape::Shared {
             writer: self.writer.clone(),
             clock: self.shared.clock.clone(),
             readers: self.readers.clone(),
         };
-        let (stop, end) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
-        let (stopped, ends) = (stop.clone(), end.clone());
+        let stop = CancellationToken::new();
         let place = self.shared.board.job(key.clone());
-        let task = JobTask::new(job.clone(), shared, place).map_err(anyhow::Error::msg)?;
-        let task = tokio::spawn(task.run(stopped, move || ends.load(Ordering::SeqCst)));
-        Ok(Part::Exporter { stop, end, task })
+        let task = JobTask::new(job.clone(), shared, place, left).map_err(anyhow::Error::msg)?;
+        let task = tokio::spawn(task.run(stop.clone()));
+        Ok(Part::Scrape { stop, task })
     }
 
     fn start_output<D: Delivery + 'static>(
@@ -320,38 +327,19 @@ impl Pipeline {
         Ok(Part::Output { leave, task: tokio::spawn(task) })
     }
 
-    /// Stops components side by side. With `ended`, exporters mark their series as ended.
-    async fn stop_all(&self, running: Vec<(Key, Running)>, ended: bool, files_settle: Duration) {
+    /// Stops components side by side. With `ended`, exporters mark their series as ended. What jobs leave is given back.
+    async fn stop_all(
+        &self,
+        running: Vec<(Key, Running)>,
+        ended: bool,
+        files_settle: Duration,
+    ) -> BTreeMap<Key, scrape::Left> {
         let mut stopping = JoinSet::new();
         for (key, running) in running {
             self.shared.board.remove(&key);
             stopping.spawn(stop_one(key, running.part, ended, files_settle));
         }
-        stopping.join_all().await;
-    }
-}
-
-async fn stop_one(key: Key, part: Part, ended: bool, files_settle: Duration) {
-    match part {
-        Part::Exporter { stop, end, task } => {
-            end.store(ended, Ordering::SeqCst);
-            stop.cancel();
-            let _ = task.await;
-            // Its successor's first values must not carry the time of the markers that end its own.
-            tokio::time::sleep(Duration::from_millis(2)).await;
-        }
-        Part::Files(files) => {
-            // A thread that hangs in a dead mount must not hold up the rest.
-            match tokio::time::timeout(files_settle + Duration::from_secs(1), files.stop(files_settle)).await
-            {
-                Ok(left) => info!(source = %key, "{left}"),
-                Err(_) => warn!(source = %key, "its files do not answer; it is left to itself"),
-            }
-        }
-        Part::Output { leave, task } => {
-            leave.cancel();
-            let _ = task.await;
-        }
+        stopping.join_all().await.into_iter().flatten().collect()
     }
 }
 

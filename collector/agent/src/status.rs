@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
+use taffrail_wire::relabel::Labels;
 
 use crate::component::Key;
 
@@ -59,15 +60,25 @@ pub struct ExporterStatus {
     pub subjects: Vec<SubjectStatus>,
 }
 
+/// Labels, shown as an object.
+#[derive(Clone, Debug, Default)]
+pub struct LabelMap(pub Labels);
+
+impl Serialize for LabelMap {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter())
+    }
+}
+
 /// One target of a scrape job.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct TargetStatus {
     /// What is asked.
     pub url: String,
     /// Labels of its series.
-    pub labels: String,
+    pub labels: LabelMap,
     /// Labels before relabelling.
-    pub discovered: String,
+    pub discovered: LabelMap,
     /// How often it is asked, in seconds.
     pub interval_s: f64,
     /// Whether its last page was good; nothing before the first.
@@ -78,6 +89,8 @@ pub struct TargetStatus {
     pub duration_s: f64,
     /// Samples on that page.
     pub samples: u64,
+    /// Those that `metric_relabel_configs` left.
+    pub kept: u64,
     /// Series that are known.
     pub series: usize,
     /// The page's size in bytes, not compressed.
@@ -102,7 +115,7 @@ pub struct JobStatus {
     /// How many targets relabelling dropped.
     pub dropped: usize,
     /// Labels, before relabelling, of some of those.
-    pub dropped_labels: Vec<String>,
+    pub dropped_labels: Vec<LabelMap>,
     /// Its targets.
     pub targets: Vec<TargetStatus>,
 }

@@ -81,7 +81,11 @@ fn differences(ours: &BTreeMap<String, String>, theirs: &BTreeMap<String, String
 
 /// Connects to both sockets: one connection is served and one refused by the one, the other starts its service.
 fn knock(systemd: &Systemd) -> Vec<std::os::unix::net::UnixStream> {
-    let connect = |name| std::os::unix::net::UnixStream::connect(systemd.dir().join(name)).unwrap();
+    // The bus is there before the last unit has started.
+    let connect = |name| {
+        let open = || Ok(std::os::unix::net::UnixStream::connect(systemd.dir().join(name))?);
+        wait_for("a socket of systemd's", SOON, open).unwrap()
+    };
     vec![connect("echo"), connect("echo"), connect("hand")]
 }
 

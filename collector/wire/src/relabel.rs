@@ -96,7 +96,16 @@ fn lower(c: char) -> char {
 }
 
 fn upper(c: char) -> char {
-    single(c, c.to_uppercase())
+    match c {
+        // Their capitals are those of titles; the full mapping writes the iota below as a letter of its own.
+        '\u{1f80}'..='\u{1f87}' | '\u{1f90}'..='\u{1f97}' | '\u{1fa0}'..='\u{1fa7}' => ahead(c, 8),
+        'ᾳ' | 'ῃ' | 'ῳ' => ahead(c, 9),
+        c => single(c, c.to_uppercase()),
+    }
+}
+
+fn ahead(c: char, by: u32) -> char {
+    char::from_u32(c as u32 + by).unwrap_or(c)
 }
 
 fn single(c: char, mut mapped: impl Iterator<Item = char>) -> char {

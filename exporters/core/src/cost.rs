@@ -37,6 +37,15 @@ pub fn hold_bytes(change_of: i64) {
     change(|tally| tally.held_bytes += change_of);
 }
 
+/// Takes over the counts of a thread that worked for this one, as it had them at its end.
+pub fn add(other: Tally) {
+    change(|tally| {
+        tally.read_bytes += other.read_bytes;
+        tally.held_files += other.held_files;
+        tally.held_bytes += other.held_bytes;
+    });
+}
+
 fn change(with: impl FnOnce(&mut Tally)) {
     // At the thread's end, when its counts are gone already, nobody counts any more.
     let _ = TALLY.try_with(|cell| {
@@ -98,6 +107,14 @@ mod tests {
         let after = tally();
         assert_eq!((after.read_bytes, after.held_files), (before.read_bytes + len, before.held_files + 1));
         assert!(after.held_bytes >= before.held_bytes + len as i64);
+        let other = std::thread::spawn(|| {
+            read(7);
+            std::mem::forget(Held::new(()));
+            tally()
+        });
+        add(other.join().unwrap());
+        assert_eq!((tally().read_bytes, tally().held_files), (after.read_bytes + 7, after.held_files + 1));
+        add(Tally { held_files: -1, ..Tally::default() });
         drop(file);
         assert_eq!((tally().held_files, tally().held_bytes), (before.held_files, before.held_bytes));
     }

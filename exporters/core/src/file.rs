@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cost::{self, Held};
 use crate::subject::CollectError;
@@ -15,7 +17,7 @@ pub const MAX_BYTES: usize = 8 << 20;
 #[derive(Debug)]
 pub struct KernelFile {
     path: PathBuf,
-    file: Option<Held<File>>,
+    file: Option<Kept>,
     buffer: Vec<u8>,
     /// Readings for which a file that did not exist is not looked for again.
     rest: u8,
@@ -26,6 +28,37 @@ pub struct KernelFile {
 /// Readings between two looks for a file that does not exist. Most machines lack most things; a minute is soon enough
 /// to see one that came, and that is four readings at the default interval.
 const REST: u8 = 3;
+
+/// How many of these files are open, all together: the limit is the process's, so the count is as well.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// The most of them that are kept open: a quarter of what the process may open, and never more than this. There is one
+/// for each ZFS data set, and a machine may have tens of thousands. What goes beyond is opened for each reading.
+const MAX_OPEN: usize = 4096;
+
+/// Whether one more may be kept open.
+fn has_room() -> bool {
+    static MAX: OnceLock<usize> = OnceLock::new();
+    let max = MAX.get_or_init(|| (crate::sys::may_open() / 4).min(MAX_OPEN));
+    OPEN.load(Ordering::Relaxed) < *max
+}
+
+/// A file that is kept open, and counted for as long as it is.
+#[derive(Debug)]
+struct Kept(Held<File>);
+
+impl Kept {
+    fn new(file: File) -> Self {
+        OPEN.fetch_add(1, Ordering::Relaxed);
+        Kept(Held::new(file))
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        OPEN.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl KernelFile {
     /// A file that is opened at its first reading.
@@ -67,9 +100,9 @@ impl KernelFile {
         }
     }
 
-    /// The open file, for what only some files can tell: poll(2), fstatfs(2).
+    /// The file, if it is kept open, for what only some files can tell: poll(2), fstatfs(2).
     pub fn open_file(&self) -> Option<&File> {
-        self.file.as_deref()
+        self.file.as_ref().map(|kept| &*kept.0)
     }
 
     /// The error for contents that do not read as they should.
@@ -78,12 +111,16 @@ impl KernelFile {
     }
 
     fn try_read(&mut self) -> io::Result<usize> {
-        let file = match &self.file {
-            Some(file) => file,
-            None => self.file.insert(Held::new(File::open(&self.path)?)),
-        };
         let before = self.buffer.len();
-        let read = read_into(file, &mut self.buffer);
+        let read = match &self.file {
+            Some(Kept(file)) => read_into(file, &mut self.buffer),
+            None => {
+                let file = File::open(&self.path)?;
+                let read = read_into(&file, &mut self.buffer);
+                self.file = has_room().then(|| Kept::new(file));
+                read
+            }
+        };
         if self.buffer.len() != before {
             cost::hold_bytes((self.buffer.len() - before) as i64);
         }
@@ -150,6 +187,20 @@ mod tests {
         let found = (0..=REST).map(|_| file.read().is_ok()).collect::<Vec<_>>();
         std::fs::remove_file(&path).unwrap();
         assert_eq!(found, [false, false, false, true]);
+    }
+
+    #[test]
+    fn a_bounded_number_is_kept_open() {
+        let max = (crate::sys::may_open() / 4).min(MAX_OPEN);
+        let mut files: Vec<_> = (0..max + 100).map(|_| KernelFile::new("/proc/self/comm")).collect();
+        for _ in 0..2 {
+            assert!(files.iter_mut().all(|file| file.read().is_ok()));
+            let open = files.iter().filter(|file| file.open_file().is_some()).count();
+            assert!(open > 0 && open <= max, "{open} of {max}");
+        }
+        drop(files);
+        // Other tests have a few.
+        assert!(OPEN.load(Ordering::Relaxed) < 50);
     }
 
     #[test]

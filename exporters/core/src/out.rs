@@ -4,6 +4,7 @@
 //! the series expected next is compared first, and the hash table is asked only when that guess is wrong.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct Out {
     families: HashTable<(FamilyKey, Arc<FamilyInfo>)>,
     /// Found families that came with another type or help than before.
     changed: Vec<FamilyKey>,
+    /// How many families there were when those that are over were forgotten last.
+    kept_families: usize,
     hasher: RandomState,
     /// The series of the run before, in the order written, and where in it the next one is expected.
     previous: Vec<SeriesRef>,
@@ -59,6 +62,10 @@ impl Entry {
         Entry { metric, text: text.into(), run: 0, at: 0 }
     }
 
+    fn key(&self) -> &[u8] {
+        self.text.split(|byte| *byte == END).next().unwrap_or_default()
+    }
+
     fn is<'a>(&self, metric: &'static Metric, key: &'a str, values: impl Iterator<Item = &'a str>) -> bool {
         if !std::ptr::eq(self.metric, metric) {
             return false;
@@ -84,6 +91,10 @@ static FOUND: Metric = Metric {
     labels: &[],
     irregular: true,
 };
+
+fn found_address() -> usize {
+    std::ptr::from_ref(&FOUND).addr()
+}
 
 /// A declaration's address, which is its identity, and the key.
 type FamilyKey = (usize, Box<str>);
@@ -190,6 +201,7 @@ impl Out {
                 found.remove();
             }
         }
+        self.forget_families();
         self.previous.clear();
         self.previous.extend(self.collected.samples.iter().map(|s| s.series));
         std::mem::take(&mut self.collected)
@@ -279,18 +291,35 @@ impl Out {
 
     /// Whether a found family has the type and help that it had; one that is new has.
     fn is_as_before(&mut self, family: &Arc<FamilyInfo>) -> bool {
-        let id: FamilyKey = (std::ptr::from_ref(&FOUND).addr(), family.name.as_str().into());
-        let hash = self.hasher.hash_one(&id);
-        if let Some((_, known)) = self.families.find(hash, |(k, _)| *k == id) {
+        let key = (found_address(), family.name.as_str());
+        // A key hashes as its parts do, whoever owns them: this is asked for every sample, so nothing is allocated.
+        let hash = self.hasher.hash_one(key);
+        let known = self.families.find(hash, |((metric, name), _)| (*metric, &**name) == key);
+        let own = || (key.0, key.1.into());
+        if let Some((_, known)) = known {
             let same = Arc::ptr_eq(known, family) || known == family;
-            if !same && !self.changed.contains(&id) {
-                self.changed.push(id);
+            if !same && !self.changed.iter().any(|(_, name)| **name == *key.1) {
+                self.changed.push(own());
             }
             return same;
         }
         let hasher = &self.hasher;
-        self.families.insert_unique(hash, (id, family.clone()), |(k, _)| hasher.hash_one(k));
+        self.families.insert_unique(hash, (own(), family.clone()), |(k, _)| hasher.hash_one(k));
         true
+    }
+
+    /// Forgets found families of which nothing is left: another program may give each of its files new names for ever.
+    fn forget_families(&mut self) {
+        let families = self.families.len();
+        if self.collected.gone.is_empty() || families <= 2 * self.kept_families.max(64) {
+            return;
+        }
+        let entries = self.collected.samples.iter().map(|sample| &self.entries[sample.series.index()]);
+        let found = entries.filter(|entry| std::ptr::eq(entry.metric, &FOUND));
+        let names: HashSet<&[u8]> = found.map(Entry::key).collect();
+        self.families
+            .retain(|((metric, name), _)| *metric != found_address() || names.contains(name.as_bytes()));
+        self.kept_families = self.families.len();
     }
 
     fn family(&mut self, metric: &'static Metric, key: &str) -> Arc<FamilyInfo> {

@@ -4,9 +4,9 @@
 //! `\d \w \s \b` are ASCII, and `[`, `&`, `~` have no meaning of their own inside a class. In Rust's `regex` they do, so
 //! a pattern is translated before it is compiled.
 
+mod re2;
+
 use std::fmt;
-use std::iter::Peekable;
-use std::str::Chars;
 
 use regex::bytes::{Captures, Regex};
 
@@ -15,6 +15,8 @@ use regex::bytes::{Captures, Regex};
 pub struct Pattern {
     text: String,
     regex: Regex,
+    /// The names of its groups, from the first one on.
+    names: Vec<Option<String>>,
 }
 
 /// A text that is no regular expression.
@@ -30,24 +32,23 @@ pub struct PatternError {
 impl Pattern {
     /// Compiles `text`.
     pub fn new(text: &str) -> Result<Self, PatternError> {
-        match Regex::new(&translate(text)) {
-            Ok(regex) => Ok(Pattern { text: text.to_owned(), regex }),
-            Err(error) => {
-                // The library draws the pattern over several lines; what is wrong stands in the last.
-                let error = error.to_string();
-                let last = error.lines().last().unwrap_or_default();
-                let why = last.strip_prefix("error: ").unwrap_or(last).to_owned();
-                Err(PatternError { text: text.to_owned(), why })
-            }
-        }
+        let wrong = |why: String| PatternError { text: text.to_owned(), why };
+        let translated = re2::translate(text).map_err(wrong)?;
+        let regex = Regex::new(&translated.rust).map_err(|error| {
+            // The library draws the pattern over several lines; what is wrong stands in the last.
+            let error = error.to_string();
+            let last = error.lines().last().unwrap_or_default();
+            wrong(last.strip_prefix("error: ").unwrap_or(last).to_owned())
+        })?;
+        Ok(Pattern { text: text.to_owned(), regex, names: translated.names })
     }
 
     /// Compiles `text` as relabel rules have it: it must match the whole value, and `.` matches a line feed as well.
     pub fn whole(text: &str) -> Result<Self, PatternError> {
         // Put together as text, as Prometheus does: what `a)|(b` means follows from that.
-        let Pattern { regex, .. } = Pattern::new(&format!("^(?s:{text})$"))
+        let pattern = Pattern::new(&format!("^(?s:{text})$"))
             .map_err(|error| PatternError { text: text.to_owned(), ..error })?;
-        Ok(Pattern { text: text.to_owned(), regex })
+        Ok(Pattern { text: text.to_owned(), ..pattern })
     }
 
     /// The first match and its groups.
@@ -57,7 +58,7 @@ impl Pattern {
 
     /// The number of the group called `name`.
     pub fn group(&self, name: &str) -> Option<usize> {
-        self.regex.capture_names().position(|group| group == Some(name))
+        self.names.iter().position(|known| known.as_deref() == Some(name)).map(|at| at + 1)
     }
 
     /// As it was written.
@@ -153,97 +154,6 @@ impl Decisions {
     }
 }
 
-/// The same expression in the syntax of Rust's `regex`.
-fn translate(text: &str) -> String {
-    let mut rust = String::with_capacity(text.len() + 16);
-    let mut chars = text.chars().peekable();
-    let mut in_class = false;
-    // A `]` right behind `[` or `[^` is a member of the class.
-    let mut class_begins = false;
-    while let Some(c) = chars.next() {
-        let first = std::mem::take(&mut class_begins);
-        match c {
-            '\\' => match chars.next() {
-                Some(escaped) => escape(&mut rust, escaped, in_class),
-                None => rust.push('\\'),
-            },
-            '(' if !in_class && chars.next_if_eq(&'?').is_some() => {
-                rust.push_str("(?");
-                flags(&mut rust, &mut chars);
-            }
-            '[' if !in_class => {
-                in_class = true;
-                class_begins = true;
-                rust.push('[');
-                if chars.next_if_eq(&'^').is_some() {
-                    rust.push('^');
-                }
-            }
-            '[' if chars.peek() == Some(&':') => {
-                rust.push('[');
-                // `[:alpha:]` goes over as it is, its brackets included.
-                for c in chars.by_ref() {
-                    rust.push(c);
-                    if c == ']' {
-                        break;
-                    }
-                }
-            }
-            ']' if in_class && first => rust.push_str("\\]"),
-            ']' if in_class => {
-                in_class = false;
-                rust.push(']');
-            }
-            '[' | '&' | '~' if in_class => {
-                rust.push('\\');
-                rust.push(c);
-            }
-            c => rust.push(c),
-        }
-    }
-    rust
-}
-
-/// The flags of a group. Case is folded in ASCII only: names of devices and mounts are, and the tables for the rest of
-/// Unicode are left out of this program.
-fn flags(rust: &mut String, chars: &mut Peekable<Chars<'_>>) {
-    let mut flags = String::new();
-    while let Some(flag) = chars.next_if(|c| c.is_ascii_alphabetic() || *c == '-') {
-        flags.push(flag);
-    }
-    let is_flags = matches!(chars.peek(), Some(')' | ':'));
-    let folds = flags.split('-').next().is_some_and(|on| on.contains('i'));
-    rust.push_str(&flags);
-    if is_flags && folds {
-        rust.push_str(if flags.contains('-') { "u" } else { "-u" });
-    }
-}
-
-fn escape(rust: &mut String, escaped: char, in_class: bool) {
-    let ascii = match escaped {
-        'd' => "0-9",
-        'w' => "0-9A-Za-z_",
-        's' => "\\t\\n\\f\\r ",
-        'D' => "^0-9",
-        'W' => "^0-9A-Za-z_",
-        'S' => "^\\t\\n\\f\\r ",
-        'b' | 'B' if !in_class => {
-            rust.push_str("(?-u:\\");
-            rust.push(escaped);
-            rust.push(')');
-            return;
-        }
-        other => {
-            rust.push('\\');
-            rust.push(other);
-            return;
-        }
-    };
-    rust.push('[');
-    rust.push_str(ascii);
-    rust.push(']');
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -285,7 +195,10 @@ mod tests {
     #[test]
     fn a_bad_pattern_says_what_is_wrong() {
         let error = Pattern::new("a(b").unwrap_err().to_string();
-        assert_eq!(error, "`a(b` is not a regular expression in RE2's syntax: unclosed group");
+        assert_eq!(
+            error,
+            "`a(b` is not a regular expression in RE2's syntax: a group is not closed: `)` is missing"
+        );
         assert!(Pattern::new("\\").is_err());
         assert!(Pattern::new("[a").is_err());
     }

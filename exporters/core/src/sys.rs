@@ -81,6 +81,14 @@ pub fn adjtimex() -> io::Result<Timex> {
     })
 }
 
+/// How many files this process may have open (getrlimit(2)); 1024 where the kernel does not say.
+pub fn may_open() -> usize {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a live `rlimit` of our own, which the kernel writes to and does not keep.
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    if result < 0 { 1024 } else { usize::try_from(limit.rlim_cur).unwrap_or(usize::MAX) }
+}
+
 /// One device of a btrfs (`linux/btrfs.h`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BtrfsDevice {

@@ -129,10 +129,15 @@ impl System {
             // Unmounted since the folder above was listed.
             Err(_) => return,
         }
+        // Every file system has the file, with or without a label in it: this one went, and its files with it.
+        let Some(text) = self.label.read_text(buffer) else {
+            self.devices.look_again();
+            return;
+        };
+        let name = label::value(text).into_owned();
         let uuid = self.uuid.read_text(buffer).filter(|text| !text.is_empty());
         let uuid = uuid.map_or_else(|| self.id.clone(), |text| label::value(text).into_owned());
-        let text = self.label.read_text(buffer).unwrap_or_default();
-        out.put(&INFO, [&uuid, &label::value(text)], 1.0);
+        out.put(&INFO, [&uuid, &name], 1.0);
         if let Some(value) = self.global_reserve.read(buffer) {
             out.put(&GLOBAL_RESERVE, [&uuid], value);
         }

@@ -18,6 +18,8 @@ pub(crate) enum Unit {
     /// Tenths.
     Tenth,
     Milli,
+    /// As [`Unit::Milli`], divided.
+    Thousandth,
     Micro,
     Nano,
 }
@@ -32,6 +34,7 @@ impl Unit {
             Unit::FourOctets => value * 4.0,
             Unit::Tenth => value / 10.0,
             Unit::Milli => value * 0.001,
+            Unit::Thousandth => value / 1000.0,
             Unit::Micro => value / 1e6,
             Unit::Nano => value * 1e-9,
         }

@@ -2,7 +2,7 @@
 //! statfs(2) below `rootfs`, in bytes. A mount that does not answer in four fifths of the subject's budget has
 //! `node_filesystem_device_error` 1 and no other numbers until it does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -173,7 +173,7 @@ impl Mounted {
         let own = mounts::visible(own);
         let reach = view::reach(&self.config.procfs, &self.config.rootfs, &mounts, &own);
         let reach = reach.map_err(CollectError::Other)?;
-        let slow: Vec<Vec<u8>> = mounts.iter().filter(|m| !is_prompt(m)).map(|m| m.point.clone()).collect();
+        let slow = slow(&mounts);
         let shown = mounts.into_iter().filter_map(|mount| self.show(mount, reach, &slow));
         let (shown, targets): (Vec<_>, Vec<_>) = shown.unzip();
         self.shown = shown;
@@ -182,10 +182,10 @@ impl Mounted {
     }
 
     /// What is published of a mount, and where it is reached; `None` when it is not collected.
-    fn show(&self, mut mount: Mount, reach: Reach, slow: &[Vec<u8>]) -> Option<(Shown, Target)> {
+    fn show(&self, mut mount: Mount, reach: Reach, slow: &HashSet<Vec<u8>>) -> Option<(Shown, Target)> {
         let root = prefix(self.config.rootfs.as_os_str().as_bytes());
         // With another root than ours, what the path leads through is not looked into.
-        let prompt = root.is_empty() && !slow.iter().any(|point| mounts::contains(point, &mount.point));
+        let prompt = root.is_empty() && !mounts::directories(&mount.point).any(|point| slow.contains(point));
         if reach == Reach::Own {
             if !mounts::contains(root, &mount.point) {
                 return None;
@@ -205,23 +205,15 @@ impl Mounted {
 }
 
 /// Types of file systems whose statfs(2) reads nothing but memory, and takes no lock that waits for a disk: those in
-/// memory or of the kernel's own, and those that keep their counts in the superblock.
-const PROMPT: [&[u8]; 11] = [
-    b"ext2",
-    b"ext3",
-    b"ext4",
-    b"xfs",
-    b"tmpfs",
-    b"ramfs",
-    b"devtmpfs",
-    b"sysfs",
-    b"proc",
-    b"cgroup",
-    b"cgroup2",
-];
+/// memory or of the kernel's own, and those that keep their counts in the superblock. XFS is none of them: from Linux 5.14
+/// to 5.18 its statfs waits until all inodes that are being freed are, which on a slow disk takes minutes.
+const PROMPT: [&[u8]; 10] =
+    [b"ext2", b"ext3", b"ext4", b"tmpfs", b"ramfs", b"devtmpfs", b"sysfs", b"proc", b"cgroup", b"cgroup2"];
 
-fn is_prompt(mount: &Mount) -> bool {
-    PROMPT.contains(&&*mount.fs_type)
+/// Where file systems are mounted that are none of those, as [`mounts::directories`] has it.
+fn slow(mounts: &[Mount]) -> HashSet<Vec<u8>> {
+    let slow = mounts.iter().filter(|mount| !PROMPT.contains(&&*mount.fs_type));
+    slow.map(|mount| mounts::directory(&mount.point).to_vec()).collect()
 }
 
 /// Whether mounts may have come, gone or changed since this was asked last, or the list was opened: poll(2) says so
@@ -298,6 +290,19 @@ mod tests {
         let text = |code| reason(&std::io::Error::from_raw_os_error(code));
         assert_eq!(text(13), "permission denied");
         assert_eq!(text(107), "transport endpoint is not connected");
+    }
+
+    #[test]
+    fn what_may_wait_for_a_disk_or_a_server_is_asked_by_a_thread() {
+        let list = b"1 0 8:1 / / rw - ext4 /dev/sda1 rw\n2 1 8:2 /x /data rw - xfs /dev/sdb rw\n\
+            3 1 0:5 / /run rw - tmpfs t rw\n4 1 0:6 / /nas rw - nfs4 s:/ rw\n5 4 0:7 / /nas/tmp rw - tmpfs t rw\n";
+        let config = HostConfig::default();
+        let mounts = mounts::parse(list).unwrap();
+        let mounted = Mounted::new(&config);
+        let slow = slow(&mounts);
+        let prompt =
+            mounts.into_iter().map(|mount| mounted.show(mount, Reach::Hosts, &slow).unwrap().1.prompt);
+        assert_eq!(prompt.collect::<Vec<_>>(), [true, false, true, false, false]);
     }
 
     #[test]

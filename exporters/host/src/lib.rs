@@ -258,7 +258,7 @@ pub static SUBJECTS: &[About] = &[
     about("zoneinfo", "Pages of each zone of memory.", zoneinfo::METRICS, |p| zoneinfo::subject(p.config))
         .off(),
     about("cpufreq", "Frequencies of the CPUs, and what governs them.", cpufreq::METRICS, |p| {
-        cpufreq::subject(p.config)
+        cpufreq::subject(p.config, p.clock)
     }),
     about(
         "hwmon",

@@ -12,12 +12,14 @@ use crate::attribute::{self, Attribute, Buffer};
 pub(crate) struct NumberFile {
     path: PathBuf,
     attribute: Attribute,
+    /// It could be read before: a device that went may come back under its name.
+    was_there: bool,
 }
 
 impl NumberFile {
     /// A file that is opened at its first reading.
     pub(crate) fn new(path: impl Into<PathBuf>) -> Self {
-        NumberFile { path: path.into(), attribute: Attribute::Closed }
+        NumberFile { path: path.into(), attribute: Attribute::Closed, was_there: false }
     }
 
     /// Its number. `None`: there is no such file, or no number in it.
@@ -25,10 +27,16 @@ impl NumberFile {
         self.read_text(buffer).and_then(attribute::number)
     }
 
-    /// Its text, without white space at both ends. A file that was not there is not looked for again.
+    /// Its text, without white space at both ends. A file that never was there is not looked for again.
     pub(crate) fn read_text<'b>(&mut self, buffer: &'b mut Buffer) -> Option<&'b [u8]> {
+        if self.was_there && matches!(self.attribute, Attribute::Missing) {
+            self.attribute = Attribute::Closed;
+        }
         match self.attribute.read(CWD, &self.path, true, buffer) {
-            Ok(text) => text,
+            Ok(text) => {
+                self.was_there |= text.is_some();
+                text
+            }
             Err(_) => {
                 // The device is gone; another may come under its name.
                 self.attribute = Attribute::Closed;
@@ -74,6 +82,22 @@ mod tests {
         SECONDS: Gauge = "test_seconds" [];
         /// Missing.
         MISSING: Gauge = "test_missing" [];
+    }
+
+    #[test]
+    fn what_comes_back_is_read_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("label");
+        let mut buffer = [0; 4096];
+        let mut file = NumberFile::new(&path);
+        std::fs::write(&path, "1").unwrap();
+        assert_eq!(file.read(&mut buffer), Some(1.0));
+        // As a file of sysfs whose device went says: it is closed, and not found the next time.
+        file.attribute = Attribute::Closed;
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!((file.read(&mut buffer), file.read(&mut buffer)), (None, None));
+        std::fs::write(&path, "2").unwrap();
+        assert_eq!(file.read(&mut buffer), Some(2.0));
     }
 
     #[test]

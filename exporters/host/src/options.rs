@@ -138,6 +138,34 @@ pub static OPTIONS: &[SubjectOption] = &[
     ),
     filter("slabinfo", &["include_caches", "exclude_caches"], "caches", |c| &mut c.slabinfo),
     flag("stat", &["softirq"], "Publish `node_softirqs_total`.", |c| &mut c.stat.softirq),
+    filter(
+        "systemd",
+        &["include_units", "exclude_units"],
+        "units, by their whole names; by default services, sockets, timers and mounts",
+        |c| &mut c.systemd.units,
+    ),
+    flag(
+        "systemd",
+        &["all"],
+        "Also units that are neither enabled nor failed, as node_exporter does.",
+        |c| &mut c.systemd.all,
+    ),
+    flag("systemd", &["restarts"], "Publish `node_systemd_service_restart_total`.", |c| {
+        &mut c.systemd.restarts
+    }),
+    flag("systemd", &["start_times"], "Publish `node_systemd_unit_start_time_seconds`.", |c| {
+        &mut c.systemd.start_times
+    }),
+    flag("systemd", &["tasks"], "Publish `node_systemd_unit_tasks_current` and `_max`.", |c| {
+        &mut c.systemd.tasks
+    }),
+    text(
+        "systemd",
+        &["bus"],
+        "The addresses of the bus, with `;` between them. Default: what `DBUS_SYSTEM_BUS_ADDRESS` says, else the sockets \
+         of the bus and of systemd below `rootfs`.",
+        |c| &mut c.systemd.bus,
+    ),
     filter("tapestats", &["include_devices", "exclude_devices"], "drives", |c| &mut c.tapestats),
     include("vmstat", &["fields"], "The fields of /proc/vmstat to publish.", |c| &mut c.vmstat),
 ];
@@ -191,6 +219,15 @@ const fn words(
     at: fn(&mut HostConfig) -> &mut [bool],
 ) -> SubjectOption {
     SubjectOption { subject, keys, about, kind: OptionKind::Words(words, at) }
+}
+
+const fn text(
+    subject: &'static str,
+    keys: &'static [&'static str; 1],
+    about: &'static str,
+    at: fn(&mut HostConfig) -> &mut Option<String>,
+) -> SubjectOption {
+    SubjectOption { subject, keys, about, kind: OptionKind::Text(at) }
 }
 
 const fn number(

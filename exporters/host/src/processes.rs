@@ -93,7 +93,7 @@ impl Counter {
             Some(dir) => dir,
             None => self.dir.insert(open_dir(CWD, &self.procfs).map_err(|e| failed(&self.procfs, e))?),
         };
-        let (mut pids, mut threads) = (0u64, 0u64);
+        let (mut pids, mut threads, mut is_whole) = (0u64, 0u64, false);
         let (mut states, mut thread_states) = (States([0; 128]), States([0; 128]));
         self.several.clear();
         dir.rewind();
@@ -107,6 +107,7 @@ impl Counter {
             // One that ended since it was listed is not there any more.
             let Some(stat) = read_stat(fd, name, &mut self.path, &mut self.buffer) else { continue };
             pids += 1;
+            is_whole |= name == b"1";
             threads += stat.threads;
             states.add(stat.state);
             thread_states.add(stat.state);
@@ -116,6 +117,12 @@ impl Counter {
         }
         if pids == 0 {
             return Err(CollectError::Absent);
+        }
+        if !is_whole {
+            return Err(CollectError::Other(format!(
+                "{} shows some processes only, and not the first: run this as root, or mount procfs without hidepid",
+                self.procfs.display()
+            )));
         }
         out.put(&PIDS, [], pids as f64);
         out.put(&THREADS, [], threads as f64);
@@ -191,6 +198,29 @@ pub fn parse(bytes: &[u8]) -> Option<Stat> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use taffrail_core::Run;
+
+    #[test]
+    fn a_part_of_the_processes_is_no_number_of_processes() {
+        let root = tempfile::tempdir().unwrap();
+        let config = HostConfig { procfs: root.path().into(), ..HostConfig::default() };
+        let Run::Blocking(mut run) = subject(&config).run else { panic!("it blocks") };
+        let mut collect = || {
+            let mut out = Out::default();
+            out.begin(0);
+            run(&mut out).map(|()| out.finish().samples.len())
+        };
+        let add = |pid: &str| {
+            std::fs::create_dir(root.path().join(pid)).unwrap();
+            let stat = format!("{pid} (x) S 1 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 88 9 10\n");
+            std::fs::write(root.path().join(pid).join("stat"), stat).unwrap();
+        };
+        assert!(matches!(collect(), Err(CollectError::Absent)));
+        add("77");
+        assert!(collect().unwrap_err().to_string().contains("without hidepid"));
+        add("1");
+        assert_eq!(collect().unwrap(), 4);
+    }
 
     #[test]
     fn names_may_be_anything() {

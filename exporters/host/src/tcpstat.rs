@@ -3,6 +3,7 @@
 //! In the host's network the kernel is asked over netlink, as node_exporter does; from elsewhere the host's tables in
 //! `<procfs>/1/net` are read. Both give the same numbers.
 
+use rustix::io::Errno;
 use taffrail_core::{CollectError, Out, Subject, metrics};
 
 use crate::config::HostConfig;
@@ -51,26 +52,33 @@ pub fn subject(config: &HostConfig) -> Subject {
 }
 
 /// Where sockets are counted.
-enum Source {
-    Kernel(SockDiag, Files),
-    Files(Files),
+struct Source {
+    kernel: Option<SockDiag>,
+    files: Files,
 }
 
 impl Source {
     fn find(config: &HostConfig) -> Result<Self, CollectError> {
         let dir = network::directory(config)?;
         let files = Files(["tcp", "tcp6"].map(|name| SocketTable::new(dir.join(name))));
-        match network::is_own(config).then(SockDiag::open) {
-            Some(Ok(kernel)) => Ok(Source::Kernel(kernel, files)),
-            _ => Ok(Source::Files(files)),
-        }
+        let kernel = if network::is_own(config) { SockDiag::open().ok() } else { None };
+        Ok(Source { kernel, files })
     }
 
     fn count(&mut self) -> Result<Counts, CollectError> {
-        match self {
-            // A kernel without the module (`tcp_diag`) refuses here; the files have it all the same.
-            Source::Kernel(kernel, files) => ask(kernel).or_else(|_| files.count()),
-            Source::Files(files) => files.count(),
+        match self.kernel.as_mut().map(ask) {
+            Some(Ok(counts)) => return Ok(counts),
+            Some(Err(error)) => self.refused(error),
+            None => {}
+        }
+        // The files have it all the same.
+        self.files.count()
+    }
+
+    /// A kernel without the module (`tcp_diag`) starts a program to load it whenever it is asked: once is enough.
+    fn refused(&mut self, error: Errno) {
+        if error == Errno::NOENT {
+            self.kernel = None;
         }
     }
 }
@@ -146,9 +154,19 @@ mod tests {
     }
 
     #[test]
+    fn a_kernel_without_the_module_is_asked_once() {
+        let files = Files(["tcp", "tcp6"].map(|name| SocketTable::new(format!("/proc/net/{name}").into())));
+        let mut source = Source { kernel: SockDiag::open().ok(), files };
+        source.refused(Errno::AGAIN);
+        assert_eq!(source.kernel.is_some(), SockDiag::open().is_ok(), "late is not never");
+        source.refused(Errno::NOENT);
+        assert!(source.kernel.is_none() && source.count().is_ok());
+    }
+
+    #[test]
     fn both_sources_say_the_same() {
         let config = HostConfig::default();
-        let Ok(Source::Kernel(mut kernel, mut files)) = Source::find(&config) else {
+        let Ok(Source { kernel: Some(mut kernel), mut files }) = Source::find(&config) else {
             // Neither root nor in the network of the first process.
             return;
         };

@@ -18,7 +18,7 @@ metrics! {
 
 // node_exporter publishes 0 for a zone that cannot be read, or nothing of any zone, by its version; a sensor that is
 // switched off has no temperature.
-static ZONE: [Column<2>; 1] = [("temp", &TEMP, Unit::Milli)];
+static ZONE: [Column<2>; 1] = [("temp", &TEMP, Unit::Thousandth)];
 static COOLING: [Column<2>; 2] = [("cur_state", &CUR_STATE, Unit::One), ("max_state", &MAX_STATE, Unit::One)];
 
 struct Device {

@@ -197,6 +197,16 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         }
     }
 
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let (text, _) = self.scalar("a number")?;
+        match text.parse() {
+            Ok(number) => self.place(visitor.visit_u64(number)),
+            Err(_) => Err(self
+                .fault(format!("{} has to be a whole number, and is `{text}`", self.name()))
+                .help("write digits only, such as 5000")),
+        }
+    }
+
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let (text, _) = self.scalar("a single value")?;
         self.place(visitor.visit_str(&text))
@@ -274,7 +284,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
         identifier
     }
 }

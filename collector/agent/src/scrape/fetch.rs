@@ -56,9 +56,6 @@ impl Client {
         headers.insert(ACCEPT, value("Accept", accept)?);
         let encoding = if job.compression { "gzip" } else { "identity" };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
-        let seconds = job.timeout.as_secs_f64().to_string();
-        let name = HeaderName::from_static("x-prometheus-scrape-timeout-seconds");
-        headers.insert(name, value("X-Prometheus-Scrape-Timeout-Seconds", &seconds)?);
         Ok(Client {
             inner: connect(&job.http)?,
             headers,
@@ -70,18 +67,21 @@ impl Client {
 
     /// The page at `url`. An error says what a person has to look at.
     pub async fn get(&self, url: &str, timeout: Duration) -> Result<Page, String> {
-        match tokio::time::timeout(timeout, self.follow(url)).await {
+        match tokio::time::timeout(timeout, self.follow(url, timeout)).await {
             Ok(result) => result,
             Err(_) => Err(format!("no whole page within {} s", timeout.as_secs_f64())),
         }
     }
 
-    async fn follow(&self, url: &str) -> Result<Page, String> {
+    async fn follow(&self, url: &str, timeout: Duration) -> Result<Page, String> {
         let first: Uri = url.parse().map_err(|error| format!("`{url}` is not an address: {error}"))?;
+        let mut headers = self.headers.clone();
+        let patience = value("X-Prometheus-Scrape-Timeout-Seconds", &timeout.as_secs_f64().to_string())?;
+        headers.insert(HeaderName::from_static("x-prometheus-scrape-timeout-seconds"), patience);
         let mut uri = first.clone();
         for _ in 0..=REDIRECTS {
             let same = uri.authority() == first.authority() && uri.scheme() == first.scheme();
-            let response = self.ask(&uri, same).await?;
+            let response = self.ask(&uri, headers.clone(), same).await?;
             let status = response.status();
             let location = response
                 .headers()
@@ -96,10 +96,15 @@ impl Client {
         Err(format!("stopped after {REDIRECTS} redirects, the last to {uri}"))
     }
 
-    async fn ask(&self, uri: &Uri, with_secret: bool) -> Result<Response<Incoming>, String> {
+    async fn ask(
+        &self,
+        uri: &Uri,
+        headers: HeaderMap,
+        with_secret: bool,
+    ) -> Result<Response<Incoming>, String> {
         let mut request = http::Request::new(Empty::new());
         *request.uri_mut() = uri.clone();
-        request.headers_mut().clone_from(&self.headers);
+        *request.headers_mut() = headers;
         if with_secret {
             request.headers_mut().extend(self.secret.clone());
         }

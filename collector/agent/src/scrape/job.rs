@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use taffrail_wire::page::Format;
 use taffrail_wire::relabel::{Names, Rule};
 
 use super::target::Group;
@@ -74,6 +75,19 @@ pub const DEFAULT_BODY_BYTES: u64 = 64 << 20;
 pub struct Formats {
     /// `metric_name_validation_scheme`
     pub names: Names,
+    /// `fallback_scrape_protocol`: the format of pages that do not say theirs.
+    pub fallback: Option<Format>,
+}
+
+impl Job {
+    /// Whether a line of a page means the same to `other`, given the same target.
+    pub fn reads_alike(&self, other: &Job) -> bool {
+        self.honor_labels == other.honor_labels
+            && self.metric_relabel == other.metric_relabel
+            && self.labels == other.labels
+            && self.limits == other.limits
+            && self.formats == other.formats
+    }
 }
 
 /// How targets, and services that know of targets, are reached.
@@ -158,7 +172,7 @@ pub(super) mod tests {
             },
             target_limit: 0,
             keep_dropped_targets: 0,
-            formats: Formats { names: Names::Utf8 },
+            formats: Formats { names: Names::Utf8, fallback: None },
             compression: true,
             http: Http::default(),
             relabel: Vec::new(),

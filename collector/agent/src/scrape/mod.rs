@@ -5,15 +5,20 @@
 pub mod discovery;
 pub mod fetch;
 pub mod job;
+mod left;
 pub mod page;
 pub mod sample_labels;
 pub mod scraper;
 pub mod series;
+pub mod state;
 pub mod target;
 mod task;
+pub mod times;
 mod tls;
+mod watch;
 
 pub use job::Job;
+pub use left::Left;
 pub use scraper::Shared;
 pub use target::{Found, Group, Target};
 pub use task::{JobTask, client};

@@ -7,7 +7,7 @@ use taffrail_wire::remote_write::MetricKind;
 
 use super::job::Job;
 use super::sample_labels::of_sample;
-use super::series::{Index, Sample, Series};
+use super::series::{Index, Place, Sample, Series};
 use super::target::Target;
 use crate::metrics::Writer;
 use crate::metrics::record::Family;
@@ -22,12 +22,16 @@ pub struct Read {
     pub scraped: u64,
     /// Those that relabelling left.
     pub kept: u64,
+    /// Those whose lines were not known before.
+    pub added: u64,
     /// Left out as the series has one of this time or a later one already.
     pub duplicates: u64,
     /// Left out as their time is more than ten minutes ahead.
     pub ahead: u64,
     /// What is wrong with the page as a whole: nothing of it is taken.
     pub error: Option<String>,
+    /// How many count for `sample_limit`.
+    limited: usize,
 }
 
 /// What a page is read for.
@@ -51,31 +55,33 @@ impl Reader<'_> {
         let mut family = Described::default();
         let mut entries = Parser::new(page, format, Options::default());
         loop {
-            let taken = match entries.known(series.lines()) {
-                Some(known) => {
-                    let (value, ts_ms) = (known.value, known.ts_ms);
-                    self.keep(Series::index(known.of), value, ts_ms, series, samples, &mut read)
-                }
-                None => match entries.next() {
-                    None => break,
-                    Some(Ok(Entry::Sample(sample))) => {
-                        self.take(&sample, &family, series, samples, &mut read)
-                    }
-                    Some(Ok(entry)) => {
-                        family.hear(entry);
-                        continue;
-                    }
-                    Some(Err(error)) => {
-                        read.error = Some(error.to_string());
+            if let Some(known) = entries.known(series.lines()) {
+                read.scraped += 1;
+                let exposed = (known.value, known.ts_ms);
+                self.keep((Series::index(known.of), false), exposed, series, samples, &mut read);
+                continue;
+            }
+            match entries.next() {
+                None => break,
+                Some(Ok(Entry::Sample(sample))) => {
+                    read.scraped += 1;
+                    let taken = self.take(&sample, &family, series, samples, &mut read);
+                    if let Err(error) = taken {
+                        read.error = Some(format!("{}: {error}", entries.place()));
                         break;
                     }
-                },
-            };
-            read.scraped += 1;
-            if let Err(error) = taken {
-                read.error = Some(format!("{}: {error}", entries.place()));
-                break;
+                }
+                Some(Ok(entry)) => family.hear(entry),
+                Some(Err(error)) => {
+                    read.error = Some(error.to_string());
+                    break;
+                }
             }
+        }
+        let limit = self.job.limits.samples;
+        if read.error.is_none() && limit > 0 && read.limited > limit {
+            read.error =
+                Some(format!("sample_limit ({limit}) exceeded: the page has {} samples", read.limited));
         }
         read
     }
@@ -89,43 +95,49 @@ impl Reader<'_> {
         read: &mut Read,
     ) -> Result<(), String> {
         let found = match series.find(&exposed.series) {
-            Ok(found) => found,
-            Err(key) => self.learn(key, exposed, family, series)?,
+            Ok(found) => (found, false),
+            Err(key) => (self.learn(key, exposed, family, series)?, true),
         };
-        self.keep(found, exposed.value, exposed.ts_ms, series, samples, read)
+        self.keep(found, (exposed.value, exposed.ts_ms), series, samples, read);
+        Ok(())
     }
 
-    /// Keeps a sample of a series, unless relabelling drops it.
+    /// Keeps a sample, its value and time, of a series that may be new, unless relabelling drops it.
     #[inline]
     fn keep(
         &self,
-        found: Option<Index>,
-        value: f64,
-        exposed_ms: Option<i64>,
+        (found, new): (Option<Index>, bool),
+        (value, exposed_ms): (f64, Option<i64>),
         series: &mut Series,
         samples: &mut Vec<Sample>,
         read: &mut Read,
-    ) -> Result<(), String> {
-        let Some(index) = found else { return Ok(()) };
+    ) {
+        let Some(index) = found else { return };
+        // What is left out below counts as well: it is on the page, and no rule drops it.
+        read.kept += 1;
         let own = exposed_ms.filter(|_| self.job.honor_timestamps);
         let ts_ms = own.unwrap_or(self.now_ms);
+        let place = series.place(index, ts_ms, own.is_some());
+        if place == Place::Late {
+            read.duplicates += 1;
+            return;
+        }
+        read.limited += 1;
+        let limit = self.job.limits.samples;
+        if limit > 0 && read.limited > limit {
+            // The page is bad now, and read to its end, so that it can be said how much is too much.
+            return;
+        }
         if ts_ms > self.now_ms.saturating_add(AHEAD_MS) {
             read.ahead += 1;
-            return Ok(());
+            return;
         }
-        read.kept += 1;
-        let limit = self.job.limits.samples;
-        if limit > 0 && read.kept > limit as u64 {
-            return Err(format!("sample_limit ({limit}) exceeded"));
-        }
-        if series.has(index, ts_ms) {
-            read.duplicates += 1;
-            return Ok(());
-        }
+        read.added += u64::from(new);
         series.see(index, ts_ms);
-        let tracked = own.is_none() || self.job.track_timestamps_staleness;
-        samples.push(Sample { series: index, ts_ms, value, tracked });
-        Ok(())
+        if place == Place::New {
+            let tracked = own.is_none() || self.job.track_timestamps_staleness;
+            samples.push(Sample { series: index, ts_ms, value, tracked });
+        }
     }
 
     /// Takes apart a line that was not on the page before.

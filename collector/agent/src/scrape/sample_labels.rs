@@ -9,11 +9,18 @@ const NAME: &str = "__name__";
 /// The labels of a series that the page calls `exposed`, or `None` if a rule drops it. An error is one of the whole page.
 pub fn of_sample(exposed: &[(&str, &str)], target: &Labels, job: &Job) -> Result<Option<Labels>, String> {
     let mut labels = merge(exposed, target, job.honor_labels);
-    if !relabel::apply(&job.metric_relabel, &mut labels) {
+    if !relabel::apply(&job.metric_relabel, &mut labels) || labels.is_empty() {
         return Ok(None);
     }
     if labels.get(NAME).is_empty() {
         return Err(format!("a series has no name after relabelling: {labels}"));
+    }
+    let names = job.formats.names;
+    if !names.accept_metric(labels.get(NAME)) {
+        return Err(format!("metric_name_validation_scheme: the name of {labels} is not a valid one"));
+    }
+    if let Some((name, _)) = labels.iter().find(|(name, _)| !names.accept(name)) {
+        return Err(format!("metric_name_validation_scheme: `{name}` is not a valid label name: {labels}"));
     }
     check(&labels, &job.limits)?;
     Ok(Some(external(labels, job)))

@@ -14,6 +14,10 @@ use crate::metrics::record::{Encoder, Family};
 
 /// Samples that are written as one record.
 const RECORD: usize = 8192;
+/// Lines that bad pages may add to twice those of the last good one before those that are gone are forgotten.
+const SPARE_LINES: usize = 1000;
+/// Families that may be known beyond two for every series.
+const SPARE_FAMILIES: usize = 64;
 
 /// A series, as an index into [`Series`].
 pub type Index = u32;
@@ -31,6 +35,10 @@ pub struct Series {
     hasher: RandomState,
     /// The page that is being read.
     page: u32,
+    /// How many lines the last good page left.
+    good: usize,
+    /// Whether there may be series that no line leads to, which end unless the next good page has them.
+    strays: bool,
 }
 
 /// No series.
@@ -43,8 +51,10 @@ struct Known {
     family: u32,
     /// The segment of the log that last defined it.
     defined: Option<SegmentId>,
-    /// The last page with a sample of it, and that sample's time.
+    /// The last page with a sample of it, and that sample's time; the page may turn out to be bad.
     page: u32,
+    page_ts_ms: i64,
+    /// The time of what was last written of it.
     ts_ms: i64,
     /// Whether a value was written that a marker has to end.
     alive: bool,
@@ -72,6 +82,17 @@ pub struct Sample {
     pub value: f64,
     /// Whether the series ends when it is gone from the page.
     pub tracked: bool,
+}
+
+/// What is to be done with a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// It is written.
+    New,
+    /// It was written when the last page had it.
+    Again,
+    /// Its series has one of this time on this page, or a later one: it would be out of order.
+    Late,
 }
 
 impl Series {
@@ -138,6 +159,7 @@ impl Series {
             family: self.family(family),
             defined: None,
             page: 0,
+            page_ts_ms: i64::MIN,
             ts_ms: i64::MIN,
             alive: false,
             lines: 0,
@@ -168,29 +190,42 @@ impl Series {
         (self.families.len() - 1) as u32
     }
 
-    /// Whether the series has had a sample on this page, at this time or later: another would be out of order.
-    pub fn has(&self, index: Index, ts_ms: i64) -> bool {
-        matches!(&self.known[index as usize], Some(known) if known.page == self.page && known.ts_ms >= ts_ms)
+    /// What is to be done with a sample of this time; `own` is a time that the page says.
+    pub fn place(&self, index: Index, ts_ms: i64, own: bool) -> Place {
+        let Some(known) = &self.known[index as usize] else { return Place::Late };
+        match known.page == self.page {
+            true if known.page_ts_ms >= ts_ms => Place::Late,
+            // Times of our own only grow, unless the clock is set back: then it is the receiver's to decide.
+            false if own && known.ts_ms == ts_ms => Place::Again,
+            false if own && known.ts_ms > ts_ms => Place::Late,
+            _ => Place::New,
+        }
     }
 
     /// Marks that the series has a sample on this page.
     pub fn see(&mut self, index: Index, ts_ms: i64) {
         if let Some(known) = &mut self.known[index as usize] {
-            (known.page, known.ts_ms) = (self.page, ts_ms);
+            (known.page, known.page_ts_ms) = (self.page, ts_ms);
         }
     }
 
-    /// Writes a good page's samples, ends the series that are gone from it, and forgets lines that are. How many series
-    /// are new.
-    pub fn accept(&mut self, samples: &[Sample], now_ms: i64, writer: &Writer) -> u64 {
-        let mut added = 0;
+    /// Whether the last page had a sample of the very series that `other` calls `index`.
+    pub fn has(&self, other: &Series, index: Index) -> bool {
+        let Some(wanted) = &other.known[index as usize] else { return false };
+        let hash = self.hasher.hash_one(&*wanted.labels);
+        let same = |at: &Index| matches!(&self.known[*at as usize], Some(known) if known.page == self.page && known.labels == wanted.labels);
+        self.labels.find(hash, same).is_some()
+    }
+
+    /// Writes a good page's samples, ends the series that are gone from it, and forgets lines that are.
+    pub fn accept(&mut self, samples: &[Sample], now_ms: i64, writer: &Writer) {
         for samples in samples.chunks(RECORD) {
             writer.append(|segment, encoder| {
                 for sample in samples {
                     let Some(known) = &mut self.known[sample.series as usize] else { continue };
                     known.define(segment, encoder, &self.families);
                     encoder.sample(known.number, sample.ts_ms, sample.value);
-                    added += u64::from(!known.alive);
+                    known.ts_ms = sample.ts_ms;
                     known.alive = sample.tracked && sample.value.to_bits() != STALE_NAN;
                 }
             });
@@ -198,12 +233,28 @@ impl Series {
         let page = self.page;
         self.mark(now_ms, writer, |known| known.page != page);
         self.forget();
-        added
+        self.good = self.lines.len();
     }
 
-    /// Ends all series: the page could not be had, or the target is gone.
+    /// Ends all series: the page could not be had, or was bad. What its lines mean is remembered, as the next good page
+    /// will have most of them, but not without bound: a bad page may hold anything.
+    pub fn reject(&mut self, now_ms: i64, writer: &Writer) {
+        self.end(now_ms, writer);
+        if self.lines.len() > 2 * self.good + SPARE_LINES {
+            self.forget();
+        }
+    }
+
+    /// Ends all series: the target is gone.
     pub fn end(&mut self, now_ms: i64, writer: &Writer) {
         self.mark(now_ms, writer, |_| true);
+    }
+
+    /// Forgets what lines mean, as other rules hold from now on. Series that the next good page has again go on.
+    pub fn forget_lines(&mut self) {
+        self.lines.clear();
+        self.known.iter_mut().flatten().for_each(|known| known.lines = 0);
+        (self.good, self.strays) = (0, true);
     }
 
     fn mark(&mut self, now_ms: i64, writer: &Writer, gone: impl Fn(&Known) -> bool) {
@@ -214,9 +265,13 @@ impl Series {
         for known in self.known.chunks_mut(RECORD) {
             writer.append(|segment, encoder| {
                 for known in known.iter_mut().flatten().filter(|known| ending(known)) {
-                    known.define(segment, encoder, &self.families);
-                    encoder.sample(known.number, now_ms, f64::from_bits(STALE_NAN));
                     known.alive = false;
+                    // A page may say times that are still to come; a marker before them is of no use.
+                    if known.ts_ms < now_ms {
+                        known.define(segment, encoder, &self.families);
+                        encoder.sample(known.number, now_ms, f64::from_bits(STALE_NAN));
+                        known.ts_ms = now_ms;
+                    }
                 }
             });
         }
@@ -235,17 +290,44 @@ impl Series {
                 }
             }
         });
-        for index in orphans {
-            let hash = hash_of(&self.hasher, &self.known, index);
-            if let Ok(entry) = self.labels.find_entry(hash, |at| *at == index) {
-                entry.remove();
+        if std::mem::take(&mut self.strays) {
+            let stray = |index: &Index| matches!(&known[*index as usize], Some(known) if known.lines == 0);
+            orphans.extend((0..known.len() as Index).filter(stray));
+        }
+        orphans.into_iter().for_each(|index| self.release(index));
+        self.forget_families();
+    }
+
+    fn release(&mut self, index: Index) {
+        if self.known[index as usize].is_none() {
+            return;
+        }
+        let hash = hash_of(&self.hasher, &self.known, index);
+        if let Ok(entry) = self.labels.find_entry(hash, |at| *at == index) {
+            entry.remove();
+        }
+        self.known[index as usize] = None;
+        self.free.push(index);
+    }
+
+    /// Forgets families without series, once there are many: a page may change its help texts all the time.
+    fn forget_families(&mut self) {
+        if self.families.len() <= 2 * self.count() + SPARE_FAMILIES {
+            return;
+        }
+        let mut moved: Vec<Option<u32>> = vec![None; self.families.len()];
+        let mut kept = Vec::new();
+        let mut families: Vec<Option<KnownFamily>> =
+            std::mem::take(&mut self.families).into_iter().map(Some).collect();
+        for known in self.known.iter_mut().flatten() {
+            let at = known.family as usize;
+            if let Some(family) = families[at].take() {
+                moved[at] = Some(kept.len() as u32);
+                kept.push(family);
             }
-            self.known[index as usize] = None;
-            self.free.push(index);
+            known.family = moved[at].unwrap_or_default();
         }
-        if self.lines.is_empty() {
-            self.families.clear();
-        }
+        self.families = kept;
     }
 
     /// How many series there are.
@@ -267,3 +349,7 @@ impl Known {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "series_tests.rs"]
+mod tests;

@@ -142,7 +142,7 @@ fn escape(text: &str) -> String {
 }
 
 fn escape_path(path: &str) -> String {
-    encode(path, |byte| byte.is_ascii_alphanumeric() || b"-_.~/%$&+,:;=@!'()*".contains(&byte))
+    encode(path, |byte| byte.is_ascii_alphanumeric() || b"-_.~/$&+,:;=@".contains(&byte))
 }
 
 fn encode(text: &str, stays: impl Fn(u8) -> bool) -> String {

@@ -171,17 +171,17 @@ pub enum ContentTypeError {
     Unsupported(String),
 }
 
-/// The format of a page by its `Content-Type`, or `fallback`'s where that says none. An empty page has no format, and
+/// The format of a page by its `Content-Type`, or `fallback` where that says none. An empty page has no format, and
 /// needs none.
 ///
 /// # Errors
 /// When it says none, and there is no fallback.
-pub fn format_of(content_type: &str, fallback: Option<Protocol>) -> Result<Format, ContentTypeError> {
+pub fn format_of(content_type: &str, fallback: Option<Format>) -> Result<Format, ContentTypeError> {
     let unknown = match known_media_type(content_type) {
         Ok(format) => return Ok(format),
         Err(error) => error,
     };
-    fallback.map(Protocol::format).ok_or(unknown)
+    fallback.ok_or(unknown)
 }
 
 /// The longest part of a strange `Content-Type` that a message repeats.
@@ -307,7 +307,7 @@ mod tests {
             ),
         ] {
             assert_eq!(format_of(header, None), Ok(format), "{header}");
-            assert_eq!(format_of(header, Some(Protocol::PrometheusProto)), Ok(format), "{header}");
+            assert_eq!(format_of(header, Some(Format::Protobuf)), Ok(format), "{header}");
         }
     }
 
@@ -325,11 +325,8 @@ mod tests {
             ("/", E::Malformed("/".into())),
         ] {
             assert_eq!(format_of(header, None), Err(error), "{header}");
-            assert_eq!(
-                format_of(header, Some(Protocol::OpenMetricsText0_0_1)),
-                Ok(Format::OpenMetrics),
-                "{header}"
-            );
+            let fallback = Some(Format::OpenMetrics);
+            assert_eq!(format_of(header, fallback), Ok(Format::OpenMetrics), "{header}");
         }
         let long = format_of(&"x".repeat(1000), None).unwrap_err().to_string();
         assert!(long.len() < 300, "{long}");

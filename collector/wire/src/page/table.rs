@@ -179,6 +179,11 @@ impl<V: Copy> Table<V> {
         self.index.iter().for_each(|slot| change(&mut self.slots[*slot as usize].value));
     }
 
+    /// Takes out all series.
+    pub fn clear(&mut self) {
+        *self = Table { hasher: self.hasher.clone(), page: self.page, ..Table::new() };
+    }
+
     /// Takes out the series that were not on this page.
     pub fn sweep(&mut self, mut gone: impl FnMut(V)) {
         let (slots, free) = (&mut self.slots, &mut self.free);

@@ -19,6 +19,15 @@ impl Names {
         }
     }
 
+    /// Whether `name` is a valid name of a metric.
+    pub fn accept_metric(self, name: &str) -> bool {
+        match self {
+            Names::Utf8 => !name.is_empty(),
+            // A colon is what the names of recording rules have, and those of labels have not.
+            Names::Legacy => is_legacy(&name.replace(':', "_")),
+        }
+    }
+
     /// Whether `template` may become a valid name once `$1` and the like are replaced.
     pub(super) fn accept_template(self, template: &str) -> bool {
         match self {
@@ -72,6 +81,8 @@ mod tests {
             assert_eq!(Names::Legacy.accept(name), legacy, "{name}");
         }
         assert!(!Names::Utf8.accept("") && !Names::Legacy.accept(""));
+        assert!(Names::Legacy.accept_metric(":a:b") && !Names::Legacy.accept_metric("a.b"));
+        assert!(!Names::Utf8.accept_metric("") && Names::Utf8.accept_metric("a.b"));
     }
 
     #[test]

@@ -128,3 +128,18 @@ fn a_key_becomes_part_of_name_and_help() {
     assert_eq!(family.name, "f_Active_anon_");
     assert_eq!(family.help, "Field Active_anon_.");
 }
+
+#[test]
+fn found_families_that_are_over_are_forgotten() {
+    let mut out = Out::default();
+    for run in 0..1000 {
+        out.begin(run);
+        for name in ["kept", &format!("new_{run}")] {
+            let family = FamilyInfo { name: name.into(), kind: Kind::Gauge, help: "".into() };
+            out.put_found(&Arc::new(family), "", &[], 1.0);
+        }
+        let collected = out.finish();
+        assert_eq!(collected.new.len(), if run == 0 { 2 } else { 1 });
+    }
+    assert!(out.families.len() < 200, "{}", out.families.len());
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
-use taffrail_core::{CollectError, Out, Pattern, Subject};
+use taffrail_core::{Clock, CollectError, Out, Pattern, Subject};
 use taffrail_host::{HostConfig, cpufreq, dmi, hwmon, nvme, rapl, thermal_zone};
 
 use crate::run;
@@ -101,7 +101,7 @@ fn a_cpu_that_goes_offline_has_no_frequency() {
     for cpu in 0..2 {
         write(root, &format!("devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq"), "1000\n");
     }
-    let mut cpufreq = Shown::new(cpufreq::subject(&config(root)));
+    let mut cpufreq = Shown::new(cpufreq::subject(&config(root), &Clock::system()));
     let name = "node_cpu_scaling_frequency_hertz";
     let both = [format!("{name} 0"), format!("{name} 1")];
     assert_eq!(cpufreq.run(), both);
@@ -120,7 +120,7 @@ fn cpus_that_share_a_policy_have_one_frequency() {
         fs::create_dir_all(cpus.join(format!("cpu{cpu}"))).unwrap();
         symlink("../cpufreq/policy0", cpus.join(format!("cpu{cpu}/cpufreq"))).unwrap();
     }
-    let mut cpufreq = Shown::new(cpufreq::subject(&config(root.path())));
+    let mut cpufreq = Shown::new(cpufreq::subject(&config(root.path()), &Clock::system()));
     assert_eq!(cpufreq.run().len(), 2);
 }
 
@@ -156,4 +156,12 @@ fn an_empty_class_is_no_error() {
     fs::create_dir_all(root.path().join("class/thermal")).unwrap();
     let mut subject = thermal_zone::subject(&config(root.path()));
     assert!(run(&mut subject, &mut Out::default()).unwrap().samples.is_empty());
+}
+
+#[test]
+fn the_temperature_of_a_zone_has_no_more_digits_than_the_kernel_gives() {
+    let root = tempfile::tempdir().unwrap();
+    write(root.path(), "class/thermal/thermal_zone0/temp", "20400\n");
+    let collected = run(&mut thermal_zone::subject(&config(root.path())), &mut Out::default()).unwrap();
+    assert_eq!(collected.samples[0].value.to_f64(), 20.4);
 }

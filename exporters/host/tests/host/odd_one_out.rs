@@ -54,3 +54,17 @@ fn what_vanishes_between_list_and_read_is_left_out() {
     let (_, after) = series("hardware", "xfs", remove("sys/fs/xfs"));
     assert!(matches!(after, Err(CollectError::Absent)));
 }
+
+#[test]
+fn a_btrfs_that_goes_while_it_is_read_has_no_numbers() {
+    let root = tempfile::tempdir().unwrap();
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/hardware"), root.path());
+    let uuid = "0abb23a9-579b-43e6-ad30-227ef47fcb9d";
+    fs::remove_file(root.path().join("sys/fs/btrfs").join(uuid).join("label")).unwrap();
+    let mut subjects = subjects(root.path());
+    let subject = subjects.iter_mut().find(|s| s.name == "btrfs").unwrap();
+    let collected = run(subject, &mut Out::default()).unwrap();
+    assert!(!collected.new.is_empty(), "the other one is there");
+    let of_it = collected.new.iter().filter(|(_, def)| def.labels.iter().any(|(_, value)| **value == *uuid));
+    assert_eq!(of_it.count(), 0);
+}

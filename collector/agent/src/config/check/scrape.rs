@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use taffrail_wire::page::Format;
 use taffrail_wire::relabel::{self, Names, Rule};
 
 use super::{Checker, bounds};
@@ -13,7 +14,7 @@ use crate::config::secret::Secret;
 use crate::config::source::Span;
 use crate::config::valid::Auth;
 use crate::config::written::Written;
-use crate::config::written::scrape::{self as written, Authorization, Global, Relabel, Validation};
+use crate::config::written::scrape::{self as written, Authorization, Global, Protocol, Relabel, Validation};
 use crate::scrape::Group;
 use crate::scrape::discovery::fixed;
 use crate::scrape::job::{DEFAULT_BODY_BYTES, Discovery, Formats, Http, Job, Limits, Tls};
@@ -69,7 +70,10 @@ impl Checker<'_> {
             limits,
             target_limit: count(&job.target_limit, &global.target_limit),
             keep_dropped_targets: count(&job.keep_dropped_targets, &global.keep_dropped_targets),
-            formats: Formats { names },
+            formats: Formats {
+                names,
+                fallback: job.fallback_scrape_protocol.get().map(|written| format(*written)),
+            },
             compression: job.enable_compression.get().copied().unwrap_or(true),
             http: self.http(job),
             relabel: self.rules(&job.relabel_configs, names),
@@ -272,5 +276,12 @@ impl Checker<'_> {
                 "its name ends in .json, .yml or .yaml, and `*` stands in its last part only",
             );
         }
+    }
+}
+
+fn format(written: Protocol) -> Format {
+    match written {
+        Protocol::Text004 | Protocol::Text100 => Format::Text,
+        Protocol::OpenMetrics001 | Protocol::OpenMetrics100 => Format::OpenMetrics,
     }
 }

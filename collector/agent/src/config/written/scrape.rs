@@ -95,6 +95,8 @@ pub struct Job {
     pub keep_dropped_targets: Field<u64>,
     /// Which names of labels and metrics are valid. Default: as `global` says.
     pub metric_name_validation_scheme: Field<Validation>,
+    /// The format of pages whose `Content-Type` says none. Without it, such pages are refused.
+    pub fallback_scrape_protocol: Field<Protocol>,
     /// Ask for compressed pages.
     #[schemars(extend("default" = true))]
     pub enable_compression: Field<bool>,
@@ -137,6 +139,23 @@ pub enum Validation {
     Utf8,
     /// Letters, digits and `_`, as Prometheus 2 had it.
     Legacy,
+}
+
+/// A format of pages.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+pub enum Protocol {
+    /// The text format.
+    #[serde(rename = "PrometheusText0.0.4")]
+    Text004,
+    /// The same, with names of any characters.
+    #[serde(rename = "PrometheusText1.0.0")]
+    Text100,
+    /// OpenMetrics before its first version.
+    #[serde(rename = "OpenMetricsText0.0.1")]
+    OpenMetrics001,
+    /// OpenMetrics.
+    #[serde(rename = "OpenMetricsText1.0.0")]
+    OpenMetrics100,
 }
 
 /// The `Authorization` header.
@@ -280,9 +299,8 @@ pub fn hint(path: &str) -> Option<String> {
 }
 
 /// Keys of Prometheus' about formats that are not read yet.
-const FORMATS: [&str; 11] = [
+const FORMATS: [&str; 10] = [
     "scrape_protocols",
-    "fallback_scrape_protocol",
     "scrape_native_histograms",
     "scrape_classic_histograms",
     "always_scrape_classic_histograms",

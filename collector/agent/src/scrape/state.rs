@@ -1,0 +1,150 @@
+//! What is kept of a target from page to page.
+
+use std::time::Duration;
+
+use taffrail_wire::page::{Format, format_of};
+use taffrail_wire::remote_write::MetricKind;
+
+use super::fetch::Page;
+use super::page::{Read, Reader};
+use super::sample_labels::of_report;
+use super::series::{Sample, Series};
+use crate::metrics::Writer;
+use crate::metrics::record::Family;
+
+/// A target's series, and those about it. It goes to the thread that reads a page, and to the target's next scraper.
+#[derive(Debug, Default)]
+pub struct State {
+    series: Series,
+    reports: Series,
+    samples: Vec<Sample>,
+}
+
+/// The most samples for which room is kept until the next page.
+const ROOM: usize = 4096;
+
+/// How a scrape went.
+#[derive(Debug, Default)]
+pub struct Scrape {
+    /// What the page held.
+    pub read: Read,
+    /// The page's size in bytes, not compressed.
+    pub bytes: usize,
+    /// Series that are known after it.
+    pub series: usize,
+}
+
+/// What is known of the series about a target.
+struct Report {
+    name: &'static str,
+    help: &'static str,
+    unit: &'static str,
+    value: f64,
+}
+
+impl State {
+    /// Takes in a page, or ends all series if there is none, or a bad one.
+    pub fn take(&mut self, page: Result<Page, String>, reader: &Reader<'_>) -> Scrape {
+        let limit = reader.job.limits.body_bytes;
+        let text = page.and_then(|page| {
+            let content_type = page.content_type.clone();
+            let text = page.text(limit)?;
+            // Nothing is nothing in all formats.
+            let format = match text.is_empty() {
+                true => Format::Text,
+                false => format_of(&content_type, reader.job.formats.fallback)
+                    .map_err(|error| error.to_string())?,
+            };
+            Ok((text, format))
+        });
+        let mut scrape = Scrape::default();
+        match text {
+            Ok((text, format)) => {
+                scrape.bytes = text.len();
+                scrape.read = reader.read(&text, format, &mut self.series, &mut self.samples);
+            }
+            Err(error) => scrape.read.error = Some(error),
+        }
+        if scrape.read.error.is_none() {
+            self.series.accept(&self.samples, reader.now_ms, reader.writer);
+        } else {
+            self.series.reject(reader.now_ms, reader.writer);
+        }
+        scrape.series = self.series.count();
+        self.samples.clear();
+        self.samples.shrink_to(ROOM);
+        scrape
+    }
+
+    /// Writes what is known of the scrape itself.
+    pub fn report(&mut self, scrape: &Scrape, took: Duration, reader: &Reader<'_>) {
+        self.reports.begin();
+        self.samples.clear();
+        for report in reports(scrape, took) {
+            let index = self.reports.find_name(report.name).unwrap_or_else(|key| {
+                let Report { name, help, unit, .. } = report;
+                let family = Family { name, kind: MetricKind::Gauge, help, unit };
+                let labels = of_report(name, &reader.target.labels, reader.job);
+                self.reports.insert(key, Some(&labels), family, reader.writer)
+            });
+            let Some(series) = index else { continue };
+            self.reports.see(series, reader.now_ms);
+            // A page that has an `up` of its own has said it for this time: two would be one too many.
+            if scrape.read.error.is_some() || !self.series.has(&self.reports, series) {
+                self.samples.push(Sample {
+                    series,
+                    ts_ms: reader.now_ms,
+                    value: report.value,
+                    tracked: true,
+                });
+            }
+        }
+        self.reports.accept(&self.samples, reader.now_ms, reader.writer);
+        self.samples.clear();
+    }
+
+    /// Marks all series as ended: the target is gone.
+    pub fn end(&mut self, now_ms: i64, writer: &Writer) {
+        self.series.end(now_ms, writer);
+        self.reports.end(now_ms, writer);
+    }
+
+    /// Prepares for other rules. Series that they make again go on, others end with the next good page.
+    pub fn forget_lines(&mut self) {
+        self.series.forget_lines();
+        self.reports.forget_lines();
+    }
+}
+
+fn reports(scrape: &Scrape, took: Duration) -> [Report; 5] {
+    let read = &scrape.read;
+    let up = f64::from(u8::from(read.error.is_none()));
+    let report = |name, unit, help, value| Report { name, help, unit, value };
+    [
+        report("up", "", "Whether the last scrape of the target succeeded (1) or not (0).", up),
+        report(
+            "scrape_duration_seconds",
+            "seconds",
+            "How long the last scrape of the target took.",
+            took.as_secs_f64(),
+        ),
+        report(
+            "scrape_samples_scraped",
+            "",
+            "Samples on the target's last page, as far as it was read.",
+            read.scraped as f64,
+        ),
+        report(
+            "scrape_samples_post_metric_relabeling",
+            "",
+            "Samples of the target's last page that metric_relabel_configs left.",
+            read.kept as f64,
+        ),
+        report(
+            "scrape_series_added",
+            "",
+            "Series on the target's last page that were not known before.",
+            read.added as f64,
+        ),
+    ]
+}
