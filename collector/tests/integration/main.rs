@@ -25,3 +25,5 @@ mod remote_write;
 mod scrape_beside;
 mod support;
 mod systemd;
+mod values;
+mod verdicts;

@@ -1,28 +1,34 @@
-//! How fast the encoders and the parser are on this machine, one thread:
+//! How fast the encoders and the parser are on this machine, in a second of one CPU:
 //! `cargo run --release -p taffrail-wire --example throughput`.
-#![expect(clippy::disallowed_methods, reason = "it measures; nothing else here reads the time")]
 #![expect(clippy::print_stdout, reason = "its result is what it prints")]
 
 use std::fmt::Write;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
 use taffrail_wire::loki::{Batch, streams};
+use taffrail_wire::page::{Entry, Format, Found, Options, Parser, Table};
 use taffrail_wire::remote_write::{Request, encode_labels};
-use taffrail_wire::text::{Format, Item, parse};
 
 const SERIES: usize = 2_000;
 const NOW_MS: i64 = 1_763_690_000_000;
 
+/// The time that this thread was on a CPU, in nanoseconds: other programs do not count.
+fn cpu_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0)
+}
+
 /// Runs `work` for half a second and says how many `items` and megabytes (of 10^6 bytes) it did a second.
 fn measure(what: &str, items: usize, bytes: usize, mut work: impl FnMut()) {
     work();
-    let (start, mut rounds) = (Instant::now(), 0);
-    while start.elapsed() < Duration::from_millis(500) {
+    let (start, mut rounds) = (cpu_ns(), 0);
+    let mut spent = 0;
+    while spent < 500_000_000 {
         work();
         rounds += 1;
+        spent = cpu_ns() - start;
     }
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = spent as f64 / 1e9;
     let rate = (rounds * items) as f64 / seconds / 1e6;
     let throughput = (rounds * bytes) as f64 / seconds / 1e6;
     println!("{what:<44} {rate:8.2} M/s {throughput:9.0} MB/s");
@@ -31,7 +37,7 @@ fn measure(what: &str, items: usize, bytes: usize, mut work: impl FnMut()) {
 fn main() {
     remote_write();
     loki();
-    text();
+    pages();
 }
 
 fn remote_write() {
@@ -100,24 +106,87 @@ fn loki() {
     });
 }
 
-fn text() {
+/// Pages of as many series, a Go service's histograms among them: with `seed` the values change, the series stay.
+fn page(series: usize, seed: usize) -> String {
     let mut page = String::new();
-    for i in 0..SERIES {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            page,
-            "http_request_duration_seconds_bucket{{handler=\"/api/items/{i}\",method=\"GET\",code=\"200\",le=\"0.5\"}} {}",
-            (i * i) as f64 * 0.37
-        );
-    }
-    let samples = || parse(black_box(page.as_bytes()), Format::Prometheus).flatten();
-    measure("text, samples", SERIES, page.len(), || {
-        black_box(samples().count());
-    });
-    measure("text, samples and labels", SERIES, page.len(), || {
-        for item in samples() {
-            let Item::Sample(sample) = item else { continue };
-            black_box(sample.series.labels().flatten().count());
+    for i in 0..series {
+        if i % 100 == 0 {
+            let _ = writeln!(page, "# HELP http_request_{i}_seconds How long requests took.");
+            let _ = writeln!(page, "# TYPE http_request_{i}_seconds histogram");
         }
+        let (family, value) = (i / 100 * 100, i * 7 + seed * 13);
+        // Writing to a String cannot fail. Values are counters, now and then with a fraction or an exponent.
+        let _ = write!(
+            page,
+            "http_request_{family}_seconds_bucket{{handler=\"/api/items/{}\",method=\"GET\",code=\"200\",le=\"{}\"}} ",
+            i % 100 / 10,
+            [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0][i % 10],
+        );
+        let _ = match i % 10 {
+            8 => writeln!(page, "{}", value as f64 * 0.37),
+            9 => writeln!(page, "{:e}", value as f64 * 1001.0),
+            _ => writeln!(page, "{value}"),
+        };
+    }
+    page
+}
+
+/// A page's samples, found in a table: all known, and one in a hundred new.
+fn pages() {
+    for series in [10_000, 100_000, 1_000_000] {
+        let pages: Vec<String> = (0..2).map(|seed| page(series, seed)).collect();
+        let bytes = pages[0].len();
+        measure(&format!("page of {series}, every entry"), series, bytes, || {
+            let parser = Parser::new(black_box(pages[0].as_bytes()), Format::Text, Options::default());
+            black_box(parser.flatten().count());
+        });
+        let (mut table, mut next, mut turn) = (Table::new(), 0u32, 0);
+        measure(&format!("page of {series}, known"), series, bytes, || {
+            turn ^= 1;
+            black_box(scrape(&pages[turn], &mut table, &mut next));
+        });
+        let memory = table.memory() as f64 / table.len() as f64;
+        println!("{:<44} {memory:8.1} B", format!("table of {series}, each"));
+        let churned = [churn(&pages[0], "PUT"), churn(&pages[1], "POST")];
+        measure(&format!("page of {series}, 1 % new each time"), series, bytes, || {
+            turn = (turn + 1) % 2;
+            black_box(scrape(&churned[turn], &mut table, &mut next));
+        });
+    }
+}
+
+/// The page with another label in one of a hundred lines.
+fn churn(page: &str, method: &str) -> String {
+    let lines = page.lines().enumerate().map(|(i, line)| match i % 100 {
+        50 => line.replace("GET", method) + "\n",
+        _ => format!("{line}\n"),
     });
+    lines.collect()
+}
+
+/// What a scrape does with a page but for what it does with the samples; their sum.
+fn scrape(page: &str, table: &mut Table<u32>, next: &mut u32) -> f64 {
+    let mut parser = Parser::new(page.as_bytes(), Format::Text, Options::default());
+    table.begin();
+    let mut sum = 0.0;
+    loop {
+        if let Some(known) = parser.known(table) {
+            sum += known.value + f64::from(known.of);
+            continue;
+        }
+        match parser.next() {
+            Some(Ok(Entry::Sample(sample))) => {
+                if let Found::New(key) = table.find(&sample.series) {
+                    sum += sample.series.labels().count() as f64;
+                    *next += 1;
+                    table.insert(key, *next);
+                }
+                sum += sample.value;
+            }
+            Some(Ok(_)) => {}
+            _ => break,
+        }
+    }
+    table.sweep(|gone| sum -= f64::from(gone));
+    sum
 }

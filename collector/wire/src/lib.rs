@@ -3,18 +3,20 @@
 //!
 //! * [`remote_write`]: Prometheus remote write 1.0, the metrics' way out.
 //! * [`loki`]: Loki's push request, which is also the form log records have inside Taffrail.
-//! * [`text`]: the Prometheus text format and OpenMetrics, the way in.
+//! * [`page`]: what a target answers a scrape in any of Prometheus' formats, the way in.
 //! * [`relabel`]: rules that change, keep or drop labels, between the two.
 //! * [`retry_after()`]: the header by which a receiver says when to come back.
 
 mod calendar;
 pub mod loki;
+pub mod page;
 pub mod proto;
+mod protobuf;
 pub mod relabel;
 pub mod remote_write;
 mod retry_after;
 mod snappy;
-pub mod text;
+mod text;
 
 pub use retry_after::{LONGEST_WAIT, retry_after};
 pub use snappy::{Compressor, TooLarge, decompress, decompressed_len};

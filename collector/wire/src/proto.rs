@@ -110,7 +110,7 @@ impl<'a> Field<'a> {
 }
 
 impl Value<'_> {
-    fn wire(self) -> u8 {
+    pub(crate) fn wire(self) -> u8 {
         match self {
             Value::Varint(_) => 0,
             Value::Fixed64(_) => 1,
@@ -118,6 +118,13 @@ impl Value<'_> {
             Value::Fixed32(_) => 5,
         }
     }
+}
+
+/// The varint with which `bytes` begin, and what is behind it.
+pub(crate) fn read_varint(bytes: &[u8]) -> Result<(u64, &[u8]), ProtoError> {
+    let mut fields = Fields { rest: bytes };
+    let value = fields.varint()?;
+    Ok((value, fields.rest))
 }
 
 /// Walks the fields of a message. After an error it is at its end.

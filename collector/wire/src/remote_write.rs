@@ -3,9 +3,11 @@
 //! See <https://prometheus.io/docs/specs/prw/remote_write_spec/>. A series' labels are encoded once, by
 //! [`encode_labels`], and kept by the caller; each request copies them.
 
+mod points;
 mod refusal;
 pub mod v2;
 
+pub use points::{ExemplarPoint, HistogramPoint, Points};
 pub use refusal::is_order_refusal;
 
 use crate::proto::{Field, Fields, ProtoError, Value, bytes_field_len, put_bytes, put_varint, varint_len};

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cost;
 pub mod file;
 pub mod golden;
+pub mod histogram;
 pub mod label;
 pub mod metric;
 pub mod note;
@@ -21,6 +22,7 @@ pub mod text;
 pub mod worker;
 
 pub use clock::Clock;
+pub use histogram::{Histogram, HistogramError};
 pub use metric::{Family, Keyed, Kind, Metric};
 pub use note::Note;
 pub use out::Out;

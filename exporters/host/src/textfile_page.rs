@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use taffrail_core::Kind;
+use taffrail_wire::page::{Entry, Format, Options, Parser, Place, Sample};
 use taffrail_wire::remote_write::MetricKind;
-use taffrail_wire::text::{Format, Item, Sample, parse as parse_text};
 
 /// What a file holds.
 #[derive(Debug, Default, PartialEq)]
@@ -65,13 +65,16 @@ pub fn parse(bytes: &[u8]) -> Result<Page, Wrong> {
         return Err(Wrong { line, what: what.into() });
     }
     let mut reader = Reader::default();
-    let mut items = parse_text(bytes, Format::Prometheus);
+    let mut entries = Parser::new(bytes, Format::Text, Options::default());
     let (mut line, mut counted) = (1, 0);
-    while let Some(item) = items.next() {
-        let item = item.map_err(|error| Wrong { line: error.line, what: error.what.to_string() })?;
-        line += memchr::memchr_iter(b'\n', &bytes[counted..items.offset()]).count();
-        counted = items.offset();
-        reader.take(item, line).map_err(|what| Wrong { line, what })?;
+    while let Some(entry) = entries.next() {
+        let entry = entry.map_err(|error| {
+            let line = if let Place::Line { line, .. } = error.place { line } else { 0 };
+            Wrong { line, what: error.what.to_string() }
+        })?;
+        line += memchr::memchr_iter(b'\n', &bytes[counted..entries.offset()]).count();
+        counted = entries.offset();
+        reader.take(entry, line).map_err(|what| Wrong { line, what })?;
     }
     Ok(Page { families: reader.families.into_iter().filter(|family| !family.series.is_empty()).collect() })
 }
@@ -86,18 +89,19 @@ struct Reader {
 }
 
 impl Reader {
-    fn take(&mut self, item: Item<'_>, line: usize) -> Result<(), String> {
-        match item {
-            Item::Type(name, kind) => self.take_type(&name, kind, line),
-            Item::Help(name, help) => {
+    fn take(&mut self, entry: Entry<'_>, line: usize) -> Result<(), String> {
+        match entry {
+            Entry::Type { family, kind } => self.take_type(&family, kind, line),
+            Entry::Help { family: name, text: help } => {
                 let place = self.place(&name, line)?;
                 if self.families[place].help.replace(help.into_owned()).is_some() {
                     return Err(format!("a second HELP of {name}"));
                 }
                 Ok(())
             }
-            Item::Unit(..) => Ok(()),
-            Item::Sample(sample) => self.take_sample(&sample, line),
+            Entry::Sample(sample) => self.take_sample(&sample, line),
+            // The text format has no more than comments beside these.
+            Entry::Unit { .. } | Entry::Histogram(_) | Entry::Comment(_) | Entry::Eof => Ok(()),
         }
     }
 
@@ -133,8 +137,7 @@ impl Reader {
         }
         let mut name = Cow::Borrowed("");
         let mut labels = Vec::new();
-        for label in sample.series.labels() {
-            let (label, value) = label.map_err(|what| what.to_string())?;
+        for (label, value) in sample.series.labels() {
             if label == "__name__" {
                 name = value;
                 continue;
@@ -151,10 +154,7 @@ impl Reader {
         let labels = tidy(labels)?;
         check_part(&self.families[place], suffix, &labels)?;
         if !self.seen.insert((place, suffix, labels.clone())) {
-            return Err(format!(
-                "the series {} stands twice",
-                String::from_utf8_lossy(sample.series.bytes())
-            ));
+            return Err(format!("the series {name}{{{}}} stands twice", shown(&labels)));
         }
         self.families[place].series.push(Series { suffix, labels, value: sample.value, line });
         Ok(())
@@ -193,6 +193,12 @@ impl Reader {
         self.places.insert(name.to_owned(), place);
         Ok(place)
     }
+}
+
+/// Labels, for a message.
+fn shown(labels: &Labels) -> String {
+    let pairs: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    pairs.join(",")
 }
 
 /// Sorts labels by name. `job` and `instance` are this program's to give: the file's get `exported_` before them, as
@@ -279,13 +285,13 @@ mod tests {
             ("a 1\nb 2", 2, "half written"),
             ("a 1\nb\n", 2, "value"),
             ("a 1 1700000000000\n", 1, "no time"),
-            ("a 1\na 2\n", 2, "the series a stands twice"),
+            ("a 1\na 2\n", 2, "the series a{} stands twice"),
             ("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\n", 2, "stands twice"),
             ("a{x=\"1\",x=\"2\"} 1\n", 1, "the label x stands twice"),
             ("# TYPE a gauge\n# TYPE a counter\na 1\n", 2, "a second TYPE of a"),
             ("# HELP a x\n# HELP a y\na 1\n", 2, "a second HELP of a"),
             ("a 1\n# TYPE a gauge\n", 2, "behind its first sample"),
-            ("# TYPE a stateset\na 1\n", 1, "a type of OpenMetrics"),
+            ("# TYPE a stateset\na 1\n", 1, "an unknown type"),
             ("# TYPE a histogram\na 1\n", 2, "a is a histogram"),
             ("# TYPE a histogram\na_bucket 1\n", 2, "a label le"),
             ("# TYPE a summary\na 1\n", 2, "a label quantile"),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use taffrail_wire::page::Format;
 use taffrail_wire::relabel::{Names, Rule};
-use taffrail_wire::text::Format;
 
 use super::target::Group;
 use crate::config::{Auth, Secret};

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use taffrail_wire::page::{Entry, Format, Key, Options, Parser, Sample as Exposed};
 use taffrail_wire::remote_write::MetricKind;
-use taffrail_wire::text::{Format, Item, Sample as Exposed, parse};
 
 use super::job::Job;
 use super::sample_labels::of_sample;
@@ -53,19 +53,25 @@ impl Reader<'_> {
         series.begin();
         samples.clear();
         let mut family = Described::default();
-        let mut items = parse(page, format);
+        let mut entries = Parser::new(page, format, Options::default());
         loop {
-            match items.next() {
+            if let Some(known) = entries.known(series.lines()) {
+                read.scraped += 1;
+                let exposed = (known.value, known.ts_ms);
+                self.keep((Series::index(known.of), false), exposed, series, samples, &mut read);
+                continue;
+            }
+            match entries.next() {
                 None => break,
-                Some(Ok(Item::Sample(sample))) => {
+                Some(Ok(Entry::Sample(sample))) => {
                     read.scraped += 1;
                     let taken = self.take(&sample, &family, series, samples, &mut read);
                     if let Err(error) = taken {
-                        read.error = Some(format!("line {}: {error}", items.line()));
+                        read.error = Some(format!("{}: {error}", entries.place()));
                         break;
                     }
                 }
-                Some(Ok(item)) => family.hear(item),
+                Some(Ok(entry)) => family.hear(entry),
                 Some(Err(error)) => {
                     read.error = Some(error.to_string());
                     break;
@@ -88,86 +94,66 @@ impl Reader<'_> {
         samples: &mut Vec<Sample>,
         read: &mut Read,
     ) -> Result<(), String> {
-        let bytes = exposed.series.bytes();
-        let (found, new) = match series.find(bytes) {
-            Some(found) => (found, false),
-            None => (self.learn(exposed, family, series)?, true),
+        let found = match series.find(&exposed.series) {
+            Ok(found) => (found, false),
+            Err(key) => (self.learn(key, exposed, family, series)?, true),
         };
-        let Some(index) = found else { return Ok(()) };
+        self.keep(found, (exposed.value, exposed.ts_ms), series, samples, read);
+        Ok(())
+    }
+
+    /// Keeps a sample, its value and time, of a series that may be new, unless relabelling drops it.
+    #[inline]
+    fn keep(
+        &self,
+        (found, new): (Option<Index>, bool),
+        (value, exposed_ms): (f64, Option<i64>),
+        series: &mut Series,
+        samples: &mut Vec<Sample>,
+        read: &mut Read,
+    ) {
+        let Some(index) = found else { return };
         // What is left out below counts as well: it is on the page, and no rule drops it.
         read.kept += 1;
-        let own = exposed.ts_ms.filter(|_| self.job.honor_timestamps);
+        let own = exposed_ms.filter(|_| self.job.honor_timestamps);
         let ts_ms = own.unwrap_or(self.now_ms);
         let place = series.place(index, ts_ms, own.is_some());
         if place == Place::Late {
             read.duplicates += 1;
-            return Ok(());
+            return;
         }
         read.limited += 1;
         let limit = self.job.limits.samples;
         if limit > 0 && read.limited > limit {
             // The page is bad now, and read to its end, so that it can be said how much is too much.
-            return Ok(());
+            return;
         }
         if ts_ms > self.now_ms.saturating_add(AHEAD_MS) {
             read.ahead += 1;
-            return Ok(());
+            return;
         }
         read.added += u64::from(new);
         series.see(index, ts_ms);
         if place == Place::New {
             let tracked = own.is_none() || self.job.track_timestamps_staleness;
-            samples.push(Sample { series: index, ts_ms, value: exposed.value, tracked });
+            samples.push(Sample { series: index, ts_ms, value, tracked });
         }
-        Ok(())
     }
 
     /// Takes apart a line that was not on the page before.
     fn learn(
         &self,
+        key: Key,
         exposed: &Exposed<'_>,
         family: &Described<'_>,
         series: &mut Series,
     ) -> Result<Option<Index>, String> {
-        let name = exposed.series.name().map_err(|what| what.to_string())?;
-        let pairs: Result<Vec<_>, _> = exposed.series.labels().collect();
-        let pairs = pairs.map_err(|what| what.to_string())?;
+        let name = exposed.series.name();
+        let pairs: Vec<_> = exposed.series.labels().collect();
         let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (&**n, &**v)).collect();
-        if let Some((twice, _)) = first_twice(&pairs) {
-            return Err(format!("the label `{twice}` is given twice"));
-        }
         let labels = of_sample(&pairs, &self.target.labels, self.job)?;
-        Ok(series.insert(exposed.series.bytes(), labels.as_ref(), family.of(&name), self.writer))
+        Ok(series.insert(key, labels.as_ref(), family.of(&name), self.writer))
     }
-}
-
-fn first_twice<'a>(pairs: &[(&'a str, &'a str)]) -> Option<(&'a str, &'a str)> {
-    let mut names: Vec<_> = pairs.to_vec();
-    names.sort_unstable();
-    names.windows(2).find(|pair| pair[0].0 == pair[1].0).map(|pair| pair[0])
-}
-
-/// The format of a page by its `Content-Type` header, or else `fallback`: what is none of the formats is not guessed at,
-/// so that a page for people (a login, an error) is not taken for metrics.
-///
-/// # Errors
-/// When the header says none, and there is no fallback.
-pub fn format_of(content_type: &str, fallback: Option<Format>) -> Result<Format, String> {
-    let media_type = content_type.split(';').next().unwrap_or_default().trim();
-    let is = |known: &str| media_type.eq_ignore_ascii_case(known);
-    if is("text/plain") {
-        return Ok(Format::Prometheus);
-    }
-    if is("application/openmetrics-text") {
-        return Ok(Format::OpenMetrics);
-    }
-    let shown: String = content_type.chars().take(100).collect();
-    let what = match shown.is_empty() {
-        true => "the target says no Content-Type".to_owned(),
-        false => format!("the page is `{shown}`, which is no format of metrics: is `metrics_path` right?"),
-    };
-    let mend = "if it is metrics, say of which format by `fallback_scrape_protocol`";
-    fallback.ok_or_else(|| format!("{what}; {mend}"))
 }
 
 /// What the lines above a sample say of its family.
@@ -184,21 +170,22 @@ const SUFFIXES: [&str; 9] =
     ["", "_total", "_bucket", "_count", "_sum", "_created", "_info", "_gcount", "_gsum"];
 
 impl<'a> Described<'a> {
-    fn hear(&mut self, item: Item<'a>) {
-        match item {
-            Item::Type(name, kind) => {
-                self.begin(name);
+    fn hear(&mut self, entry: Entry<'a>) {
+        match entry {
+            Entry::Type { family, kind } => {
+                self.begin(family);
                 self.kind = kind;
             }
-            Item::Help(name, help) => {
-                self.begin(name);
-                self.help = help;
+            Entry::Help { family, text } => {
+                self.begin(family);
+                self.help = text;
             }
-            Item::Unit(name, unit) => {
-                self.begin(name);
+            Entry::Unit { family, unit } => {
+                self.begin(family);
                 self.unit = unit;
             }
-            Item::Sample(_) => {}
+            // Native histograms are not asked for.
+            Entry::Sample(_) | Entry::Histogram(_) | Entry::Comment(_) | Entry::Eof => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use hashbrown::HashTable;
 use taffrail_core::sample::STALE_NAN;
 use taffrail_spool::SegmentId;
+use taffrail_wire::page::{Found, Key, Series as Exposed, Table};
 use taffrail_wire::relabel::Labels;
 use taffrail_wire::remote_write::{MetricKind, encode_labels};
 
@@ -24,8 +25,8 @@ pub type Index = u32;
 /// What a target's pages were found to hold, and what was written of it.
 #[derive(Debug, Default)]
 pub struct Series {
-    /// By bytes on the page.
-    lines: HashTable<Line>,
+    /// By bytes on the page; [`DROPPED`] where relabelling drops it.
+    lines: Table<Index>,
     /// By labels, as different lines may become one series.
     labels: HashTable<Index>,
     known: Vec<Option<Known>>,
@@ -40,15 +41,8 @@ pub struct Series {
     strays: bool,
 }
 
-#[derive(Debug)]
-struct Line {
-    hash: u64,
-    bytes: Box<[u8]>,
-    /// Nothing where relabelling drops it.
-    series: Option<Index>,
-    /// The last page it was on.
-    page: u32,
-}
+/// No series.
+const DROPPED: Index = Index::MAX;
 
 #[derive(Debug)]
 struct Known {
@@ -105,20 +99,39 @@ impl Series {
     /// A new page begins.
     pub fn begin(&mut self) {
         self.page = self.page.wrapping_add(1);
+        self.lines.begin();
     }
 
-    /// The series of a line's bytes; `Some(None)` is one that relabelling drops.
-    pub fn find(&mut self, bytes: &[u8]) -> Option<Option<Index>> {
-        let hash = self.hasher.hash_one(bytes);
-        let line = self.lines.find_mut(hash, |line| line.hash == hash && *line.bytes == *bytes)?;
-        line.page = self.page;
-        Some(line.series)
+    /// What lines are known by their bytes.
+    pub fn lines(&mut self) -> &mut Table<Index> {
+        &mut self.lines
     }
 
-    /// Remembers what a line's bytes mean. The first line of a series gives it its family.
+    /// The series that is meant by what [`lines`](Self::lines) hold; none if relabelling drops it.
+    pub fn index(line: Index) -> Option<Index> {
+        (line != DROPPED).then_some(line)
+    }
+
+    /// The series of a line, none if relabelling drops it; or what it is inserted by.
+    pub fn find(&mut self, exposed: &Exposed<'_>) -> Result<Option<Index>, Key> {
+        match self.lines.find(exposed) {
+            Found::Known { of, .. } => Ok(Self::index(of)),
+            Found::New(key) => Err(key),
+        }
+    }
+
+    /// The same of a series that stands on no page.
+    pub fn find_name(&mut self, name: &str) -> Result<Option<Index>, Key> {
+        match self.lines.find_name(name) {
+            Found::Known { of, .. } => Ok(Self::index(of)),
+            Found::New(key) => Err(key),
+        }
+    }
+
+    /// Remembers what a line means. The first line of a series gives it its family.
     pub fn insert(
         &mut self,
-        bytes: &[u8],
+        key: Key,
         labels: Option<&Labels>,
         family: Family<'_>,
         writer: &Writer,
@@ -127,9 +140,7 @@ impl Series {
         if let Some(known) = series.and_then(|index| self.known[index as usize].as_mut()) {
             known.lines += 1;
         }
-        let hash = self.hasher.hash_one(bytes);
-        let line = Line { hash, bytes: bytes.into(), series, page: self.page };
-        self.lines.insert_unique(hash, line, |line| line.hash);
+        self.lines.insert(key, series.unwrap_or(DROPPED));
         series
     }
 
@@ -268,19 +279,16 @@ impl Series {
 
     /// Forgets lines that were not on this page, and series that no line leads to.
     fn forget(&mut self) {
-        let (page, known) = (self.page, &mut self.known);
+        let known = &mut self.known;
         let mut orphans = Vec::new();
-        self.lines.retain(|line| {
-            let keep = line.page == page;
-            if let (false, Some(index)) = (keep, line.series)
-                && let Some(series) = &mut known[index as usize]
-            {
+        self.lines.sweep(|line| {
+            let series = Self::index(line).and_then(|index| known[index as usize].as_mut());
+            if let Some(series) = series {
                 series.lines -= 1;
                 if series.lines == 0 {
-                    orphans.push(index);
+                    orphans.push(line);
                 }
             }
-            keep
         });
         if std::mem::take(&mut self.strays) {
             let stray = |index: &Index| matches!(&known[*index as usize], Some(known) if known.lines == 0);

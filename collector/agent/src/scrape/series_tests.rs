@@ -24,9 +24,8 @@ fn page(series: &mut Series, lines: &[&str], help: &str, good: bool, writer: &Wr
         let labels: Labels = [("__name__", *line)].into_iter().collect();
         let family = Family { help, ..family(line) };
         let index = series
-            .find(line.as_bytes())
-            .flatten()
-            .or_else(|| series.insert(line.as_bytes(), Some(&labels), family, writer))
+            .find_name(line)
+            .unwrap_or_else(|key| series.insert(key, Some(&labels), family, writer))
             .unwrap();
         series.see(index, 1000);
         samples.push(Sample { series: index, ts_ms: 1000, value: 1.0, tracked: true });
@@ -58,7 +57,7 @@ fn one_bad_page_does_not_make_the_next_one_new() {
     let (mut series, writer) = (Series::default(), writer());
     let before = page(&mut series, &["a", "b"], "", true, &writer);
     page(&mut series, &["a"], "", false, &writer);
-    assert!(series.find(b"b").is_some());
+    assert!(series.find_name("b").is_ok());
     assert_eq!(page(&mut series, &["a", "b"], "", true, &writer), before);
 }
 
@@ -80,7 +79,7 @@ fn other_rules_keep_the_series_that_they_make_again() {
     let (mut series, writer) = (Series::default(), writer());
     let before = page(&mut series, &["a", "b"], "", true, &writer);
     series.forget_lines();
-    assert_eq!(series.find(b"a"), None);
+    assert!(series.find_name("a").is_err());
     let after = page(&mut series, &["b"], "", true, &writer);
     assert_eq!(after, [before[1]]);
     assert_eq!(series.count(), 1, "the other is gone");

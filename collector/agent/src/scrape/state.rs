@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use taffrail_wire::page::{Format, format_of};
 use taffrail_wire::remote_write::MetricKind;
-use taffrail_wire::text::Format;
 
 use super::fetch::Page;
-use super::page::{Read, Reader, format_of};
+use super::page::{Read, Reader};
 use super::sample_labels::of_report;
 use super::series::{Sample, Series};
 use crate::metrics::Writer;
@@ -51,8 +51,9 @@ impl State {
             let text = page.text(limit)?;
             // Nothing is nothing in all formats.
             let format = match text.is_empty() {
-                true => Format::Prometheus,
-                false => format_of(&content_type, reader.job.formats.fallback)?,
+                true => Format::Text,
+                false => format_of(&content_type, reader.job.formats.fallback)
+                    .map_err(|error| error.to_string())?,
             };
             Ok((text, format))
         });
@@ -80,12 +81,11 @@ impl State {
         self.reports.begin();
         self.samples.clear();
         for report in reports(scrape, took) {
-            let known = self.reports.find(report.name.as_bytes()).flatten();
-            let index = known.or_else(|| {
+            let index = self.reports.find_name(report.name).unwrap_or_else(|key| {
                 let Report { name, help, unit, .. } = report;
                 let family = Family { name, kind: MetricKind::Gauge, help, unit };
                 let labels = of_report(name, &reader.target.labels, reader.job);
-                self.reports.insert(name.as_bytes(), Some(&labels), family, reader.writer)
+                self.reports.insert(key, Some(&labels), family, reader.writer)
             });
             let Some(series) = index else { continue };
             self.reports.see(series, reader.now_ms);

@@ -4,6 +4,10 @@
 //! A sender keeps the texts of its series as [`Symbols`], whose numbers stay; a request gives those that it uses numbers
 //! of its own, found by an index and not by a hash.
 
+mod points;
+
+use std::collections::HashMap;
+
 use hashbrown::HashTable;
 use hashbrown::hash_table::Entry;
 use std::hash::{BuildHasher, RandomState};
@@ -51,6 +55,15 @@ impl Symbols {
                 number
             }
         }
+    }
+
+    /// The number of `text`, if it has one.
+    fn find(&self, text: &str) -> Option<u32> {
+        if text.is_empty() {
+            return Some(0);
+        }
+        let same = |number: &u32| *self.texts[*number as usize] == *text;
+        self.index.find(self.hasher.hash_one(text), same).copied()
     }
 
     /// Forgets all texts; series made of them are of no use any more.
@@ -111,6 +124,8 @@ pub struct Request {
     used: Vec<(u32, u32)>,
     request: u32,
     next: u32,
+    /// Texts of this request alone, and their numbers there.
+    passing: HashMap<Box<str>, u32>,
     compressor: Compressor,
 }
 
@@ -119,6 +134,7 @@ impl Request {
     pub fn clear(&mut self) {
         self.symbols.clear();
         self.series.clear();
+        self.passing.clear();
         // The number 0 is never that of a request, so that what is new in `used` was used by none.
         self.request = self.request.wrapping_add(1);
         if self.request == 0 {
@@ -133,6 +149,15 @@ impl Request {
     /// those that it was made of, the same for the whole request.
     pub fn series(&mut self, symbols: &Symbols, series: &Series, samples: &[(f64, i64)]) {
         self.one.clear();
+        self.labels(symbols, series);
+        for (value, ts) in samples {
+            put_sample(&mut self.one, *value, *ts);
+        }
+        self.metadata(symbols, series);
+        put_bytes(&mut self.series, 5, &self.one);
+    }
+
+    fn labels(&mut self, symbols: &Symbols, series: &Series) {
         let mut refs_len = 0;
         for &label in &series.labels {
             let number = self.symbol(symbols, label);
@@ -145,11 +170,6 @@ impl Request {
             let number = if label == 0 { 0 } else { self.used[label as usize].1 };
             put_varint(&mut self.one, number.into());
         }
-        for (value, ts) in samples {
-            put_sample(&mut self.one, *value, *ts);
-        }
-        self.metadata(symbols, series);
-        put_bytes(&mut self.series, 5, &self.one);
     }
 
     fn metadata(&mut self, symbols: &Symbols, series: &Series) {

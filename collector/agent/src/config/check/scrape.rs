@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use taffrail_wire::page::Format;
 use taffrail_wire::relabel::{self, Names, Rule};
-use taffrail_wire::text::Format;
 
 use super::{Checker, bounds};
 use crate::config::defaults;
@@ -281,7 +281,7 @@ impl Checker<'_> {
 
 fn format(written: Protocol) -> Format {
     match written {
-        Protocol::Text004 | Protocol::Text100 => Format::Prometheus,
+        Protocol::Text004 | Protocol::Text100 => Format::Text,
         Protocol::OpenMetrics001 | Protocol::OpenMetrics100 => Format::OpenMetrics,
     }
 }
