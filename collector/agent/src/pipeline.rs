@@ -26,6 +26,7 @@ use self::housekeeping::{housekeeping, remaining};
 use self::make::{Make, wanted};
 use self::part::{Part, stop_one};
 use crate::component::{Key, plan};
+use crate::config::defaults::POSTGRES_JOB;
 use crate::config::{Config, LogSource};
 use crate::contain::{contain, keep_running};
 use crate::logs::{Chunk, Notes, NotesSource, Processor, Stages};
@@ -202,6 +203,11 @@ impl Pipeline {
                 let (host, interval) = (host.clone(), host.interval);
                 let exporter = move || taffrail_host::exporter(&host.config, &host.job);
                 Ok(self.start_exporter(key, exporter, interval, identity.clone()))
+            }
+            Make::Postgres(servers, interval, identity) => {
+                let (servers, clock) = (servers.clone(), clock.clone());
+                let exporter = move || taffrail_postgres::exporter(&servers, POSTGRES_JOB, &clock);
+                Ok(self.start_exporter(key, exporter, *interval, identity.clone()))
             }
             Make::Probes(probes, identity, host) => {
                 let (probes, interval) = (probes.clone(), probes.interval);

@@ -1,7 +1,12 @@
 //! Reads a server once and writes its page: `read_server HOST PORT USER [ROUNDS]`. With rounds, each is a whole collection, and
 //! what it cost this process is written instead.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, clippy::expect_used, reason = "a tool for the developer")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    clippy::expect_used,
+    reason = "a tool for the developer"
+)]
 
 use taffrail_core::subject::Run;
 use taffrail_core::text::{Format, page};

@@ -41,33 +41,6 @@ pub fn text(row: &Row, column: usize) -> Cow<'_, str> {
     raw(row, column).and_then(|(kind, bytes)| read_text(kind, bytes)).unwrap_or_default()
 }
 
-/// Whether the column is NULL, or not there.
-pub fn is_null(row: &Row, column: usize) -> bool {
-    raw(row, column).is_none()
-}
-
-/// Whether columns of this type can be numbers.
-pub fn is_number(kind: &Type) -> bool {
-    const NUMBERS: [Type; 15] = [
-        Type::INT2,
-        Type::INT4,
-        Type::INT8,
-        Type::OID,
-        Type::XID,
-        Type::FLOAT4,
-        Type::FLOAT8,
-        Type::NUMERIC,
-        Type::BOOL,
-        Type::TIMESTAMP,
-        Type::TIMESTAMPTZ,
-        Type::INTERVAL,
-        Type::TEXT,
-        Type::VARCHAR,
-        Type::UNKNOWN,
-    ];
-    NUMBERS.contains(kind)
-}
-
 fn read_number(kind: &Type, bytes: &[u8]) -> Option<f64> {
     Some(match *kind {
         Type::INT2 => f64::from(i16::from_be_bytes(bytes.try_into().ok()?)),

@@ -41,9 +41,7 @@ impl Keeper {
         // The old one is gone before the new one comes: at most one at a time.
         let session = match kept {
             Some(session) => session,
-            None => {
-                Session::open(self.server.clone(), database.to_owned(), self.clock.clone()).await?
-            }
+            None => Session::open(self.server.clone(), database.to_owned(), self.clock.clone()).await?,
         };
         Ok((self.session.insert(session), new))
     }

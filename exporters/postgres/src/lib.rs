@@ -16,6 +16,7 @@ mod seldom;
 mod session;
 mod socket;
 pub mod tls;
+pub mod url;
 pub mod view;
 mod views;
 

@@ -44,7 +44,12 @@ impl Often {
     /// Nothing read yet.
     pub fn new(server: Arc<Server>, clock: Clock) -> Self {
         let views = VIEWS.iter().copied().filter(|view| view.pace == Pace::Often && server.reads(view));
-        Often { views: views.collect(), keeper: Keeper::new(server, clock), memory: Memory::default(), scrapes: 0 }
+        Often {
+            views: views.collect(),
+            keeper: Keeper::new(server, clock),
+            memory: Memory::default(),
+            scrapes: 0,
+        }
     }
 
     /// Reads the views. Once more from the beginning where a session that was kept turns out to have ended.

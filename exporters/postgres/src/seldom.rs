@@ -19,7 +19,7 @@ use crate::view::{Pace, View};
 use crate::views::VIEWS;
 
 metrics! {
-    /// Databases whose own views are not read, as `databases` allows no more.
+    /// Databases whose own views are not read, as `max_databases` allows no more.
     LEFT_OUT: Gauge = "taffrail_postgres_databases_left_out" [];
 }
 
@@ -122,8 +122,7 @@ impl Seldom {
         let rows = self.ask(keeper, &self.server.database.clone(), DATABASES).await?;
         let all = rows.iter().map(|row| cell::text(row, 0).into_owned());
         let wanted = &self.server.databases;
-        let mut found: Vec<String> =
-            all.filter(|name| wanted.is_empty() || wanted.contains(name)).collect();
+        let mut found: Vec<String> = all.filter(|name| wanted.is_empty() || wanted.contains(name)).collect();
         let most = self.server.limits.databases as usize;
         if self.each.iter().any(|view| view.pace == Pace::Database) {
             out.put(&LEFT_OUT, [], found.len().saturating_sub(most) as f64);

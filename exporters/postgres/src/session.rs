@@ -169,7 +169,10 @@ impl Session {
             let preparing = new.iter().copied().map(|text| prepare(client, text)).collect::<Vec<_>>();
             let all = futures_util::future::join_all(preparing);
             let user = self.server.user.clone();
-            let all = tokio::time::timeout(by, drive(&mut self.connection, Box::pin(async { Ok(all.await) }), &user));
+            let all = tokio::time::timeout(
+                by,
+                drive(&mut self.connection, Box::pin(async { Ok(all.await) }), &user),
+            );
             let Ok(prepared) = all.await else {
                 self.cancel().await;
                 return Err(Error::Late(by));
@@ -182,11 +185,6 @@ impl Session {
             }
         }
         Ok(texts.iter().map(|text| refused.remove(text).map_or(Ok(()), Err)).collect())
-    }
-
-    /// A statement that was prepared.
-    pub fn statement(&self, text: &str) -> Option<&Statement> {
-        self.statements.get(text)
     }
 
     /// Runs prepared statements, all sent at once; `each` gets the answers in their order as they come, with what the
@@ -238,37 +236,6 @@ impl Session {
         }
         self.cancel().await;
         Err(Error::Late(limit))
-    }
-
-    /// Runs statements that give no rows, or whose rows nobody wants.
-    pub async fn set(&mut self, text: &str) -> Result<(), Error> {
-        let user = self.server.user.clone();
-        let limit = self.server.timeout + CONNECT;
-        let asked = drive(&mut self.connection, Box::pin(self.client.batch_execute(text)), &user);
-        tokio::time::timeout(limit, asked).await.unwrap_or(Err(Error::Late(limit)))
-    }
-
-    /// Runs a user's query in a transaction that can only read, and takes at most `most` rows of it: the server is asked
-    /// for no more.
-    pub async fn query_capped(&mut self, text: &str, most: usize, limit: Duration) -> Result<Vec<Row>, Error> {
-        let user = self.server.user.clone();
-        let Session { client, connection, .. } = self;
-        let work = async {
-            let transaction = client.build_transaction().read_only(true).start().await?;
-            let statement = transaction.prepare(text).await?;
-            let portal = transaction.bind(&statement, &[]).await?;
-            let rows = transaction.query_portal(&portal, most as i32).await?;
-            transaction.rollback().await?;
-            Ok(rows)
-        };
-        let asked = tokio::time::timeout(limit, drive(connection, Box::pin(work), &user)).await;
-        match asked {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.cancel().await;
-                Err(Error::Late(limit))
-            }
-        }
     }
 
     /// Whether the server has closed it.
@@ -331,11 +298,7 @@ where
 }
 
 /// Does `work`, and what the connection has to do for it.
-async fn drive<T>(
-    connection: &mut Connection,
-    mut work: Asking<'_, T>,
-    user: &str,
-) -> Result<T, Error> {
+async fn drive<T>(connection: &mut Connection, mut work: Asking<'_, T>, user: &str) -> Result<T, Error> {
     let done = std::future::poll_fn(|cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(Ok(done));

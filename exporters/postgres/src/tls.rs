@@ -84,8 +84,7 @@ impl Tls {
         let config = match &self.identity {
             None => builder.with_no_client_auth(),
             Some((certificate, key)) => {
-                let chain: Result<Vec<_>, _> =
-                    CertificateDer::pem_slice_iter(&read(certificate)?).collect();
+                let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&read(certificate)?).collect();
                 let chain = chain.map_err(|e| self.fail(Some(certificate), &e.to_string()))?;
                 let secret = PrivateKeyDer::from_pem_slice(&read(key)?)
                     .map_err(|e| self.fail(Some(key), &format!("it holds no private key in PEM: {e}")))?;
@@ -193,9 +192,9 @@ where
     type Future = Pin<Box<dyn Future<Output = io::Result<Encrypted<S>>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        Box::pin(async move {
-            TlsConnector::from(self.config).connect(self.name, stream).await.map(Encrypted)
-        })
+        Box::pin(
+            async move { TlsConnector::from(self.config).connect(self.name, stream).await.map(Encrypted) },
+        )
     }
 }
 

@@ -5,7 +5,7 @@ use taffrail_core::metrics;
 use crate::view::{ALL, Pace, Query, Read, View};
 
 metrics! {
-    /// Sessions in this state. Users, applications and what is waited for are told where `activity: detail` asks for it.
+    /// Sessions in this state. Users, applications and what is waited for are told where `activity_detail` asks for it.
     COUNT: Gauge = "pg_stat_activity_count" ["datname", "state", "usename", "application_name", "backend_type", "wait_event_type", "wait_event"] irregular;
     /// Seconds that the oldest transaction of a session in this state has been open.
     DURATION: Gauge = "pg_stat_activity_max_tx_duration" ["datname", "state", "usename", "application_name", "backend_type", "wait_event_type", "wait_event"];

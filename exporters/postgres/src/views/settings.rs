@@ -23,7 +23,9 @@ pub static VIEW: View = View {
     queries: &[Query {
         versions: ALL,
         extension: None,
-        sql: "select name, setting, unit, vartype from pg_settings where vartype in ('bool', 'integer', 'real')",
+        // What the session has set for itself is nobody else's setting.
+        sql: "select name, case when source = 'session' or name = 'transaction_read_only' then reset_val \
+            else setting end, unit, vartype from pg_settings where vartype in ('bool', 'integer', 'real')",
         read: Read::Rows(read),
     }],
     without_monitor: "settings that only superusers may see",

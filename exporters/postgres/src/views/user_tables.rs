@@ -66,7 +66,7 @@ metrics! {
     TIDX_READ: Counter = "pg_statio_user_tables_tidx_blocks_read" ["datname", "schemaname", "relname"] irregular;
     /// Blocks of its TOAST table's indexes found in the shared buffers.
     TIDX_HIT: Counter = "pg_statio_user_tables_tidx_blocks_hit" ["datname", "schemaname", "relname"] irregular;
-    /// Tables that are not told, as `tables` allows no more; the largest are.
+    /// Tables that are not told, as `max_tables` allows no more; the largest are.
     LEFT_OUT: Gauge = "taffrail_postgres_tables_left_out" ["datname"];
 }
 

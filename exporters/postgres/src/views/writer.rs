@@ -95,10 +95,8 @@ const WRITER: &[Column] = &[
     ("buffers_alloc", ALLOC.metric()),
     ("reset", RESET.metric()),
 ];
-const SESSIONS: &[Column] = &[
-    ("buffers_backend", BUFFERS_BACKEND.metric()),
-    ("buffers_backend_fsync", BACKEND_FSYNC.metric()),
-];
+const SESSIONS: &[Column] =
+    &[("buffers_backend", BUFFERS_BACKEND.metric()), ("buffers_backend_fsync", BACKEND_FSYNC.metric())];
 const CHECKPOINTER: &[Column] = &[
     ("num_timed", CP_TIMED.metric()),
     ("num_requested", CP_REQUESTED.metric()),

@@ -6,6 +6,7 @@ mod host;
 mod listen;
 mod logs;
 mod outputs;
+mod postgres;
 mod probe_kinds;
 mod probes;
 mod scrape;
@@ -61,6 +62,7 @@ impl<'a> Checker<'a> {
             labels: self.labels(&written.labels, &RESERVED_EVERYWHERE),
             interval,
             host: written.host.get().map(|host| self.host(host, interval)),
+            postgres: self.postgres_servers(written, interval),
             probes: self.probes(written, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
