@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::hash::{BuildHasherDefault, DefaultHasher, Hasher};
+use std::hash::{BuildHasherDefault, Hasher};
 use std::io::Write;
 use std::thread::sleep;
 use std::time::Duration;
@@ -92,9 +92,7 @@ impl Floor {
         let space = memchr::memrchr(b' ', line).context("a line without a value")?;
         let (series, value) = (&line[..space], &line[space + 1..]);
         let value: f64 = std::str::from_utf8(value)?.parse()?;
-        let mut hasher = DefaultHasher::new();
-        hasher.write(series);
-        let key = hasher.finish();
+        let key = hash(series);
         let labels = match self.known.entry(key) {
             std::collections::hash_map::Entry::Occupied(known) => known.into_mut(),
             std::collections::hash_map::Entry::Vacant(place) => place.insert(labels(series)?),
@@ -115,6 +113,17 @@ impl Floor {
         self.request.clear();
         Ok(())
     }
+}
+
+/// A fast hash of a line, eight bytes at a time; that somebody could make two lines collide does not matter here.
+fn hash(bytes: &[u8]) -> u64 {
+    let mix = |hash: u64, word: u64| (hash.rotate_left(5) ^ word).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (words, rest) = bytes.as_chunks::<8>();
+    let hash = words.iter().fold(bytes.len() as u64, |hash, word| mix(hash, u64::from_le_bytes(*word)));
+    let last = rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+    let hash = mix(hash, last);
+    // The table looks at the upper bits and at the lower ones.
+    hash ^ hash >> 32
 }
 
 /// The labels of `name{a="b",…}`, sorted, as a request wants them. The pages here have no escapes.

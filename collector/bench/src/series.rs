@@ -74,7 +74,9 @@ impl Series {
     }
 
     fn requests(&self, out: &mut String) -> std::fmt::Result {
-        out.push_str("# HELP http_requests_total Requests answered, by code.\n# TYPE http_requests_total counter\n");
+        out.push_str(
+            "# HELP http_requests_total Requests answered, by code.\n# TYPE http_requests_total counter\n",
+        );
         for (n, Block { service, path, method, pod }) in self.blocks.iter().enumerate() {
             for (at, code) in CODES.iter().enumerate() {
                 let value = self.count(n) * (5 - at as u64);
@@ -116,10 +118,15 @@ impl Series {
     }
 
     fn gauges(&self, out: &mut String) -> std::fmt::Result {
-        out.push_str("# HELP http_requests_in_flight Requests under way.\n# TYPE http_requests_in_flight gauge\n");
+        out.push_str(
+            "# HELP http_requests_in_flight Requests under way.\n# TYPE http_requests_in_flight gauge\n",
+        );
         for (n, Block { service, path, pod, .. }) in self.blocks.iter().enumerate() {
             let value = self.count(n) % 97;
-            writeln!(out, "http_requests_in_flight{{service=\"{service}\",path=\"{path}\",pod=\"{pod}\"}} {value}")?;
+            writeln!(
+                out,
+                "http_requests_in_flight{{service=\"{service}\",path=\"{path}\",pod=\"{pod}\"}} {value}"
+            )?;
         }
         out.push_str("# HELP queue_wait_seconds Age of the oldest job.\n# TYPE queue_wait_seconds gauge\n");
         for (n, Block { service, path, pod, .. }) in self.blocks.iter().enumerate() {
@@ -137,7 +144,8 @@ impl Series {
 
 /// The name of a group's pod that was started on this page.
 fn pod(group: usize, page: u64) -> String {
-    let mixed = (group as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ page.wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let mixed =
+        (group as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ page.wrapping_mul(0xff51_afd7_ed55_8ccd);
     format!("shop-{:08x}-{:05x}", (mixed >> 32) as u32, mixed & 0xf_ffff)
 }
 
