@@ -21,6 +21,10 @@ pub const TIMEOUT: &str = "30s";
 pub const BUDGET: &str = "1s";
 /// `host.job`
 pub const HOST_JOB: &str = "node";
+/// The `job` label of Redis servers
+pub const REDIS_JOB: &str = "redis";
+/// `redis[].timeout`
+pub const REDIS_TIMEOUT: &str = "5s";
 /// `probe.job`
 pub const PROBE_JOB: &str = "probe";
 /// `probe.timeout`
