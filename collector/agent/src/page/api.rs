@@ -126,7 +126,6 @@ fn read_logs(page: &PageState, parameters: &HashMap<String, String>) -> Result<L
 pub(super) fn known(parameters: Parameters, names: &[&str]) -> Result<HashMap<String, String>, String> {
     let Query(parameters) = parameters.map_err(|e| format!("the query does not read: {e}"))?;
     match parameters.keys().find(|name| !names.contains(&name.as_str())) {
-        Some(name) if names.is_empty() => Err(format!("unknown parameter {name:?}: this address takes none")),
         Some(name) => Err(format!("unknown parameter {name:?}: expected {}", names.join(", "))),
         None => Ok(parameters),
     }
