@@ -87,6 +87,9 @@ pub struct CursorFile {
 
 /// Is told what an inspection comes by.
 pub trait Inspect {
+    /// Where the readers are; said before the first record.
+    fn cursors(&mut self, _cursors: &[CursorFile]) {}
+
     /// `done` of `total` bytes are read.
     fn progress(&mut self, _done: u64, _total: u64) {}
 
@@ -133,6 +136,7 @@ impl Inspection {
 pub fn inspect(dir: &Path, live: bool, on: &mut impl Inspect) -> Result<Inspection, FileError> {
     // Before the records: what a process commits meanwhile is not missed by that, and what it appends is no lag.
     let (cursors, cursors_problem) = cursors(dir);
+    on.cursors(&cursors);
     let mut found = Inspection { cursors, cursors_problem, ..Inspection::default() };
     let mut files = Vec::new();
     let unreadable = |cause| FileError::new("list the directory", dir, cause);
@@ -229,13 +233,12 @@ impl<I: Inspect> Walk<'_, I> {
             match frames.next()? {
                 Frame::End => return Ok(()),
                 Frame::Record { position, appended_ms, payload, end } => {
-                    self.record(segment, at, end, Record {
-                        position,
-                        segment: segment.id,
-                        replay: false,
-                        appended_ms,
-                        bytes: payload,
-                    });
+                    self.record(
+                        segment,
+                        at,
+                        end,
+                        &Record { position, segment: segment.id, replay: false, appended_ms, bytes: payload },
+                    );
                     if self.ended {
                         return Ok(());
                     }
@@ -260,7 +263,7 @@ impl<I: Inspect> Walk<'_, I> {
         }
     }
 
-    fn record(&mut self, segment: &mut SegmentFile, at: u64, end: u64, record: Record) {
+    fn record(&mut self, segment: &mut SegmentFile, at: u64, end: u64, record: &Record) {
         let (position, ms) = (record.position, record.appended_ms);
         if let Some(damage) = segment.damage.last_mut().filter(|damage| damage.to == at)
             && let Some((_, before)) = segment.positions
@@ -275,7 +278,7 @@ impl<I: Inspect> Walk<'_, I> {
             cursor.lag.add(1, size);
             cursor.pending_ms.get_or_insert(ms);
         }
-        self.ended = !self.on.record(&record, &segment.path, at);
+        self.ended = !self.on.record(record, &segment.path, at);
         self.on.progress(self.done + end, self.total);
     }
 }

@@ -70,7 +70,9 @@ pub fn repair(_lock: &DirLock, dir: &Path, found: &Inspection) -> Result<Vec<Rep
         let aside = path.with_extension("corrupt");
         done.push(if let Some(error) = &segment.error {
             Repaired::Left { path, error: error.clone() }
-        } else if segment.held.records == 0 && (segment.header_damaged || segment.damage.iter().any(|d| !d.torn)) {
+        } else if segment.held.records == 0
+            && (segment.header_damaged || segment.damage.iter().any(|d| !d.torn))
+        {
             fs::rename(&path, &aside).and_then(|()| sync(dir)).map_err(failed)?;
             Repaired::SetAside { path, aside, bytes: segment.bytes }
         } else if !segment.header_damaged && segment.damage.iter().all(|damage| damage.torn) {
@@ -111,7 +113,8 @@ fn forget_offsets(dir: &Path, segment: &SegmentFile) -> Result<(), FileError> {
     let mut state = StateFile::new(dir.join("cursors"));
     let Loaded::Found { bytes, .. } = state.load() else { return Ok(()) };
     let Some(mut saved) = Saved::decode(&bytes) else { return Ok(()) };
-    let mut inside = saved.cursors.iter_mut().filter(|cursor| cursor.committed.segment == segment.id).peekable();
+    let mut inside =
+        saved.cursors.iter_mut().filter(|cursor| cursor.committed.segment == segment.id).peekable();
     if inside.peek().is_none() {
         return Ok(());
     }
@@ -124,7 +127,8 @@ fn rewrite(dir: &Path, segment: &SegmentFile, aside: &Path) -> io::Result<()> {
     let new = segment.path.with_extension("new");
     let mut out = BufWriter::new(File::create(&new)?);
     let mut piece = Vec::new();
-    let ((first, _), (first_ms, _)) = segment.positions.zip(segment.times).ok_or(io::ErrorKind::InvalidData)?;
+    let ((first, _), (first_ms, _)) =
+        segment.positions.zip(segment.times).ok_or(io::ErrorKind::InvalidData)?;
     frame::put_header(&mut piece, segment.id, first, first_ms);
     let mut len = HEADER;
     let mut frames = Frames::new(File::open(&segment.path)?, segment.id, HEADER, segment.bytes);

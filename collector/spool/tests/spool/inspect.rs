@@ -221,7 +221,9 @@ fn a_log_that_is_written_to_is_never_called_damaged() {
                 let upto = log.stats().appended.records;
                 // Some are read and removed meanwhile.
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-                if upto > 400 && let Some(peeked) = runtime.block_on(cursor.peek(1000)) {
+                if upto > 400
+                    && let Some(peeked) = runtime.block_on(cursor.peek(1000))
+                {
                     cursor.commit(peeked.upto);
                 }
             }
@@ -247,7 +249,7 @@ fn asking_who_has_the_directory_keeps_nobody_out() {
     drop(lock);
     assert_eq!(DirLock::holder(dir.path()), Holder::None);
     std::thread::scope(|scope| {
-        let asking = scope.spawn(|| (0..20_000).for_each(|_| drop(DirLock::holder(dir.path()))));
+        let asking = scope.spawn(|| (0..20_000).for_each(|_| _ = DirLock::holder(dir.path())));
         while !asking.is_finished() {
             drop(DirLock::acquire(dir.path()).unwrap());
         }
