@@ -1,6 +1,12 @@
 //! Real servers: a primary with a password, a replica, keys of every type; and what is no server. `REDIS` names the
 //! server's program.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on fails; it runs the real server, and waits for it"
+)]
+
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 use std::net::TcpListener as StdListener;
@@ -42,7 +48,6 @@ fn free_port() -> u16 {
     StdListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-#[expect(clippy::disallowed_methods, reason = "a test runs the real server, and waits for it")]
 fn start(options: &[&str]) -> Real {
     let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
     let child = Command::new(program("REDIS"))
