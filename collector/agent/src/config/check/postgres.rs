@@ -30,7 +30,7 @@ impl Checker<'_> {
         for (at, server) in written.postgres.get().into_iter().flatten().filter_map(Field::good) {
             let name = server.name.get().map_or("postgres", |name| &name.0);
             self.unique("PostgreSQL servers", name, server.name.span().or(Some(at)), &mut names);
-            let Some(server) = self.server(at, name, server, interval) else { continue };
+            let Some(server) = self.postgres_server(at, name, server, interval) else { continue };
             let same = |other: &&Server| other.instance == server.instance && other.labels == server.labels;
             if let Some(other) = servers.iter().find(same) {
                 let what = format!(
@@ -44,7 +44,7 @@ impl Checker<'_> {
         servers
     }
 
-    fn server(
+    fn postgres_server(
         &mut self,
         at: Span,
         name: &str,
