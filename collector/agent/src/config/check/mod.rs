@@ -7,6 +7,7 @@ mod logs;
 mod outputs;
 mod probe_kinds;
 mod probes;
+mod formats;
 mod scrape;
 
 use std::collections::BTreeMap;
