@@ -19,6 +19,7 @@
 
 mod decode;
 mod histogram;
+mod number;
 mod table;
 
 use std::collections::HashMap;
@@ -30,6 +31,8 @@ use taffrail_core::{FamilyInfo, Histogram};
 use taffrail_wire::remote_write::MetricKind;
 
 pub use self::decode::{DecodeError, Decoder, Visit};
+pub(super) use self::number::{number, varint};
+use self::number::{put, zigzag};
 pub use self::table::{Numbered, Table};
 #[cfg(test)]
 pub use self::tests::{Point, points};
@@ -359,49 +362,6 @@ impl<S: PartialEq + Copy> Encoder<S> {
         self.known.clear();
         self.last_family = None;
     }
-}
-
-/// Appends an integer as LEB128.
-#[inline]
-pub(super) fn varint(bytes: &mut Vec<u8>, mut value: u64) {
-    while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
-        value >>= 7;
-    }
-    bytes.push(value as u8);
-}
-
-/// The integer with which `bytes` begin, which then begin behind it.
-#[inline]
-pub(super) fn number(bytes: &mut &[u8]) -> Option<u64> {
-    let (mut value, mut shift) = (0, 0);
-    while shift < 64 {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if *byte < 0x80 {
-            return Some(value);
-        }
-        shift += 7;
-    }
-    None
-}
-
-fn put(list: &mut Vec<u8>, bytes: &[u8]) {
-    varint(list, bytes.len() as u64);
-    list.extend_from_slice(bytes);
-}
-
-/// The sign in the lowest bit.
-#[inline]
-fn zigzag(value: i64) -> u64 {
-    ((value << 1) ^ (value >> 63)) as u64
-}
-
-/// Undoes [`zigzag`].
-#[inline]
-fn unzigzag(value: u64) -> i64 {
-    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod discovery;
 mod families;
 pub mod fetch;
 pub mod job;
+mod known;
 mod left;
 pub mod page;
 pub mod sample_labels;

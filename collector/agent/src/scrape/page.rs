@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 
 use taffrail_core::histogram::HistogramError;
-use taffrail_wire::page::{Entry, Exemplar as Exposed, Format, HistogramSample, Key, Options, Parser, Series as Named};
+use taffrail_wire::page::{
+    Entry, Exemplar as Exposed, Format, HistogramSample, Key, Options, Parser, Series as Named,
+};
 use taffrail_wire::remote_write::MetricKind;
 
 use super::job::Job;
@@ -190,7 +192,9 @@ impl Reading<'_> {
         histogram.limit(formats.finest, most).and_then(|()| histogram.validate()).map_err(|error| {
             let of = sample.series.name();
             match error {
-                HistogramError::TooManyBuckets { .. } => format!("native_histogram_bucket_limit: {of}: {error}"),
+                HistogramError::TooManyBuckets { .. } => {
+                    format!("native_histogram_bucket_limit: {of}: {error}")
+                }
                 error => format!("the native histogram {of}: {error}"),
             }
         })?;

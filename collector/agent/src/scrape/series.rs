@@ -5,16 +5,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
 
 use hashbrown::HashTable;
-use taffrail_core::Histogram;
 use taffrail_core::sample::STALE_NAN;
 use taffrail_spool::SegmentId;
 use taffrail_wire::page::{Found, Key, Series as Exposed, Table};
 use taffrail_wire::relabel::Labels;
 
 use super::families::Families;
+use super::known::{Known, write_more};
 use super::taken::{More, Sample, Taken};
 use crate::metrics::Writer;
-use crate::metrics::interner::{Interner, Key as LabelKey};
+use crate::metrics::interner::Interner;
 use crate::metrics::record::{Encoder, Exemplar, Family, Slot};
 use crate::status::lock;
 
@@ -66,29 +66,6 @@ struct Start {
 
 /// No series.
 const DROPPED: Index = Index::MAX;
-
-#[derive(Debug)]
-struct Known {
-    labels: LabelKey,
-    /// Its number in the segment of the log that last defined it.
-    slot: Slot,
-    family: u32,
-    /// The last page with a sample of it, and that sample's time; the page may turn out to be bad.
-    page: u32,
-    page_ts_ms: i64,
-    /// The time of what was last written of it.
-    ts_ms: i64,
-    /// How many lines lead to it.
-    lines: u32,
-    /// Whether a value was written that a marker has to end.
-    alive: bool,
-    /// Whether that was a native histogram.
-    histogram: bool,
-    /// Whether it is known when it began.
-    started: bool,
-    /// Whether its value says when others began.
-    tells: bool,
-}
 
 /// What is to be done with a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +131,8 @@ impl Series {
         let interner = self.interner.get_or_insert_with(|| writer.interner().clone());
         let labels = lock(interner).key(labels.iter());
         let hash = self.hasher.hash_one(&labels);
-        let same = |index: &Index| matches!(&self.known[*index as usize], Some(known) if known.labels == labels);
+        let same =
+            |index: &Index| matches!(&self.known[*index as usize], Some(known) if known.labels == labels);
         if let Some(index) = self.labels.find(hash, same) {
             lock(interner).release(labels);
             return *index;
@@ -389,48 +367,6 @@ impl Drop for Series {
 
 fn hash_of(hasher: &RandomState, known: &[Option<Known>], index: Index) -> u64 {
     known[index as usize].as_ref().map_or(0, |known| hasher.hash_one(&known.labels))
-}
-
-/// Writes a histogram, or a sample that has exemplars. Whether it was a histogram.
-fn write_more(slot: Slot, sample: &Sample, more: &[(u32, More)], encoder: &mut Encoder<SegmentId>) -> bool {
-    let histogram = more.iter().find_map(|(_, more)| match more {
-        More::Histogram(histogram) => Some(histogram),
-        More::Exemplar(_) => None,
-    });
-    match histogram {
-        Some(histogram) => encoder.histogram(slot, sample.ts_ms, histogram),
-        None => encoder.sample(slot, sample.ts_ms, sample.value),
-    }
-    for (_, more) in more {
-        if let More::Exemplar(exemplar) = more {
-            encoder.exemplar(exemplar);
-        }
-    }
-    histogram.is_some()
-}
-
-impl Known {
-    #[inline]
-    fn define(&mut self, encoder: &mut Encoder<SegmentId>, families: &Families) {
-        if !encoder.knows(self.slot) {
-            self.slot = encoder.define(families.get(self.family), &self.labels);
-        }
-    }
-
-    /// Writes the marker that ends it.
-    fn end(&mut self, now_ms: i64, encoder: &mut Encoder<SegmentId>, families: &Families) {
-        self.alive = false;
-        // A page may say times that are still to come; a marker before them is of no use.
-        if self.ts_ms >= now_ms {
-            return;
-        }
-        self.define(encoder, families);
-        match self.histogram {
-            true => encoder.histogram(self.slot, now_ms, &Histogram::stale()),
-            false => encoder.sample(self.slot, now_ms, f64::from_bits(STALE_NAN)),
-        }
-        self.ts_ms = now_ms;
-    }
 }
 
 #[cfg(test)]

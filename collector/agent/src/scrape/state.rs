@@ -96,7 +96,8 @@ impl State {
         let Some(left) = self.unlooked.checked_sub(1) else {
             self.unlooked = LOOK_EVERY - 1;
             let Report { warnings, more, .. } = check(page, format);
-            self.warnings = warnings.iter().map(|warning| format!("{}: {}", warning.place, warning.fault)).collect();
+            self.warnings =
+                warnings.iter().map(|warning| format!("{}: {}", warning.place, warning.fault)).collect();
             if more > 0 {
                 self.warnings.push(format!("and {more} more of these kinds"));
             }

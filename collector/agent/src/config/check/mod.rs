@@ -1,13 +1,13 @@
 //! From what is written to what is valid: defaults filled in, files read, and what only shows when keys are seen
 //! together.
 
+mod formats;
 mod host;
 mod listen;
 mod logs;
 mod outputs;
 mod probe_kinds;
 mod probes;
-mod formats;
 mod scrape;
 
 use std::collections::BTreeMap;

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use taffrail_core::Histogram;
 use taffrail_wire::remote_write::MetricKind;
 
+use super::number::{number, unzigzag};
 use super::table::{Numbered, Table};
-use super::{Exemplar, VERSION, histogram, number, row, unzigzag};
+use super::{Exemplar, VERSION, histogram, row};
 use crate::status::lock;
 
 /// Takes in what a [`Decoder`] reads. The segment's table is locked meanwhile.
@@ -214,7 +215,10 @@ impl<'a> Reader<'a> {
     }
 
     /// A list of what is numbered; `each` reads one.
-    fn list(&mut self, mut each: impl FnMut(&mut Self, u64) -> Result<(), DecodeError>) -> Result<(), DecodeError> {
+    fn list(
+        &mut self,
+        mut each: impl FnMut(&mut Self, u64) -> Result<(), DecodeError>,
+    ) -> Result<(), DecodeError> {
         let (first, count) = (self.varint()?, self.varint()?);
         for at in 0..count {
             each(self, first.saturating_add(at))?;

@@ -5,7 +5,7 @@ use taffrail_core::Histogram;
 use taffrail_core::histogram::{Counts, Reset, Span};
 
 use super::decode::{DecodeError, Reader};
-use super::{unzigzag, varint, zigzag};
+use super::number::{unzigzag, varint, zigzag};
 
 /// Set in the first byte of one whose numbers are any; below it stands what is known of resets.
 const FLOAT: u64 = 4;
@@ -80,7 +80,16 @@ pub(super) fn decode(rest: &mut Reader<'_>) -> Result<Histogram, DecodeError> {
         let (negative, positive) = (list(rest, Reader::double)?, list(rest, Reader::double)?);
         Counts::Float { count, zero, positive, negative }
     };
-    Ok(Histogram { schema, sum, zero_threshold, positive_spans, negative_spans, custom_values, reset, counts })
+    Ok(Histogram {
+        schema,
+        sum,
+        zero_threshold,
+        positive_spans,
+        negative_spans,
+        custom_values,
+        reset,
+        counts,
+    })
 }
 
 /// A list whose memory grows with what is there of it, whatever its count says.

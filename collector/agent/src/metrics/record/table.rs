@@ -4,7 +4,7 @@ use taffrail_wire::remote_write::MetricKind;
 use taffrail_wire::remote_write::v2::{Series, Symbols};
 
 use super::decode::DecodeError;
-use super::number;
+use super::number::number;
 
 /// The most of what is numbered that may be missing before a record: it was damaged, and the rest is still of use.
 const MOST_MISSING: usize = 1 << 20;
@@ -67,7 +67,12 @@ impl Table {
     pub fn series(&self, number: u32) -> Option<Series<'_>> {
         let known = self.series.get(number as usize)?;
         let Family { kind, help, unit } = *self.families.get(known.family as usize)?;
-        Some(Series { labels: &self.labels[self.begin(number as usize)..known.end as usize], kind, help, unit })
+        Some(Series {
+            labels: &self.labels[self.begin(number as usize)..known.end as usize],
+            kind,
+            help,
+            unit,
+        })
     }
 
     fn begin(&self, number: usize) -> usize {
@@ -99,7 +104,13 @@ impl Table {
         Ok(())
     }
 
-    pub(super) fn family(&mut self, number: u64, kind: MetricKind, help: u64, unit: u64) -> Result<(), DecodeError> {
+    pub(super) fn family(
+        &mut self,
+        number: u64,
+        kind: MetricKind,
+        help: u64,
+        unit: u64,
+    ) -> Result<(), DecodeError> {
         self.gap(number, self.families.len(), |table| {
             table.families.push(Family::default());
             Some(())
@@ -130,7 +141,8 @@ impl Table {
         if count % 2 == 1 || count == 0 {
             return Err(DecodeError::Short);
         }
-        let end = u32::try_from(self.labels.len() + labels.len()).map_err(|_| DecodeError::Undefined(number))?;
+        let end =
+            u32::try_from(self.labels.len() + labels.len()).map_err(|_| DecodeError::Undefined(number))?;
         reserve(&mut self.labels, labels.len());
         self.labels.extend_from_slice(labels);
         reserve(&mut self.series, 1);

@@ -26,8 +26,9 @@ pub(super) fn without(verdict: Verdict, left_out: u64) -> Verdict {
         Verdict::Done if left_out > 0 => Verdict::Partial {
             refused: left_out,
             reason: "custom_buckets",
-            message: "remote write 1.0 carries no histograms with custom buckets: the receiver has to take 2.0"
-                .into(),
+            message:
+                "remote write 1.0 carries no histograms with custom buckets: the receiver has to take 2.0"
+                    .into(),
         },
         verdict => verdict,
     }
@@ -42,8 +43,8 @@ fn judge_v2(answer: &Answer, sent: Counts) -> Verdict {
     };
     // One that stores no histograms at all may say nothing of them.
     let histograms = header(v2::HISTOGRAMS_WRITTEN).unwrap_or(0);
-    let written =
-        header(v2::SAMPLES_WRITTEN).map(|samples| samples.min(sent.samples) + histograms.min(sent.histograms));
+    let written = header(v2::SAMPLES_WRITTEN)
+        .map(|samples| samples.min(sent.samples) + histograms.min(sent.histograms));
     let (status, samples) = (answer.status, sent.all());
     match (classify(answer), written) {
         (Verdict::Done | Verdict::Reject { .. }, Some(written)) if written >= samples => Verdict::Done,

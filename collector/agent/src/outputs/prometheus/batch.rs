@@ -63,7 +63,8 @@ impl Batch {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let histograms = self.more.iter().filter(|(_, more)| matches!(more, More::Histogram(_))).count() as u64;
+        let histograms =
+            self.more.iter().filter(|(_, more)| matches!(more, More::Histogram(_))).count() as u64;
         Counts { samples: self.points.len() as u64 - histograms, histograms }
     }
 
