@@ -119,7 +119,7 @@ impl Scraper {
         status.scrapes += 1;
         status.warnings = warnings(&scrape.read);
         status.failures += u64::from(scrape.read.error.is_some());
-        match scrape.read.error {
+        match scrape.read.error.map(shortened) {
             Some(text) => {
                 if status.error.is_none() {
                     tracing::warn!(job = %self.job.name, target = %self.target.url, "cannot be scraped: {text}");
@@ -133,6 +133,18 @@ impl Scraper {
             }
         }
     }
+}
+
+/// The most bytes of an error that are kept: it may quote a page, which may be anything.
+const ERROR_BYTES: usize = 400;
+
+fn shortened(mut error: String) -> String {
+    if error.len() > ERROR_BYTES {
+        error.truncate(error.floor_char_boundary(ERROR_BYTES));
+        error.push('…');
+        error.shrink_to_fit();
+    }
+    error
 }
 
 fn warnings(read: &Read) -> Vec<String> {
