@@ -8,7 +8,7 @@ const QUERIES: [&str; 7] = ["select", "insert", "update", "delete", "merge", "wi
 /// A statement without its literals, in one line, cut.
 pub fn statement(text: &str) -> String {
     let rest = without_comments(text);
-    let first: String = rest.chars().take_while(|c| c.is_ascii_alphabetic()).collect();
+    let first: String = rest.chars().take_while(char::is_ascii_alphabetic).collect();
     if !QUERIES.contains(&first.to_ascii_lowercase().as_str()) {
         return if first.is_empty() {
             "…".to_owned()
