@@ -13,6 +13,7 @@ mod browser;
 mod end_to_end;
 mod files;
 mod hang;
+mod histograms;
 mod names;
 mod page;
 mod pages;
