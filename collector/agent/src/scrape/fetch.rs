@@ -7,8 +7,8 @@ use base64::Engine;
 use bytes::Bytes;
 use flate2::read::MultiGzDecoder;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName,
-    HeaderValue, LOCATION, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue,
+    LOCATION, USER_AGENT,
 };
 use http::{HeaderMap, Response, Uri};
 use http_body_util::{BodyExt, Empty};
@@ -23,9 +23,6 @@ use super::job::{Http, Job};
 use super::tls;
 use crate::config::Auth;
 use crate::status::Stage;
-
-/// The most bytes of a page for which room is made before they come.
-const MOST_FORESEEN: usize = 64 << 20;
 
 /// Redirects that are followed one after another.
 const REDIRECTS: usize = 10;
@@ -137,11 +134,8 @@ impl Client {
             other => return Err(format!("the page is encoded as `{other}`, and gzip was asked for")),
         };
         let content_type = header(CONTENT_TYPE);
-        let expected =
-            response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
         let mut incoming = response.into_body();
-        // Room for what the target says it sends; nothing of it is used before that comes.
-        let mut body = Vec::with_capacity(expected.unwrap_or(0).min(MOST_FORESEEN));
+        let mut body = Vec::new();
         while let Some(frame) = incoming.frame().await {
             let frame = frame.map_err(|error| format!("the page breaks off: {}", root_cause(&error)))?;
             let Some(data) = frame.data_ref() else { continue };
@@ -161,15 +155,10 @@ impl Page {
             return Ok(self.body);
         }
         let most = if limit == 0 { u64::MAX } else { limit.saturating_add(1) };
-        let mut text = Vec::with_capacity(self.unpacked_len().min(MOST_FORESEEN));
+        let mut text = Vec::with_capacity(self.body.len().saturating_mul(4).min(64 << 20));
         let read = MultiGzDecoder::new(&*self.body).take(most).read_to_end(&mut text);
         read.map_err(|error| format!("the page is not gzip as it says: {error}"))?;
         if limit > 0 && text.len() as u64 > limit { Err(too_large(limit)) } else { Ok(text) }
-    }
-
-    /// How long the text will be, as gzip says it in its last four bytes (RFC 1952): a hint.
-    fn unpacked_len(&self) -> usize {
-        self.body.last_chunk().map_or(0, |len| u32::from_le_bytes(*len) as usize)
     }
 }
 
