@@ -1,6 +1,8 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+pub mod discovery;
+pub mod http;
 mod probes;
 pub mod scrape;
 

@@ -1,4 +1,10 @@
-//! Discovery that needs no service: fixed targets, and files that list targets.
+//! Discovery: where targets come from. Lists of them are read here; what asks a service is below.
+
+pub mod dns;
+pub mod docker;
+pub mod http;
+pub mod refresh;
+mod resolv;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -17,15 +23,13 @@ const MAX_FILE: u64 = 64 << 20;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    #[serde(default)]
-    targets: Vec<String>,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
+    targets: Option<Vec<String>>,
+    labels: Option<BTreeMap<String, String>>,
 }
 
 /// Reads groups in JSON, or in YAML, which the file's name says.
 pub fn groups(text: &str, yaml: bool, source: &str) -> Result<Vec<Group>, String> {
-    let written: Vec<Written> = if text.trim().is_empty() {
+    let written: Vec<Written> = if yaml && text.trim().is_empty() {
         Vec::new()
     } else if yaml {
         serde_saphyr::from_str(text).map_err(|error| error.to_string())?
@@ -33,7 +37,8 @@ pub fn groups(text: &str, yaml: bool, source: &str) -> Result<Vec<Group>, String
         serde_json::from_str(text).map_err(|error| error.to_string())?
     };
     let group = |(at, written): (usize, &Written)| {
-        fixed(&written.targets, written.labels.iter().collect(), format!("{source}:{at}"))
+        let labels = written.labels.iter().flatten().collect();
+        fixed(written.targets.as_deref().unwrap_or_default(), labels, format!("{source}:{at}"))
     };
     Ok(written.iter().enumerate().map(group).collect())
 }
@@ -96,6 +101,7 @@ mod tests {
         assert_eq!(groups.len(), 2);
         assert_eq!(groups[0].targets[1].get("__address__"), "b:2");
         assert_eq!((groups[0].labels.get("env"), &*groups[0].source), ("test", "f:0"));
+        // As Prometheus has it: an empty YAML file is an empty list, an empty JSON file is none.
         assert!(super::groups("", true, "f").unwrap().is_empty());
     }
 
@@ -106,6 +112,7 @@ mod tests {
             ("- targets: [a", true),
             ("[{\"target\": []}]", false),
             ("{}", false),
+            ("", false),
         ] {
             assert!(groups(text, yaml, "f").is_err(), "{text}");
         }

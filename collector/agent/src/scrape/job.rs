@@ -1,8 +1,10 @@
 //! A job: how to find targets and how to scrape them, with every default filled in.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use taffrail_probe::http::Proxy;
 use taffrail_wire::page::Format;
 use taffrail_wire::relabel::{Names, Rule};
 
@@ -99,6 +101,10 @@ pub struct Http {
     pub authorization: Option<(String, Secret)>,
     /// `tls_config`
     pub tls: Tls,
+    /// `proxy_url` with `no_proxy`, or `proxy_from_environment`.
+    pub proxy: Option<Proxy>,
+    /// `enable_http2`: HTTP/2 where TLS is spoken and the host wants it.
+    pub http2: bool,
     /// `follow_redirects`
     pub follow_redirects: bool,
     /// `http_headers`
@@ -111,6 +117,8 @@ impl Default for Http {
             auth: None,
             authorization: None,
             tls: Tls::default(),
+            proxy: None,
+            http2: true,
             follow_redirects: true,
             headers: Vec::new(),
         }
@@ -132,6 +140,8 @@ pub struct Tls {
     pub insecure_skip_verify: bool,
     /// `min_version` is TLS 1.3; else 1.2 will do.
     pub tls13_only: bool,
+    /// `max_version` is TLS 1.2.
+    pub tls12_only: bool,
 }
 
 /// Where targets come from.
@@ -144,6 +154,109 @@ pub enum Discovery {
         /// Absolute; `*` stands in the last part only.
         files: Vec<String>,
     },
+    /// `http_sd_configs`
+    Http(HttpList),
+    /// `dns_sd_configs`
+    Dns(DnsNames),
+    /// `docker_sd_configs`
+    Docker(DockerEngine),
+}
+
+impl Discovery {
+    /// Where it asks: another that asks there, perhaps at other times or with other credentials, knows the same.
+    pub fn place(&self) -> String {
+        match self {
+            Discovery::Static(_) => String::new(),
+            Discovery::Files { files } => format!("files {}", files.join(" ")),
+            Discovery::Http(list) => format!("http {}", list.url),
+            Discovery::Dns(DnsNames { names, kind, port, .. }) => {
+                format!("dns {kind:?} {port} {}", names.join(" "))
+            }
+            Discovery::Docker(engine) => {
+                let DockerEngine { host, port, host_networking_host, match_first_network, filters, .. } =
+                    engine;
+                format!("docker {host:?} {port} {host_networking_host} {match_first_network} {filters:?}")
+            }
+        }
+    }
+
+    /// The key in the config.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Discovery::Static(_) => "static_configs",
+            Discovery::Files { .. } => "file_sd_configs",
+            Discovery::Http(_) => "http_sd_configs",
+            Discovery::Dns(_) => "dns_sd_configs",
+            Discovery::Docker(_) => "docker_sd_configs",
+        }
+    }
+}
+
+/// A list of targets that a service has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpList {
+    /// Where it is.
+    pub url: String,
+    /// How often it is asked for.
+    pub refresh: Duration,
+    /// How the service is reached.
+    pub http: Http,
+}
+
+/// Names whose records are targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnsNames {
+    /// The names.
+    pub names: Vec<String>,
+    /// Which records.
+    pub kind: DnsKind,
+    /// The port of targets; a service record has its own.
+    pub port: u16,
+    /// How often they are asked for.
+    pub refresh: Duration,
+}
+
+/// Records that tell of targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsKind {
+    /// Services: hosts with ports.
+    Srv,
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Mail servers.
+    Mx,
+    /// Name servers.
+    Ns,
+}
+
+/// A Docker engine whose containers are targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DockerEngine {
+    /// Where it is.
+    pub host: DockerHost,
+    /// The port of containers that expose none.
+    pub port: u16,
+    /// The address of containers in the host's network.
+    pub host_networking_host: String,
+    /// Of several networks of a container, only the first by name.
+    pub match_first_network: bool,
+    /// Names and values, as `docker ps --filter` has them.
+    pub filters: BTreeMap<String, Vec<String>>,
+    /// How often it is asked.
+    pub refresh: Duration,
+    /// How it is reached, where that is not a socket.
+    pub http: Http,
+}
+
+/// Where a Docker engine is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DockerHost {
+    /// A socket in the file system.
+    Socket(PathBuf),
+    /// `http://host:port`, without a slash at its end.
+    Url(String),
 }
 
 #[cfg(test)]

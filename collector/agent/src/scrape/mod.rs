@@ -2,6 +2,8 @@
 //!
 //! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>
 
+pub mod client;
+mod dial;
 pub mod discovery;
 pub mod fetch;
 pub mod job;
@@ -21,4 +23,4 @@ pub use job::Job;
 pub use left::Left;
 pub use scraper::Shared;
 pub use target::{Found, Group, Target};
-pub use task::{JobTask, client};
+pub use task::{JobTask, check};

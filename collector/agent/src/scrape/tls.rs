@@ -1,29 +1,30 @@
 //! `tls_config`: whom to trust, and who we are.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
-use rustls_platform_verifier::BuilderVerifierExt;
+use rustls_platform_verifier::Verifier;
 
 use super::job::Tls;
 
 /// The TLS settings of a client.
 pub fn client_config(tls: &Tls) -> Result<ClientConfig, String> {
-    let versions: &[_] = if tls.tls13_only { &[&rustls::version::TLS13] } else { rustls::DEFAULT_VERSIONS };
+    let versions: &[_] = match (tls.tls13_only, tls.tls12_only) {
+        (true, _) => &[&rustls::version::TLS13],
+        (_, true) => &[&rustls::version::TLS12],
+        _ => rustls::DEFAULT_VERSIONS,
+    };
     let builder = ClientConfig::builder_with_protocol_versions(versions);
     let builder = if tls.insecure_skip_verify {
-        let provider = CryptoProvider::get_default().cloned().ok_or("no TLS provider is installed")?;
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider)))
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider()?)))
     } else if let Some(ca) = &tls.ca {
         builder.with_root_certificates(roots(ca)?)
     } else {
-        builder
-            .with_platform_verifier()
-            .map_err(|error| format!("the machine's certificate authorities cannot be read: {error}"))?
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Machine))
     };
     match (&tls.cert, &tls.key) {
         (Some(cert), Some(key)) => {
@@ -36,6 +37,10 @@ pub fn client_config(tls: &Tls) -> Result<ClientConfig, String> {
         }
         _ => Ok(builder.with_no_client_auth()),
     }
+}
+
+fn provider() -> Result<Arc<CryptoProvider>, String> {
+    CryptoProvider::get_default().cloned().ok_or_else(|| "no TLS provider is installed".to_owned())
 }
 
 fn roots(pem: &str) -> Result<RootCertStore, String> {
@@ -52,6 +57,58 @@ fn certificates(pem: &str, what: &str) -> Result<Vec<CertificateDer<'static>>, S
         Ok(found) if found.is_empty() => Err(format!("{what}: no certificate in it; PEM is expected")),
         Ok(found) => Ok(found),
         Err(error) => Err(format!("{what}: {error}")),
+    }
+}
+
+/// Trusts the authorities that the machine trusts. They are read when the first certificate is shown, and once for all
+/// jobs: that takes memory, and most targets speak no TLS.
+#[derive(Debug)]
+struct Machine;
+
+static MACHINE: LazyLock<Result<Verifier, String>> = LazyLock::new(|| {
+    let read = provider().and_then(|provider| Verifier::new(provider).map_err(|error| error.to_string()));
+    read.map_err(|error| format!("the machine's certificate authorities cannot be read: {error}"))
+});
+
+impl Machine {
+    fn verifier() -> Result<&'static Verifier, rustls::Error> {
+        MACHINE.as_ref().map_err(|error| rustls::Error::General(error.clone()))
+    }
+}
+
+impl ServerCertVerifier for Machine {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Self::verifier()?.verify_server_cert(end_entity, intermediates, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Self::verifier()?.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Self::verifier()?.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let provider = CryptoProvider::get_default();
+        provider.map(|p| p.signature_verification_algorithms.supported_schemes()).unwrap_or_default()
     }
 }
 

@@ -1,7 +1,9 @@
 //! From what is written to what is valid: defaults filled in, files read, and what only shows when keys are seen
 //! together.
 
+mod discovery;
 mod host;
+mod http;
 mod listen;
 mod logs;
 mod outputs;
