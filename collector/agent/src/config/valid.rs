@@ -33,6 +33,8 @@ pub struct Config {
     pub own_metrics: bool,
     /// Scrape jobs.
     pub scrape: Vec<Job>,
+    /// Absolute patterns of the files that some of these stand in.
+    pub scrape_files: Vec<String>,
     /// Log sources.
     pub logs: Vec<LogSource>,
     /// Prometheus remote-write receivers.

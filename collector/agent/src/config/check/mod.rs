@@ -65,6 +65,7 @@ impl<'a> Checker<'a> {
             probes: self.probes(written, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
+            scrape_files: self.scrape_files(written),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),

@@ -31,6 +31,12 @@ impl Checker<'_> {
         jobs
     }
 
+    /// The patterns of files that hold some of the jobs.
+    pub(super) fn scrape_files(&mut self, written: &Written) -> Vec<String> {
+        let patterns = written.scrape_config_files.get().into_iter().flatten().filter_map(Field::good);
+        patterns.map(|(at, pattern)| self.path(at, pattern).display().to_string()).collect()
+    }
+
     fn job(&mut self, name: &str, job: &written::Job, global: &Global, interval: Duration) -> Job {
         let (interval, timeout) = self.times(job, global, interval);
         let names = job.metric_name_validation_scheme.get().or(global.metric_name_validation_scheme.get());

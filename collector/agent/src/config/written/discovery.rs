@@ -101,3 +101,38 @@ pub struct DockerFilter {
     /// What it may be.
     pub values: Field<Vec<String>>,
 }
+
+/// What to do where Prometheus' discovery of this key is not here.
+pub fn instead_of(key: &str) -> &'static str {
+    match key {
+        "kubernetes_sd_configs" => {
+            "this version does not ask Kubernetes: name a headless service in `dns_sd_configs`, or have a program in \
+             the cluster list pods for `http_sd_configs`"
+        }
+        "consul_sd_configs" => {
+            "this version does not ask Consul's catalog: ask its DNS by `dns_sd_configs` (web.service.consul, type \
+             SRV), or have a program list services for `http_sd_configs`"
+        }
+        "dockerswarm_sd_configs" => {
+            "this version does not ask a swarm: write `docker_sd_configs` on each node, or name tasks.SERVICE in \
+             `dns_sd_configs`"
+        }
+        "eureka_sd_configs"
+        | "nomad_sd_configs"
+        | "marathon_sd_configs"
+        | "nerve_sd_configs"
+        | "serverset_sd_configs"
+        | "kuma_sd_configs" => {
+            "this version does not ask that registry: have a program list its services for `http_sd_configs` or \
+             `file_sd_configs`"
+        }
+        "puppetdb_sd_configs" | "uyuni_sd_configs" => {
+            "this version does not ask that inventory: have a program list its machines for `http_sd_configs` or \
+             `file_sd_configs`"
+        }
+        _ => {
+            "this version does not ask that cloud's API: have a program list its machines for `http_sd_configs` or \
+             `file_sd_configs`"
+        }
+    }
+}

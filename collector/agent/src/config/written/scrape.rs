@@ -209,27 +209,25 @@ pub struct Relabel {
 
 /// Why a key of Prometheus' is not known here, and what to do instead.
 pub fn hint(path: &str) -> Option<String> {
-    let (section, key) = path.rsplit_once('.')?;
+    let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let of_job = section == "scrape_configs" || section.starts_with("scrape_configs.");
     let what = match (section, key) {
+        ("", "rule_files" | "alerting" | "storage" | "remote_read" | "tracing" | "runtime") => {
+            "this belongs to the Prometheus that stores the samples; keep it there, and remove it here"
+        }
         ("global", "external_labels") => "here it is the top-level `labels`",
         ("global", "evaluation_interval" | "rule_query_offset" | "query_log_file") => {
             "rules are Prometheus' to evaluate; remove the key"
         }
-        ("scrape_configs", "bearer_token" | "bearer_token_file") => {
+        ("global", "runtime") => "it is about Prometheus' own memory; remove the key",
+        (_, "bearer_token" | "bearer_token_file") if of_job => {
             "write `authorization: {credentials_file: …}`, as Prometheus 3 does"
         }
-        ("scrape_configs", "kubernetes_sd_configs") => {
-            "this version does not discover Kubernetes yet; remove the key"
-        }
-        ("scrape_configs", key) if key.ends_with("_sd_configs") => {
-            "this version discovers by `static_configs` and `file_sd_configs`: let a program write such files"
-        }
+        ("scrape_configs", key) if key.ends_with("_sd_configs") => super::discovery::instead_of(key),
         ("global" | "scrape_configs", key) if FORMATS.contains(&key) => {
             "this version reads the text formats only, and shows failures on the page; remove the key"
         }
-        ("scrape_configs", key) if CONNECTION.contains(&key) => {
-            "this version reaches targets directly, by HTTP/1.1 and without OAuth 2.0; remove the key"
-        }
+        (_, "oauth2") if of_job => "this version has no OAuth 2.0 for targets; remove the key",
         _ => return None,
     };
     Some(format!("`{key}`: {what}"))
@@ -248,6 +246,3 @@ const FORMATS: [&str; 10] = [
     "scrape_failure_log_file",
     "extra_scrape_metrics",
 ];
-
-/// Keys of Prometheus' about connections that are not made yet.
-const CONNECTION: [&str; 1] = ["oauth2"];

@@ -86,16 +86,26 @@ impl Known {
             }
             self.parts.insert(name, kept);
         }
-        let news = News {
-            at,
-            groups: self.parts.values().flat_map(|kept| kept.groups.clone()).collect(),
-            problems: self.parts.values().filter_map(|kept| kept.problem.clone()).collect(),
-        };
+        let news = self.news(at);
         if self.said.as_ref() == Some(&news) {
             return None;
         }
         self.said = Some(news.clone());
         Some(news)
+    }
+
+    /// What was known before, to somebody who was told nothing yet.
+    fn again(&mut self, at: usize) -> Option<News> {
+        self.said = self.parts.values().any(|kept| kept.good).then(|| self.news(at));
+        self.said.clone()
+    }
+
+    fn news(&self, at: usize) -> News {
+        News {
+            at,
+            groups: self.parts.values().flat_map(|kept| kept.groups.clone()).collect(),
+            problems: self.parts.values().filter_map(|kept| kept.problem.clone()).collect(),
+        }
     }
 
     fn complete(&self) -> bool {
@@ -105,7 +115,13 @@ impl Known {
 
 /// Says what a service knows of, at once and whenever that changes.
 pub async fn refresh(at: usize, finder: Arc<Finder>, known: Arc<Mutex<Known>>, news: mpsc::Sender<News>) {
-    lock(&known).said = None;
+    // What a job before this one knew holds until the service has answered, which may take its time.
+    let before = lock(&known).again(at);
+    if let Some(before) = before
+        && news.send(before).await.is_err()
+    {
+        return;
+    }
     loop {
         let found = finder.find().await;
         let (said, complete) = {
