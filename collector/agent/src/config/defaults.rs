@@ -17,6 +17,8 @@ pub const INTERVAL: &str = "15s";
 pub const GRACE: &str = "8s";
 /// `outputs.*.timeout`
 pub const TIMEOUT: &str = "30s";
+/// `max_shards` of a Prometheus output.
+pub const MAX_SHARDS: u64 = 16;
 /// `host.subjects.*.budget`
 pub const BUDGET: &str = "1s";
 /// `host.job`

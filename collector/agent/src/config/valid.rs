@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use taffrail_core::Pattern;
 use taffrail_host::HostConfig;
+use taffrail_wire::relabel::Rule;
 
-use super::Secret;
 pub use super::scalar::Network;
+pub use super::written::OutOfOrder;
+use crate::http_client::{self, Tls};
 use crate::scrape::Job;
 
 /// What the process is to do.
@@ -151,25 +153,11 @@ pub struct Receiver {
     /// Sent with every request, beside what the protocol needs.
     pub headers: BTreeMap<String, String>,
     /// How to authenticate.
-    pub auth: Option<Auth>,
+    pub auth: Option<http_client::Auth>,
     /// How long to wait for an answer.
     pub timeout: Duration,
-    /// PEM file of the authorities to trust instead of the machine's.
-    pub ca_file: Option<PathBuf>,
-}
-
-/// How to authenticate.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Auth {
-    /// `Authorization: Basic`
-    Basic {
-        /// The user's name.
-        username: String,
-        /// The user's password.
-        password: Secret,
-    },
-    /// `Authorization: Bearer`
-    Bearer(Secret),
+    /// How to trust the receiver, and who we are to it.
+    pub tls: Tls,
 }
 
 /// A Prometheus remote-write receiver.
@@ -179,6 +167,12 @@ pub struct PrometheusOutput {
     pub receiver: Receiver,
     /// What is spoken.
     pub version: RemoteWriteVersion,
+    /// `write_relabel_configs`
+    pub relabel: Vec<Rule>,
+    /// The most requests under way at once.
+    pub max_shards: usize,
+    /// Whether new samples may go before older ones.
+    pub out_of_order: OutOfOrder,
 }
 
 /// Which version of remote write is spoken.

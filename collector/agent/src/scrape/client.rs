@@ -4,7 +4,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, LOCATION, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderMap, Request, Response, Uri};
@@ -13,13 +12,13 @@ use hyper::body::Incoming;
 use hyper_rustls::{DefaultServerNameResolver, FixedServerNameResolver, HttpsConnector, ResolveServerName};
 use hyper_util::client::legacy;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use taffrail_core::Clock;
 use taffrail_probe::http::Proxy;
 use url::Url;
 
-use super::dial::{self, Dial, Way, deepest};
+use super::dial::{self, Dial, Way};
 use super::job::Http;
-use super::tls;
-use crate::config::Auth;
+use crate::http_client::{Credentials, Source, Trust, Watched, root_cause};
 
 /// Redirects that are followed one after another.
 const REDIRECTS: usize = 10;
@@ -28,37 +27,36 @@ const REDIRECTS: usize = 10;
 #[derive(Debug)]
 pub struct HttpClient {
     inner: legacy::Client<HttpsConnector<Dial>, Full<Bytes>>,
-    /// Sent to the host that is asked, not to where that redirects to.
-    secret: HeaderMap,
+    trust: Trust,
+    /// Sent to the host that is asked, not to where that redirects to; so are the credentials.
+    headers: Vec<(HeaderName, Watched)>,
+    credentials: Option<Credentials>,
     proxy: Option<Arc<Proxy>>,
     follow_redirects: bool,
 }
 
 impl HttpClient {
     /// A client that asks as `http` says.
-    pub fn new(http: &Http) -> Result<Self, String> {
+    pub fn new(http: &Http, clock: &Clock) -> Result<Self, String> {
         let proxy = http.proxy.clone().map(Arc::new);
         let way = proxy.clone().map_or(Way::Direct, Way::Proxy);
-        Self::with(http, way, proxy)
+        Self::with(http, way, proxy, clock)
     }
 
     /// A client of the service behind a socket in the file system; the host in addresses is of no account.
-    pub fn of_socket(path: &Path) -> Result<Self, String> {
-        Self::with(&Http::default(), Way::Socket(path.into()), None)
+    pub fn of_socket(path: &Path, clock: &Clock) -> Result<Self, String> {
+        Self::with(&Http::default(), Way::Socket(path.into()), None, clock)
     }
 
-    fn with(http: &Http, way: Way, proxy: Option<Arc<Proxy>>) -> Result<Self, String> {
-        let mut tls = tls::client_config(&http.tls)?;
+    fn with(http: &Http, way: Way, proxy: Option<Arc<Proxy>>, clock: &Clock) -> Result<Self, String> {
+        let trust = Trust::new(&http.tls, clock).map_err(|error| format!("tls_config: {error}"))?;
+        let mut tls = trust.config().map_err(|error| format!("tls_config: {error}"))?;
         if http.http2 {
             tls.alpn_protocols.push(b"h2".to_vec());
         }
         tls.alpn_protocols.push(b"http/1.1".to_vec());
-        let names: Arc<dyn ResolveServerName + Send + Sync> = match &http.tls.server_name {
-            Some(name) => {
-                let name = rustls::pki_types::ServerName::try_from(name.clone())
-                    .map_err(|_| format!("server_name `{name}` is not a host's name"))?;
-                Arc::new(FixedServerNameResolver::new(name))
-            }
+        let names: Arc<dyn ResolveServerName + Send + Sync> = match trust.server_name()? {
+            Some(name) => Arc::new(FixedServerNameResolver::new(name)),
             None => Arc::new(DefaultServerNameResolver::default()),
         };
         let connector = HttpsConnector::new(Dial::new(way), tls, false, names);
@@ -68,7 +66,19 @@ impl HttpClient {
             .pool_timer(TokioTimer::new())
             .timer(TokioTimer::new())
             .build(connector);
-        Ok(HttpClient { inner, secret: secret(http)?, proxy, follow_redirects: http.follow_redirects })
+        let header = |(name, source): &(String, Source)| {
+            let name = HeaderName::try_from(name.as_str());
+            let name = name.map_err(|error| format!("http_headers: {error}"))?;
+            Ok((name, Watched::new(source.clone(), clock.clone())))
+        };
+        Ok(HttpClient {
+            inner,
+            trust,
+            headers: http.headers.iter().map(header).collect::<Result<_, String>>()?,
+            credentials: http.auth.as_ref().map(|auth| Credentials::new(auth, clock)).transpose()?,
+            proxy,
+            follow_redirects: http.follow_redirects,
+        })
     }
 
     /// The answer to `GET`, behind redirects; its status may be any. An error says what a person has to look at.
@@ -102,18 +112,40 @@ impl HttpClient {
         *request.headers_mut() = headers;
         let agent = concat!("taffrail/", env!("CARGO_PKG_VERSION"));
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(agent));
-        if with_secret {
-            request.headers_mut().extend(self.secret.clone());
-        }
+        let authorization = self.sign(with_secret, request.headers_mut()).await?;
         self.tell_proxy(uri, request.headers_mut())?;
-        self.inner.request(request).await.map_err(|error| {
-            let cause = deepest(&error);
+        if uri.scheme_str() == Some("https") {
+            self.trust.refresh().await;
+        }
+        let response = self.inner.request(request).await.map_err(|error| {
+            let cause = root_cause(&error);
             let host = uri.authority().map_or("", |authority| authority.as_str());
             match error.is_connect() {
                 true => format!("cannot connect to {host}: {cause}"),
                 false => format!("no answer from {host}: {cause}"),
             }
-        })
+        })?;
+        if let (Some(credentials), Some(value), 401) =
+            (&self.credentials, authorization, response.status().as_u16())
+        {
+            credentials.refused(&value);
+        }
+        Ok(response)
+    }
+
+    /// Adds what only the host that is asked may see; gives back the value of `Authorization`.
+    async fn sign(&self, with_secret: bool, headers: &mut HeaderMap) -> Result<Option<HeaderValue>, String> {
+        if !with_secret {
+            return Ok(None);
+        }
+        for (name, watched) in &self.headers {
+            let text = watched.text().await.map_err(|error| format!("http_headers: {error}"))?;
+            headers.append(name.clone(), sensitive(name.as_str(), text.expose())?);
+        }
+        let Some(credentials) = &self.credentials else { return Ok(None) };
+        let value = credentials.header().await?;
+        headers.insert(AUTHORIZATION, value.clone());
+        Ok(Some(value))
     }
 
     /// Adds what the proxy wants to know of us, where it reads the request.
@@ -133,7 +165,7 @@ pub async fn body(response: Response<Incoming>, limit: usize) -> Result<Vec<u8>,
     let mut incoming = response.into_body();
     let mut body = Vec::new();
     while let Some(frame) = incoming.frame().await {
-        let frame = frame.map_err(|error| format!("the answer breaks off: {}", deepest(&error)))?;
+        let frame = frame.map_err(|error| format!("the answer breaks off: {}", root_cause(&error)))?;
         let Some(data) = frame.data_ref() else { continue };
         if body.len() + data.len() > limit {
             return Err(format!("the answer is larger than {} MB", limit >> 20));
@@ -141,28 +173,6 @@ pub async fn body(response: Response<Incoming>, limit: usize) -> Result<Vec<u8>,
         body.extend_from_slice(data);
     }
     Ok(body)
-}
-
-/// The headers that nobody but the hosts that are asked may see.
-fn secret(http: &Http) -> Result<HeaderMap, String> {
-    let mut headers = HeaderMap::new();
-    for (name, secret) in &http.headers {
-        let name =
-            HeaderName::try_from(name.as_str()).map_err(|_| format!("`{name}` is not a header's name"))?;
-        let value = sensitive(name.as_str(), secret.expose())?;
-        headers.append(name, value);
-    }
-    let text = match (&http.auth, &http.authorization) {
-        (Some(Auth::Basic { username, password }), _) => {
-            let pair = format!("{username}:{}", password.expose());
-            format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
-        }
-        (Some(Auth::Bearer(token)), _) => format!("Bearer {}", token.expose()),
-        (None, Some((kind, credentials))) => format!("{kind} {}", credentials.expose()),
-        (None, None) => return Ok(headers),
-    };
-    headers.insert(AUTHORIZATION, sensitive("Authorization", &text)?);
-    Ok(headers)
 }
 
 fn sensitive(header: &str, text: &str) -> Result<HeaderValue, String> {

@@ -17,6 +17,8 @@ use tokio::net::{TcpStream, UnixStream};
 use tower_service::Service;
 use url::Url;
 
+use crate::http_client::root_cause;
+
 /// The longest answer of a proxy to CONNECT, in bytes.
 const MAX_ANSWER: usize = 16 << 10;
 
@@ -79,7 +81,7 @@ impl Service<Uri> for Dial {
             let host = via.host_str().unwrap_or_default();
             let address = format!("http://{host}:{}", via.port_or_known_default().unwrap_or(80)).parse()?;
             let stream = tcp.call(address).await;
-            let mut stream = stream.map_err(|error| format!("the proxy {host}: {}", deepest(&error)))?;
+            let mut stream = stream.map_err(|error| format!("the proxy {host}: {}", root_cause(&error)))?;
             let secure = to.scheme_str() == Some("https");
             if secure {
                 tunnel(proxy, &via, stream.inner_mut(), &to).await?;
@@ -152,15 +154,6 @@ async fn tunnel(proxy: &Proxy, via: &Url, stream: &mut TcpStream, to: &Uri) -> R
         Some(status) if status.starts_with('2') => Ok(()),
         _ => Err(format!("the proxy opens no tunnel to {authority}, and answers: {line}").into()),
     }
-}
-
-/// What is at the bottom of an error; what is above says only through how many hands it went.
-pub fn deepest(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
 }
 
 /// A connection.

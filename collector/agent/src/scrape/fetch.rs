@@ -8,10 +8,13 @@ use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, Head
 use http::{HeaderMap, Response};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
+use taffrail_core::Clock;
 
 use super::client::{HttpClient, value};
-use super::dial::deepest;
+use super::failed::Failed;
 use super::job::Job;
+use crate::http_client::root_cause;
+use crate::status::Stage;
 
 /// Asks the targets of one job.
 #[derive(Debug)]
@@ -34,19 +37,21 @@ pub struct Page {
 
 impl Client {
     /// A client for the targets of `job`, which asks for pages with the header `accept`.
-    pub fn new(job: &Job, accept: &str) -> Result<Self, String> {
+    pub fn new(job: &Job, accept: &str, clock: &Clock) -> Result<Self, String> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, value("Accept", accept)?);
         let encoding = if job.compression { "gzip" } else { "identity" };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(encoding));
-        Ok(Client { http: HttpClient::new(&job.http)?, headers, body_bytes: job.limits.body_bytes })
+        Ok(Client { http: HttpClient::new(&job.http, clock)?, headers, body_bytes: job.limits.body_bytes })
     }
 
     /// The page at `url`. An error says what a person has to look at.
-    pub async fn get(&self, url: &str, timeout: Duration) -> Result<Page, String> {
+    pub async fn get(&self, url: &str, timeout: Duration) -> Result<Page, Failed> {
         match tokio::time::timeout(timeout, self.page(url, timeout)).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("no whole page within {} s", timeout.as_secs_f64())),
+            Ok(result) => result.map_err(Failed::at(Stage::Fetch)),
+            Err(_) => {
+                Err(Failed::at(Stage::Timeout)(format!("no whole page within {} s", timeout.as_secs_f64())))
+            }
         }
     }
 
@@ -76,7 +81,7 @@ impl Client {
         let mut incoming = response.into_body();
         let mut body = Vec::new();
         while let Some(frame) = incoming.frame().await {
-            let frame = frame.map_err(|error| format!("the page breaks off: {}", deepest(&error)))?;
+            let frame = frame.map_err(|error| format!("the page breaks off: {}", root_cause(&error)))?;
             let Some(data) = frame.data_ref() else { continue };
             if self.body_bytes > 0 && (body.len() + data.len()) as u64 > self.body_bytes {
                 return Err(too_large(self.body_bytes));

@@ -9,7 +9,7 @@ use taffrail_wire::page::Format;
 use taffrail_wire::relabel::{Names, Rule};
 
 use super::target::Group;
-use crate::config::{Auth, Secret};
+use crate::http_client::{Auth, Source, Tls};
 
 /// One entry of `scrape_configs`.
 #[derive(Clone, Debug, PartialEq)]
@@ -95,10 +95,8 @@ impl Job {
 /// How targets, and services that know of targets, are reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Http {
-    /// `basic_auth`, or `authorization` with the type `Bearer`.
+    /// `basic_auth`, `authorization` or `oauth2`.
     pub auth: Option<Auth>,
-    /// `authorization` of another type: `Authorization: <type> <credentials>`.
-    pub authorization: Option<(String, Secret)>,
     /// `tls_config`
     pub tls: Tls,
     /// `proxy_url` with `no_proxy`, or `proxy_from_environment`.
@@ -108,14 +106,13 @@ pub struct Http {
     /// `follow_redirects`
     pub follow_redirects: bool,
     /// `http_headers`
-    pub headers: Vec<(String, Secret)>,
+    pub headers: Vec<(String, Source)>,
 }
 
 impl Default for Http {
     fn default() -> Self {
         Http {
             auth: None,
-            authorization: None,
             tls: Tls::default(),
             proxy: None,
             http2: true,
@@ -123,25 +120,6 @@ impl Default for Http {
             headers: Vec::new(),
         }
     }
-}
-
-/// `tls_config`
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tls {
-    /// `ca` or the contents of `ca_file`, PEM.
-    pub ca: Option<String>,
-    /// `cert` or the contents of `cert_file`, PEM.
-    pub cert: Option<String>,
-    /// `key` or the contents of `key_file`, PEM.
-    pub key: Option<Secret>,
-    /// `server_name`
-    pub server_name: Option<String>,
-    /// `insecure_skip_verify`
-    pub insecure_skip_verify: bool,
-    /// `min_version` is TLS 1.3; else 1.2 will do.
-    pub tls13_only: bool,
-    /// `max_version` is TLS 1.2.
-    pub tls12_only: bool,
 }
 
 /// Where targets come from.

@@ -5,6 +5,7 @@
 pub mod client;
 mod dial;
 pub mod discovery;
+pub mod failed;
 pub mod fetch;
 pub mod job;
 mod left;
@@ -16,7 +17,6 @@ pub mod state;
 pub mod target;
 mod task;
 pub mod times;
-mod tls;
 mod watch;
 
 pub use job::Job;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use taffrail_core::Clock;
 use taffrail_wire::relabel::Labels;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
@@ -50,8 +51,8 @@ impl JobTask {
     /// The task of `job`; nothing is asked before [`JobTask::run`]. With what its predecessor `left`, targets that stay
     /// go on without an end.
     pub fn new(job: Job, shared: Shared, place: Arc<JobPlace>, left: Left) -> Result<Self, String> {
-        let client = Arc::new(client(&job)?);
-        let finders = finders(&job)?.into_iter().map(|finder| finder.map(Arc::new)).collect();
+        let client = Arc::new(client(&job, &shared.clock)?);
+        let finders = finders(&job, &shared.clock)?.into_iter().map(|finder| finder.map(Arc::new)).collect();
         let Left { orphans, memories: mut before } = left;
         let memory = |d: &Discovery| before.remove(&d.place()).unwrap_or_else(|| Memory::new(d));
         let memories = job.discovery.iter().map(memory).collect();
@@ -159,7 +160,7 @@ impl JobTask {
         let stop = CancellationToken::new();
         let (job, client, shared) = (self.job.clone(), self.client.clone(), self.shared.clone());
         let (target, place, stopped) = (Arc::new(target.clone()), status.clone(), stop.clone());
-        let refusal = self.refusal.clone();
+        let (refusal, counts) = (self.refusal.clone(), self.place.clone());
         let mut state = Some(state);
         let task = keep_running(format!("scrape of {}", target.url), move || {
             let scraper = Scraper {
@@ -168,6 +169,7 @@ impl JobTask {
                 client: client.clone(),
                 shared: shared.clone(),
                 status: place.clone(),
+                place: counts.clone(),
                 refusal: refusal.clone(),
             };
             scraper.run(state.take().unwrap_or_default(), stopped.clone())
@@ -190,19 +192,20 @@ impl JobTask {
 }
 
 /// Whether all that `job` needs can be made. An error is one of the config.
-pub fn check(job: &Job) -> Result<(), String> {
-    client(job)?;
-    finders(job).map(drop)
+pub fn check(job: &Job, clock: &Clock) -> Result<(), String> {
+    client(job, clock)?;
+    finders(job, clock).map(drop)
 }
 
-fn finders(job: &Job) -> Result<Vec<Option<Finder>>, String> {
-    job.discovery.iter().map(Finder::new).collect()
+fn finders(job: &Job, clock: &Clock) -> Result<Vec<Option<Finder>>, String> {
+    job.discovery.iter().map(|discovery| Finder::new(discovery, clock)).collect()
 }
 
 /// What a job's targets are asked with.
-fn client(job: &Job) -> Result<Client, String> {
+fn client(job: &Job, clock: &Clock) -> Result<Client, String> {
     Client::new(
         job,
         "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
+        clock,
     )
 }

@@ -5,13 +5,11 @@ use taffrail_probe::http::Proxy;
 
 use super::Checker;
 use crate::config::field::Field;
-use crate::config::scalar::PathText;
 use crate::config::secret::Secret;
-use crate::config::source::Span;
-use crate::config::valid::Auth;
-use crate::config::written::http::{self as written, Authorization, HttpKeys, TlsVersion};
+use crate::config::written::http::HttpKeys;
+use crate::http_client::{Auth, Source};
 use crate::scrape::client::value;
-use crate::scrape::job::{Http, Tls};
+use crate::scrape::job::Http;
 
 impl Checker<'_> {
     /// How something with these keys is reached.
@@ -21,32 +19,46 @@ impl Checker<'_> {
             http2: written.enable_http2.get().copied().unwrap_or(true),
             ..Http::default()
         };
-        if let Some((at, basic)) = written.basic_auth.good() {
-            http.auth = self.basic(at, basic);
-            if let Some(second) = written.authorization.span() {
-                self.fault(
-                    second,
-                    "more than one way to authenticate",
-                    "keep `basic_auth` or `authorization`",
-                );
-            }
-        } else if let Some((at, authorization)) = written.authorization.good() {
-            self.authorization(at, authorization, &mut http);
-        }
+        http.auth = self.http_auth(written);
         for (name, header) in written.http_headers.get().into_iter().flatten() {
             let Some((_, header)) = header.good() else { continue };
             let mut add = |secret| http.headers.push((name.0.clone(), secret));
-            header.values.get().into_iter().flatten().for_each(|value| add(Secret::new(value)));
-            header.secrets.get().into_iter().flatten().for_each(|secret| add(secret.clone()));
+            header
+                .values
+                .get()
+                .into_iter()
+                .flatten()
+                .for_each(|value| add(Source::Inline(Secret::new(value))));
+            header.secrets.get().into_iter().flatten().for_each(|secret| add(Source::Inline(secret.clone())));
             for (at, path) in header.files.get().into_iter().flatten().filter_map(Field::good) {
-                http.headers.push((name.0.clone(), self.secret(at, path)));
+                http.headers.push((name.0.clone(), self.secret_file(at, path)));
             }
         }
-        if let Some(tls) = written.tls_config.get() {
-            http.tls = self.tls(tls);
+        if let Some((at, tls)) = written.tls_config.good() {
+            http.tls = self.trust(at, tls);
         }
         http.proxy = self.proxy(written);
         http
+    }
+
+    fn http_auth(&mut self, written: HttpKeys<'_>) -> Option<Auth> {
+        let ways = [written.basic_auth.span(), written.authorization.span(), written.oauth2.span()];
+        if let Some(second) = ways.into_iter().flatten().nth(1) {
+            self.fault(
+                second,
+                "more than one way to authenticate",
+                "keep one of `basic_auth`, `authorization`, `oauth2`",
+            );
+            return None;
+        }
+        if let Some((at, basic)) = written.basic_auth.good() {
+            return self.basic_source(at, basic);
+        }
+        if let Some((at, header)) = written.authorization.good() {
+            return self.header_source(at, header);
+        }
+        let (at, oauth2) = written.oauth2.good()?;
+        self.oauth2(at, oauth2).map(|oauth2| Auth::OAuth2(Box::new(oauth2)))
     }
 
     fn proxy(&mut self, written: HttpKeys<'_>) -> Option<Proxy> {
@@ -92,81 +104,6 @@ impl Checker<'_> {
             Ok(proxy) => proxy,
             Err(error) => {
                 self.fault(at, error.to_string(), "proxies over TLS and SOCKS are not supported");
-                None
-            }
-        }
-    }
-
-    fn authorization(&mut self, at: Span, written: &Authorization, http: &mut Http) {
-        let credentials = match (&written.credentials, written.credentials_file.good()) {
-            (Field::Good(second, _), Some(_)) => {
-                self.fault(*second, "the credentials are given twice", "keep `credentials_file`");
-                return;
-            }
-            (Field::Good(_, secret), None) => secret.clone(),
-            (_, Some((at, path))) => self.secret(at, path),
-            (Field::Absent, None) => {
-                self.fault(
-                    at,
-                    "`authorization` has no credentials",
-                    "add credentials_file: /path/to/the/secret",
-                );
-                return;
-            }
-            _ => return,
-        };
-        match written.kind.get() {
-            Some(kind) if kind.0.eq_ignore_ascii_case("basic") => {
-                let at = written.kind.span().unwrap_or(at);
-                self.fault(at, "`authorization` is not for user and password", "write `basic_auth`");
-            }
-            Some(kind) if kind.0 != "Bearer" => http.authorization = Some((kind.0.clone(), credentials)),
-            _ => http.auth = Some(Auth::Bearer(credentials)),
-        }
-    }
-
-    fn tls(&mut self, written: &written::Tls) -> Tls {
-        let ca = self.pem(&written.ca, &written.ca_file);
-        let cert = self.pem(&written.cert, &written.cert_file);
-        let key = match written.key_file.good() {
-            Some((at, path)) => Some(self.secret(at, path)),
-            None => written.key.get().cloned(),
-        };
-        if let (Some(at), false) = (written.cert_file.span().or(written.cert.span()), key.is_some()) {
-            self.fault(at, "a certificate without its key", "add key_file: …");
-        }
-        let tls13_only = written.min_version.get() == Some(&TlsVersion::V13);
-        let tls12_only = match written.max_version.good() {
-            None | Some((_, TlsVersion::V13)) => false,
-            Some((at, newest)) => {
-                if *newest != TlsVersion::V12 || tls13_only {
-                    self.fault(
-                        at,
-                        "no version of TLS is left",
-                        "TLS 1.2 and 1.3 are spoken: write TLS12 or TLS13",
-                    );
-                }
-                true
-            }
-        };
-        Tls {
-            ca,
-            cert,
-            key,
-            server_name: written.server_name.get().map(|name| name.0.clone()),
-            insecure_skip_verify: written.insecure_skip_verify.get().copied().unwrap_or(false),
-            tls12_only,
-            tls13_only,
-        }
-    }
-
-    fn pem(&mut self, text: &Field<String>, file: &Field<PathText>) -> Option<String> {
-        let Some((at, path)) = file.good() else { return text.get().cloned() };
-        let path = self.path(at, path);
-        match super::outputs::read_pem(&path) {
-            Ok(text) => Some(text),
-            Err(what) => {
-                self.fault(at, format!("{}: {what}", path.display()), "name a file of certificates in PEM");
                 None
             }
         }

@@ -1,6 +1,7 @@
 //! From what is written to what is valid: defaults filled in, files read, and what only shows when keys are seen
 //! together.
 
+mod access;
 mod discovery;
 mod host;
 mod http;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::BasicAuth;
+use super::{BasicAuth, OAuth2};
 use crate::config::field::Field;
 use crate::config::scalar::{HeaderName, PathText, Text};
 use crate::config::secret::Secret;
@@ -19,6 +19,8 @@ pub struct HttpKeys<'a> {
     pub basic_auth: &'a Field<BasicAuth>,
     /// `authorization`
     pub authorization: &'a Field<Authorization>,
+    /// `oauth2`
+    pub oauth2: &'a Field<OAuth2>,
     /// `tls_config`
     pub tls_config: &'a Field<Tls>,
     /// `proxy_url`
@@ -46,6 +48,7 @@ macro_rules! http_keys {
                 $crate::config::written::http::HttpKeys {
                     basic_auth: &self.basic_auth,
                     authorization: &self.authorization,
+                    oauth2: &self.oauth2,
                     tls_config: &self.tls_config,
                     proxy_url: &self.proxy_url,
                     no_proxy: &self.no_proxy,
@@ -70,6 +73,8 @@ macro_rules! with_http_keys {
             pub basic_auth: Field<$crate::config::written::BasicAuth>,
             /// The `Authorization` header.
             pub authorization: Field<$crate::config::written::http::Authorization>,
+            /// Tokens of OAuth 2.0.
+            pub oauth2: Field<$crate::config::written::OAuth2>,
             /// How to trust the service, and who we are.
             pub tls_config: Field<$crate::config::written::http::Tls>,
             /// A proxy, `http://host:port`.
@@ -114,7 +119,7 @@ pub struct Authorization {
     pub kind: Field<Text>,
     /// The credentials. Better: `credentials_file`.
     pub credentials: Field<Secret>,
-    /// A file that holds the credentials. It is read at start and at reload.
+    /// A file that holds the credentials. It is read again when it changes.
     #[schemars(extend("examples" = ["/run/secrets/token"]))]
     pub credentials_file: Field<PathText>,
 }
@@ -174,6 +179,6 @@ pub struct Header {
     pub values: Field<Vec<String>>,
     /// Values that may not.
     pub secrets: Field<Vec<Secret>>,
-    /// Files that hold a value each. They are read at start and at reload.
+    /// Files that hold a value each. They are read again when they change.
     pub files: Field<Vec<Field<PathText>>>,
 }

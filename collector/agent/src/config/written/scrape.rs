@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::BasicAuth;
 use super::discovery::{DnsNames, DockerEngine, Files, HttpList, Static};
 use super::http::{Authorization, Header, Tls, http_keys};
+use super::{BasicAuth, OAuth2};
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Base2Size, HeaderName, Interval, Text};
@@ -106,6 +106,8 @@ pub struct Job {
     pub basic_auth: Field<BasicAuth>,
     /// The `Authorization` header.
     pub authorization: Field<Authorization>,
+    /// Tokens of OAuth 2.0.
+    pub oauth2: Field<OAuth2>,
     /// How to trust targets, and who we are.
     pub tls_config: Field<Tls>,
     /// A proxy that targets are asked through, `http://host:port`.
@@ -227,7 +229,6 @@ pub fn hint(path: &str) -> Option<String> {
         ("global" | "scrape_configs", key) if FORMATS.contains(&key) => {
             "this version reads the text formats only, and shows failures on the page; remove the key"
         }
-        (_, "oauth2") if of_job => "this version has no OAuth 2.0 for targets; remove the key",
         _ => return None,
     };
     Some(format!("`{key}`: {what}"))

@@ -9,6 +9,7 @@ use std::time::Duration;
 use http::HeaderMap;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use taffrail_core::Clock;
 use taffrail_wire::relabel::Labels;
 
 use super::refresh::Part;
@@ -89,10 +90,10 @@ struct Network {
 
 impl Docker {
     /// Asks the engine as `engine` says.
-    pub fn new(engine: &DockerEngine) -> Result<Self, String> {
+    pub fn new(engine: &DockerEngine, clock: &Clock) -> Result<Self, String> {
         let (client, base) = match &engine.host {
-            DockerHost::Socket(path) => (HttpClient::of_socket(path)?, "http://docker".to_owned()),
-            DockerHost::Url(url) => (HttpClient::new(&engine.http)?, url.clone()),
+            DockerHost::Socket(path) => (HttpClient::of_socket(path, clock)?, "http://docker".to_owned()),
+            DockerHost::Url(url) => (HttpClient::new(&engine.http, clock)?, url.clone()),
         };
         Ok(Docker { engine: engine.clone(), client, base })
     }

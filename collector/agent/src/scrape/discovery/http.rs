@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use http::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use taffrail_core::Clock;
 
 use super::groups;
 use super::refresh::Part;
@@ -25,12 +26,12 @@ pub struct Http {
 
 impl Http {
     /// Asks as `list` says.
-    pub fn new(list: &HttpList) -> Result<Self, String> {
+    pub fn new(list: &HttpList, clock: &Clock) -> Result<Self, String> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
         let every = value("X-Prometheus-Refresh-Interval-Seconds", &list.refresh.as_secs_f64().to_string())?;
         headers.insert(HeaderName::from_static("x-prometheus-refresh-interval-seconds"), every);
-        Ok(Http { list: list.clone(), client: HttpClient::new(&list.http)?, headers })
+        Ok(Http { list: list.clone(), client: HttpClient::new(&list.http, clock)?, headers })
     }
 
     /// How often it wants to be asked.

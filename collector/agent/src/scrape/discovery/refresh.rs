@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use taffrail_core::Clock;
 use tokio::sync::mpsc;
 
 use super::dns::Dns;
@@ -33,12 +34,12 @@ pub enum Finder {
 
 impl Finder {
     /// What asks the service of `discovery`, if it has one. An error is one of the config.
-    pub fn new(discovery: &Discovery) -> Result<Option<Self>, String> {
+    pub fn new(discovery: &Discovery, clock: &Clock) -> Result<Option<Self>, String> {
         Ok(Some(match discovery {
             Discovery::Static(_) | Discovery::Files { .. } => return Ok(None),
-            Discovery::Http(list) => Finder::Http(Http::new(list)?),
+            Discovery::Http(list) => Finder::Http(Http::new(list, clock)?),
             Discovery::Dns(names) => Finder::Dns(Dns::new(names)),
-            Discovery::Docker(engine) => Finder::Docker(Docker::new(engine)?),
+            Discovery::Docker(engine) => Finder::Docker(Docker::new(engine, clock)?),
         }))
     }
 
