@@ -203,9 +203,5 @@ fn finders(job: &Job, clock: &Clock) -> Result<Vec<Option<Finder>>, String> {
 
 /// What a job's targets are asked with.
 fn client(job: &Job, clock: &Clock) -> Result<Client, String> {
-    Client::new(
-        job,
-        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
-        clock,
-    )
+    Client::new(job, &job.formats.accept, clock)
 }

@@ -3,6 +3,7 @@
 
 mod access;
 mod discovery;
+mod formats;
 mod host;
 mod http;
 mod listen;

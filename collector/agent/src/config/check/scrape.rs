@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use taffrail_wire::page::Format;
 use taffrail_wire::relabel::{self, Names, Rule};
 
 use super::{Checker, bounds};
@@ -10,8 +9,8 @@ use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::Base2Size;
 use crate::config::written::Written;
-use crate::config::written::scrape::{self as written, Global, Protocol, Relabel, Validation};
-use crate::scrape::job::{DEFAULT_BODY_BYTES, Formats, Job, Limits};
+use crate::config::written::scrape::{self as written, Global, Relabel, Validation};
+use crate::scrape::job::{DEFAULT_BODY_BYTES, Job, Limits};
 
 impl Checker<'_> {
     pub(super) fn scrape(&mut self, written: &Written, interval: Duration) -> Vec<Job> {
@@ -70,10 +69,7 @@ impl Checker<'_> {
             limits,
             target_limit: count(&job.target_limit, &global.target_limit),
             keep_dropped_targets: count(&job.keep_dropped_targets, &global.keep_dropped_targets),
-            formats: Formats {
-                names,
-                fallback: job.fallback_scrape_protocol.get().map(|written| format(*written)),
-            },
+            formats: self.formats(job, global, names),
             compression: job.enable_compression.get().copied().unwrap_or(true),
             http: self.http(job.http()),
             relabel: self.rules(&job.relabel_configs, names),
@@ -133,12 +129,5 @@ impl Checker<'_> {
             }
         }
         valid
-    }
-}
-
-fn format(written: Protocol) -> Format {
-    match written {
-        Protocol::Text004 | Protocol::Text100 => Format::Text,
-        Protocol::OpenMetrics001 | Protocol::OpenMetrics100 => Format::OpenMetrics,
     }
 }
