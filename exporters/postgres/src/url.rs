@@ -25,7 +25,7 @@ pub fn parse(name: &str, text: &str) -> Result<Server, String> {
     }
     let decode = |text: &str| decoded(text).ok_or_else(|| wrong("a %-escape is broken"));
     let user = Some(url.username()).filter(|user| !user.is_empty()).unwrap_or(USER);
-    let user = decode(user)?;
+    let mut user = decode(user)?;
     let database = decode(url.path().trim_start_matches('/'))?;
     let port = url.port().unwrap_or(PORT);
     let mut host = decode(url.host_str().unwrap_or_default())?;
@@ -35,6 +35,8 @@ pub fn parse(name: &str, text: &str) -> Result<Server, String> {
     for (key, value) in url.query_pairs() {
         match &*key {
             "host" => host = value.into_owned(),
+            // A URL without a host has no other place for it.
+            "user" => user = value.into_owned(),
             "port" => port_given = value.parse().map_err(|_| wrong("the port is no number"))?,
             "sslmode" => tls.mode = mode(&value).ok_or_else(|| unknown_mode(&value))?,
             "sslrootcert" => tls.ca_file = Some(PathBuf::from(&*value)),
@@ -45,7 +47,7 @@ pub fn parse(name: &str, text: &str) -> Result<Server, String> {
             other => {
                 return Err(format!(
                     "the URL's parameter `{other}` is not known\n\
-                     host, port, sslmode, sslrootcert, sslcert and sslkey are"
+                     host, port, user, sslmode, sslrootcert, sslcert and sslkey are"
                 ));
             }
         }
@@ -119,7 +121,8 @@ mod tests {
             (&*server.user, &*server.database, &*server.instance),
             ("postgres", "postgres", "[::1]:5432")
         );
-        let server = parse("main", "postgres:///shop?host=/run/pg&port=5433").unwrap();
+        let server = parse("main", "postgres:///shop?host=/run/pg&port=5433&user=mon").unwrap();
+        assert_eq!(server.user, "mon");
         assert_eq!(server.address, Address::Socket("/run/pg".into(), 5433));
         assert_eq!((&*server.database, &*server.instance), ("shop", "localhost:5433"));
     }

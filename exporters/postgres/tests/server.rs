@@ -6,9 +6,12 @@
 mod kit;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kit::{Cluster, Reader, peer, program, read};
+use taffrail_postgres::config::Address;
+use taffrail_postgres::tls::{Mode, Tls};
 
 /// Collectors of the peer's that are off by default.
 const COLLECTORS: [&str; 12] = [
@@ -205,6 +208,27 @@ async fn a_session_outlives_a_full_server_and_comes_back_after_it_was_ended() {
     let sessions = "select count(*) from pg_stat_activity where application_name = 'taffrail'";
     let count: i64 = others[0].query_one(sessions, &[]).await.unwrap().get(0);
     assert!(count <= 2, "{count} sessions");
+}
+
+#[tokio::test]
+async fn a_server_is_trusted_as_far_as_its_mode_says() {
+    let cluster = Cluster::start("POSTGRES").await;
+    let ca = cluster.with_tls().await;
+    let up = async |host: &str, mode: Mode, ca_file: Option<&PathBuf>| {
+        let mut server = cluster.server("postgres");
+        server.address = Address::Host(host.to_owned(), cluster.port);
+        server.tls = Tls { mode, ca_file: ca_file.cloned(), identity: None };
+        let given = read(&server).await;
+        (given.page["pg_up{}"].1 == 1.0, given.problems.first().cloned().unwrap_or_default())
+    };
+    assert!(up("localhost", Mode::VerifyFull, Some(&ca)).await.0);
+    assert!(up("127.0.0.1", Mode::VerifyCa, Some(&ca)).await.0);
+    assert!(up("127.0.0.1", Mode::Require, None).await.0);
+    assert!(up("127.0.0.1", Mode::Disable, None).await.0);
+    let (trusted, why) = up("127.0.0.1", Mode::VerifyFull, Some(&ca)).await;
+    assert!(!trusted && why.contains("not valid for name"), "{why}");
+    let (trusted, why) = up("localhost", Mode::VerifyCa, None).await;
+    assert!(!trusted && why.contains("UnknownIssuer"), "{why}");
 }
 
 #[tokio::test]

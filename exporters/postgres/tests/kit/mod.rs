@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -44,7 +45,7 @@ pub struct Cluster {
     /// Its port on the loopback address.
     pub port: u16,
     _process: Running,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
 }
 
 /// A command that PostgreSQL's programs run under: they refuse to run as root.
@@ -86,7 +87,7 @@ impl Cluster {
             server.args(["-c", setting]);
         }
         let process = Running(server.stderr(Stdio::null()).spawn().unwrap());
-        let cluster = Cluster { port, _process: process, _dir: dir };
+        let cluster = Cluster { port, _process: process, dir };
         for _ in 0..400 {
             if cluster.try_client("postgres").await.is_ok() {
                 return cluster;
@@ -109,6 +110,39 @@ impl Cluster {
     /// A session of somebody else's.
     pub async fn client(&self) -> tokio_postgres::Client {
         self.try_client("postgres").await.unwrap()
+    }
+
+    /// Lets it speak TLS with a certificate for `localhost`; the file of the authority that signed it.
+    pub async fn with_tls(&self) -> PathBuf {
+        let authority_key = rcgen::KeyPair::generate().unwrap();
+        let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+        authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = authority.self_signed(&authority_key).unwrap();
+        let issuer = rcgen::Issuer::new(authority, authority_key);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let own = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let own = own.signed_by(&key, &issuer).unwrap();
+        let path = |name: &str| self.dir.path().join(name);
+        for (name, text) in [("ca.pem", root.pem()), ("own.pem", own.pem()), ("own.key", key.serialize_pem())]
+        {
+            fs::write(path(name), text).unwrap();
+            fs::set_permissions(path(name), fs::Permissions::from_mode(0o600)).unwrap();
+            if rustix::process::getuid().is_root() {
+                std::os::unix::fs::chown(path(name), Some(65534), Some(65534)).unwrap();
+            }
+        }
+        let client = self.client().await;
+        for (setting, value) in [("ssl_cert_file", "own.pem"), ("ssl_key_file", "own.key")] {
+            let value = path(value);
+            client
+                .simple_query(&format!("alter system set {setting} = '{}'", value.display()))
+                .await
+                .unwrap();
+        }
+        client.simple_query("alter system set ssl = on").await.unwrap();
+        client.simple_query("select pg_reload_conf()").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        path("ca.pem")
     }
 
     /// Runs statements.
