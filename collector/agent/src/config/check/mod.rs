@@ -7,6 +7,7 @@ mod host;
 mod listen;
 mod logs;
 mod outputs;
+mod pgbouncer;
 mod postgres;
 mod probe_kinds;
 mod probes;
@@ -66,6 +67,7 @@ impl<'a> Checker<'a> {
             host: written.host.get().map(|host| self.host(host, interval)),
             postgres: self.postgres_servers(written, interval),
             probes: self.probes(written, interval),
+            pgbouncer: self.pgbouncer(&written.pgbouncer, interval),
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
