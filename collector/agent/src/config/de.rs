@@ -50,6 +50,14 @@ pub(super) struct Path<'a> {
     pub(super) key: &'a str,
 }
 
+impl Path<'_> {
+    /// Whether its lists may be as long as the text has room for: machines write lists of jobs and targets.
+    fn long(&self) -> bool {
+        let parent = self.parent.filter(|parent| parent.parent.is_some());
+        parent.map_or(self.key == "scrape_configs", Path::long)
+    }
+}
+
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut keys = Vec::new();
@@ -207,6 +215,16 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         }
     }
 
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let (text, _) = self.scalar("a number")?;
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => self.place(visitor.visit_f64(number)),
+            _ => Err(self
+                .fault(format!("{} has to be a number, and is `{text}`", self.name()))
+                .help("write digits, and a point where there has to be one, such as 1.1")),
+        }
+    }
+
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let (text, _) = self.scalar("a single value")?;
         self.place(visitor.visit_str(&text))
@@ -235,7 +253,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.node.value {
             _ if self.node.is_null() => visitor.visit_seq(Items { reader: self, rest: &[] }),
-            Value::List(items) if items.len() <= MAX_ENTRIES => {
+            Value::List(items) if items.len() <= MAX_ENTRIES || self.path.long() => {
                 self.place(visitor.visit_seq(Items { reader: self, rest: items }))
             }
             Value::List(_) => Err(self.fault(format!("{} has more than {MAX_ENTRIES} entries", self.name()))),
@@ -284,7 +302,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct
         identifier
     }
 }

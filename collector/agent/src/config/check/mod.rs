@@ -2,10 +2,14 @@
 //! together.
 
 mod access;
+mod discovery;
+mod formats;
 mod host;
+mod http;
 mod listen;
 mod logs;
 mod outputs;
+mod postgres;
 mod probe_kinds;
 mod probes;
 mod redis;
@@ -62,10 +66,12 @@ impl<'a> Checker<'a> {
             labels: self.labels(&written.labels, &RESERVED_EVERYWHERE),
             interval,
             host: written.host.get().map(|host| self.host(host, interval)),
+            postgres: self.postgres_servers(written, interval),
             probes: self.probes(written, interval),
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
+            scrape_files: self.scrape_files(written),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),
