@@ -1,6 +1,8 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+pub mod discovery;
+pub mod http;
 mod outputs;
 mod pgbouncer;
 mod postgres;
@@ -77,6 +79,9 @@ pub struct Written {
     pub own: Field<bool>,
     /// Defaults of all scrape jobs, as in prometheus.yml.
     pub global: Field<scrape::Global>,
+    /// Files with more `scrape_configs`; a relative name starts at the configuration's folder, and `*` may stand in it.
+    #[schemars(extend("examples" = [["jobs/*.yml"]]))]
+    pub scrape_config_files: Field<Vec<Field<PathText>>>,
     /// What to scrape, as in prometheus.yml.
     pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
     /// Log sources.

@@ -2,8 +2,10 @@
 //! together.
 
 mod access;
+mod discovery;
 mod formats;
 mod host;
+mod http;
 mod listen;
 mod logs;
 mod outputs;
@@ -71,6 +73,7 @@ impl<'a> Checker<'a> {
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
+            scrape_files: self.scrape_files(written),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),
