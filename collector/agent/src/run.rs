@@ -275,7 +275,9 @@ fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
     // Samples cannot be read again, so they are written at once. Lines are still in their files, so only what an output
     // is late for is written.
     let late = WriteMode::OnLag { bytes: 1 << 20, age: Duration::from_secs(2) };
-    let metrics = DiskLog::open(&folder.join("metrics"), options, clock.clone())?;
+    // Every segment defines anew all series that it has: with many of them, small ones would hold little else.
+    let of_metrics = DiskOptions { segment_bytes: 64 << 20, ..options };
+    let metrics = DiskLog::open(&folder.join("metrics"), of_metrics, clock.clone())?;
     let logs = DiskLog::open(&folder.join("logs"), DiskOptions { write: late, ..options }, clock.clone())?;
     Ok(Shared {
         board: Arc::new(Board::default()),

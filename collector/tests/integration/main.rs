@@ -15,6 +15,7 @@ mod end_to_end;
 mod faults;
 mod files;
 mod hang;
+mod histograms;
 mod names;
 mod page;
 mod pages;
