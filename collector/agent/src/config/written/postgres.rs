@@ -21,7 +21,8 @@ pub struct PostgresServer {
     pub name: Field<Name>,
     /// Where the server is and who asks, as libpq writes it: `postgres://user@host:port/database?sslmode=verify-full`. No
     /// password in it. `sslmode`: `disable`, `prefer` (the default), `require`, `verify-ca` or `verify-full`;
-    /// `sslrootcert`, `sslcert` and `sslkey` name files in PEM. `postgres:///database?host=/var/run/postgresql&user=monitor` is a socket.
+    /// `sslrootcert`, `sslcert` and `sslkey` name files in PEM.
+    /// `postgres:///database?host=/var/run/postgresql&user=monitor` is a socket.
     #[schemars(extend("examples" = ["postgres://monitor@db.example/postgres?sslmode=verify-full"]))]
     pub url: Field<Text>,
     /// The password. Better: `password_file`.
