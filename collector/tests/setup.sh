@@ -237,6 +237,40 @@ wrapped() { # FOLDER PACKAGE PROGRAM
     mv "$tree/run.new" "$tree/run"
 }
 
+# The newest PostgreSQL that there is, with the libraries of its own suite, the C library among them: its programs are
+# started by scripts in their places, since they look for each other beside themselves.
+step_postgres_newest() {
+    local tree=$cache/postgres_newest bin loader libs name suite package wanted
+    for suite in "${newest[@]}"; do
+        if [[ -e $tree/ready ]]; then break; fi
+        suite_ready "$suite" || continue
+        package=$(apt_in "$suite" apt-cache depends postgresql | sed -n 's/^ *Depends: \(postgresql-[0-9]*\)$/\1/p' | head -n 1)
+        if [[ -z $package ]]; then continue; fi
+        wanted=$(apt_in "$suite" apt-get -qq -s -o Dir::State::status=/dev/null --no-install-recommends install "$package" |
+            sed -n 's/^Inst \([^ ]*\) .*/\1/p' | grep -E "^($package|lib.*|zlib.*)$")
+        rm -rf "$tree"
+        # shellcheck disable=SC2086 # one word a package
+        unpack "$suite" "$tree" $wanted
+        touch "$tree/ready"
+    done
+    bin=$(dirname "$(find "$tree/usr/lib/postgresql" -path '*/bin/initdb' | head -n 1)")
+    loader=$(find "$tree" -name 'ld-linux*.so*' | head -n 1)
+    libs=$(find "$tree" -name 'lib*.so*' -not -path '*/postgresql/*' -printf '%h\n' | sort -u | paste -sd:)
+    for name in initdb postgres; do
+        if [[ ! -e $bin/$name.real ]]; then mv "$bin/$name" "$bin/$name.real"; fi
+        printf '#!/bin/sh\nexec "%s" --library-path "%s" --argv0 "%s" "%s" "$@"\n' \
+            "$loader" "$libs" "$bin/$name" "$bin/$name.real" >"$bin/$name"
+        chmod +x "$bin/$name"
+    done
+    "$bin/postgres" --version >&2
+    echo "POSTGRES_NEWEST=$bin/postgres"
+}
+
+step_postgres_exporter() {
+    first_that_runs "$cache/postgres_exporter" prometheus-postgres-exporter '^0\.(19|[2-9][0-9])\.' usr/bin/prometheus-postgres-exporter "${newest[@]}"
+    echo "POSTGRES_EXPORTER=$cache/postgres_exporter/usr/bin/prometheus-postgres-exporter"
+}
+
 # A real name server.
 step_dnsmasq() {
     wrapped "$cache/dnsmasq" dnsmasq-base usr/sbin/dnsmasq
@@ -427,7 +461,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres dnsmasq redis pgbouncer busybox docker compose chromium python systemd)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres postgres_newest postgres_exporter dnsmasq redis pgbouncer busybox docker compose chromium python systemd)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------
