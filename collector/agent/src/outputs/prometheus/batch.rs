@@ -11,7 +11,7 @@ use crate::metrics::record::{Definition, Visit};
 use crate::status::lock;
 
 /// The most samples in a request, as Prometheus' own default has it.
-const MAX_SAMPLES: usize = 2000;
+pub(super) const MAX_SAMPLES: usize = 2000;
 
 /// A series of a segment: in the symbols of 2.0, and in the bytes of 1.0 once those were needed.
 #[derive(Clone, Debug)]

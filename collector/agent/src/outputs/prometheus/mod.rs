@@ -7,6 +7,7 @@ mod answer;
 mod batch;
 mod version;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -23,12 +24,14 @@ use super::http::{Client, ClientError, protocol};
 use super::verdict::{Fate, Verdict};
 use crate::config::PrometheusOutput;
 use crate::metrics::record::Decoder;
+use crate::status::lock;
 
 /// Sends samples to one receiver.
 pub struct Prometheus {
     client: Client,
-    speaking: Speaking,
-    headers: [HeaderMap; 2],
+    speaking: Arc<Mutex<Speaking>>,
+    headers: Arc<[HeaderMap; 2]>,
+    shards: usize,
     decoder: Decoder<SegmentId, Option<Series>>,
     reading: Reading,
     request: remote_write::Request,
@@ -51,8 +54,9 @@ impl Prometheus {
         });
         Ok(Prometheus {
             client: Client::new(&config.receiver, clock.clone())?,
-            speaking: Speaking::new(&config.receiver.name, config.version, clock),
-            headers,
+            speaking: Arc::new(Mutex::new(Speaking::new(&config.receiver.name, config.version, clock))),
+            headers: Arc::new(headers),
+            shards: config.max_shards,
             decoder: Decoder::default(),
             reading: Reading::default(),
             request: remote_write::Request::default(),
@@ -83,6 +87,25 @@ impl Delivery for Prometheus {
     const PEEK_BYTES: usize = 256 << 10;
     // A round of subjects takes a few milliseconds.
     const LINGER: Duration = Duration::from_millis(50);
+    // Two requests: one under way, one behind it.
+    const AHEAD: u64 = 2 * batch::MAX_SAMPLES as u64;
+
+    fn another(&self) -> Self {
+        Prometheus {
+            client: self.client.clone(),
+            speaking: self.speaking.clone(),
+            headers: self.headers.clone(),
+            shards: self.shards,
+            decoder: Decoder::default(),
+            reading: Reading::default(),
+            request: remote_write::Request::default(),
+            request_v2: remote_write::v2::Request::default(),
+        }
+    }
+
+    fn shards(&self) -> usize {
+        self.shards
+    }
 
     fn read(&mut self, records: &[Record]) -> (Vec<Ready<Batch>>, Vec<String>) {
         let mut errors = Vec::new();
@@ -104,14 +127,14 @@ impl Delivery for Prometheus {
     }
 
     async fn send(&mut self, batch: &Batch, _fate: Fate) -> (Verdict, u64) {
-        let version = self.speaking.version();
+        let version = lock(&self.speaking).version();
         let Some(body) = self.body(batch, version) else { return (Verdict::Split, 0) };
         let bytes = body.len() as u64;
         let headers = &self.headers[version as usize];
         match self.client.post(body, headers).await {
             Ok(answer) => {
                 let verdict = judge(&answer, version, batch.len() as u64);
-                (self.speaking.heard(version, verdict), bytes)
+                (lock(&self.speaking).heard(version, verdict), bytes)
             }
             Err(verdict) => (verdict, 0),
         }
