@@ -215,9 +215,9 @@ impl Pipeline {
             }
             Make::Scrape(job) => self.start_scrape(key, job, left),
             Make::Files(source, instance) => self.start_files(key, source, instance).await,
-            Make::Prometheus(config) => {
-                let (make, clock) = (config.clone(), clock.clone());
-                let output = move || Prometheus::new(&make, clock.clone());
+            Make::Prometheus(config, own) => {
+                let (make, own, clock) = (config.clone(), own.clone(), clock.clone());
+                let output = move || Prometheus::new(&make, &own, clock.clone());
                 self.start_output(key, &config.receiver.url, &self.shared.metrics, output)
             }
             Make::Loki(config) => {

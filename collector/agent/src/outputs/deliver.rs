@@ -67,6 +67,11 @@ pub trait Delivery: Send + Sync + 'static {
         batches.into_iter().map(|ready| (0, ready.batch)).collect()
     }
 
+    /// How many samples were left out since this was asked last, because the config wants them left out.
+    fn left_out(&mut self) -> u64 {
+        0
+    }
+
     /// How many samples or entries a batch has.
     fn len(batch: &Self::Batch) -> u64;
 
@@ -221,6 +226,7 @@ impl<D: Delivery> Feed<D> {
     /// Sends what records hold; they can be committed when that is settled.
     pub(super) async fn send(&mut self, peeked: &Peeked) {
         let (batches, errors) = self.output.read(&peeked.records);
+        self.common.status().left_out += self.output.left_out();
         for error in errors {
             let mut status = self.common.status();
             warn!(output = %status.name, %error, "a record cannot be read and is left out");

@@ -83,6 +83,9 @@ metrics! {
     pub IN_FLIGHT: Gauge = "taffrail_output_in_flight" ["kind", "output", "lane"];
     /// Whether new samples are sent beside a backlog (1) or not (0).
     pub LIVE: Gauge = "taffrail_output_live" ["kind", "output"];
+    /// Sent by the output itself, when there is a backlog, to learn whether the receiver takes samples that old out of
+    /// order; the value is how old that is.
+    pub WINDOW_PROBE: Gauge = "taffrail_output_window_probe_seconds" ["kind", "output"];
     /// Attempts to deliver that failed and were repeated.
     pub RETRIES: Counter = "taffrail_output_retries_total" ["kind", "output"];
     /// Bytes sent to a receiver, compressed.

@@ -21,7 +21,8 @@ pub(super) enum Make {
     Own(Duration, Identity),
     Scrape(Box<Job>),
     Files(LogSource, String),
-    Prometheus(PrometheusOutput),
+    /// An output, and the identity of the series with which it asks about the receiver.
+    Prometheus(PrometheusOutput, Identity),
     Loki(LokiOutput),
 }
 
@@ -29,7 +30,7 @@ impl Make {
     /// The order of starting; stopping is the other way round.
     pub(super) fn order(&self) -> u8 {
         match self {
-            Make::Prometheus(_) | Make::Loki(_) => 0,
+            Make::Prometheus(..) | Make::Loki(_) => 0,
             Make::Host(..) | Make::Probes(..) | Make::Own(..) | Make::Scrape(_) => 1,
             Make::Files(..) => 2,
         }
@@ -38,7 +39,7 @@ impl Make {
     /// Makes what can fail, and throws it away: what is refused is refused before anything that runs is touched.
     pub(super) fn check(&self, clock: &Clock) -> anyhow::Result<()> {
         match self {
-            Make::Prometheus(config) => drop(Prometheus::new(config, clock.clone())?),
+            Make::Prometheus(config, own) => drop(Prometheus::new(config, own, clock.clone())?),
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
             Make::Scrape(job) => drop(scrape::client(job).map_err(anyhow::Error::msg)?),
@@ -75,7 +76,8 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
         wanted.insert(Key::new("source", &source.name), Make::Files(source, instance.to_owned()));
     }
     for output in &config.prometheus {
-        wanted.insert(Key::new("prometheus", &output.receiver.name), Make::Prometheus(output.clone()));
+        let make = Make::Prometheus(output.clone(), identity("taffrail"));
+        wanted.insert(Key::new("prometheus", &output.receiver.name), make);
     }
     for output in &config.loki {
         wanted.insert(Key::new("loki", &output.receiver.name), Make::Loki(output.clone()));

@@ -3,14 +3,17 @@
 //! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>
 
 pub mod discovery;
+mod families;
 pub mod fetch;
 pub mod job;
+mod known;
 mod left;
 pub mod page;
 pub mod sample_labels;
 pub mod scraper;
 pub mod series;
 pub mod state;
+mod taken;
 pub mod target;
 mod task;
 pub mod times;

@@ -2,6 +2,7 @@
 //! together.
 
 mod access;
+mod formats;
 mod host;
 mod listen;
 mod logs;
