@@ -26,7 +26,7 @@ use self::housekeeping::{housekeeping, remaining};
 use self::make::{Make, wanted};
 use self::part::{Part, stop_one};
 use crate::component::{Key, plan};
-use crate::config::{Config, LogSource};
+use crate::config::{Config, LogSource, defaults};
 use crate::contain::{contain, keep_running};
 use crate::logs::{Chunk, Notes, NotesSource, Processor, Stages};
 use crate::measures::Measures;
@@ -208,6 +208,11 @@ impl Pipeline {
                 let (host, clock) = (host.clone(), clock.clone());
                 let exporter = move || probe::exporter(&probes, &host, &clock);
                 Ok(self.start_exporter(key, exporter, interval, identity.clone()))
+            }
+            Make::Redis(servers, interval, identity) => {
+                let (servers, clock) = (servers.clone(), clock.clone());
+                let exporter = move || taffrail_redis::exporter(&servers, defaults::REDIS_JOB, &clock);
+                Ok(self.start_exporter(key, exporter, *interval, identity.clone()))
             }
             Make::Own(interval, identity) => {
                 let own = self.own();

@@ -23,6 +23,10 @@ pub const MAX_SHARDS: u64 = 16;
 pub const BUDGET: &str = "1s";
 /// `host.job`
 pub const HOST_JOB: &str = "node";
+/// The `job` label of Redis servers
+pub const REDIS_JOB: &str = "redis";
+/// `redis[].timeout`
+pub const REDIS_TIMEOUT: &str = "5s";
 /// `probe.job`
 pub const PROBE_JOB: &str = "probe";
 /// `probe.timeout`

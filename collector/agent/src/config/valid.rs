@@ -32,6 +32,8 @@ pub struct Config {
     pub host: Option<Host>,
     /// Probes, and `/probe`, when anything is written about them.
     pub probes: Option<Probes>,
+    /// Redis servers.
+    pub redis: Vec<taffrail_redis::Server>,
     /// Whether the collector's own metrics are pushed too.
     pub own_metrics: bool,
     /// Scrape jobs.

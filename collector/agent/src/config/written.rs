@@ -3,6 +3,7 @@
 
 mod outputs;
 mod probes;
+mod redis;
 pub mod scrape;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
     RestoreVerified, Store, Transport,
 };
+pub use redis::{Redis, RedisTls};
 
 /// Labels by name.
 pub type Labels = BTreeMap<LabelName, Field<LabelValue>>;
@@ -56,6 +58,9 @@ pub struct Written {
     pub probes: Field<Vec<Field<Probe>>>,
     /// What all probes share, and `/probe` for Prometheus jobs that were made for blackbox_exporter.
     pub probe: Field<ProbeSection>,
+    /// Redis servers, named as redis_exporter names them.
+    #[schemars(extend("examples" = [[{"url": "redis://cache.example:6379", "keys": ["celery"]}]]))]
+    pub redis: Field<Vec<Field<Redis>>>,
     /// Push the collector's own metrics too, as `job="taffrail"`.
     #[serde(rename = "self")]
     #[schemars(extend("default" = defaults::OWN_METRICS))]

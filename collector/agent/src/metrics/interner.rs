@@ -71,9 +71,9 @@ impl Interner {
         }
     }
 
-    /// Lets go of a key.
-    pub fn release(&mut self, key: Key) {
-        for at in numbers(&key) {
+    /// Lets go of a key, which is of no use after that.
+    pub fn release(&mut self, key: &Key) {
+        for at in numbers(key) {
             let text = &mut self.texts[at as usize];
             text.uses -= 1;
             if text.uses > 0 {
@@ -157,7 +157,7 @@ mod tests {
         for turn in 0..1000 {
             let passing = key(&mut interner, &[("__name__", "up"), ("id", &turn.to_string())]);
             interner.visit(&passing, |_, slot| slot.number += 1);
-            interner.release(passing);
+            interner.release(&passing);
         }
         assert_eq!((interner.len(), interner.texts.len()), (2, 4));
         let again = key(&mut interner, &[("id", "x")]);

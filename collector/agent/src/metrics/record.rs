@@ -113,8 +113,17 @@ pub struct Encoder<S> {
     words: HashMap<Box<str>, u32>,
     /// Families of the segment by type, help and unit.
     known: HashMap<(MetricKind, u32, u32), u32>,
-    /// The family of the series before, which is most often that of the next: what makes it another one, and its number.
-    last_family: Option<((MetricKind, Box<str>, Box<str>), u32)>,
+    /// The family of the series before, which is most often that of the next.
+    last_family: Option<LastFamily>,
+}
+
+/// What makes a family another one, and its number.
+#[derive(Debug)]
+struct LastFamily {
+    kind: MetricKind,
+    help: Box<str>,
+    unit: Box<str>,
+    number: u32,
 }
 
 /// Things that are numbered.
@@ -223,10 +232,10 @@ impl<S> Encoder<S> {
     }
 
     fn family(&mut self, Family { kind, help, unit, .. }: Family<'_>) -> u32 {
-        if let Some(((last_kind, last_help, last_unit), number)) = &self.last_family
-            && (*last_kind, &**last_help, &**last_unit) == (kind, help, unit)
+        if let Some(last) = &self.last_family
+            && (last.kind, &*last.help, &*last.unit) == (kind, help, unit)
         {
-            return *number;
+            return last.number;
         }
         let key = (kind, self.word(help), self.word(unit));
         let number = match self.known.get(&key) {
@@ -241,7 +250,7 @@ impl<S> Encoder<S> {
                 number
             }
         };
-        self.last_family = Some(((kind, help.into(), unit.into()), number));
+        self.last_family = Some(LastFamily { kind, help: help.into(), unit: unit.into(), number });
         number
     }
 

@@ -296,7 +296,7 @@ impl State {
             self.end(gone.index(), encoder, collected.ts_ms);
             if let Some(known) = self.series.get_mut(gone.index()).and_then(Option::take) {
                 self.text = self.text.saturating_sub(known.bytes());
-                lock(interner).release(known.key);
+                lock(interner).release(&known.key);
             }
         }
         for sample in collected.samples.iter().filter(|_| fresh) {
@@ -347,6 +347,6 @@ impl Drop for Scope {
     fn drop(&mut self) {
         let mut interner = lock(self.writer.interner());
         let series = std::mem::take(&mut lock(&self.state).series);
-        series.into_iter().flatten().for_each(|known| interner.release(known.key));
+        series.into_iter().flatten().for_each(|known| interner.release(&known.key));
     }
 }

@@ -40,6 +40,8 @@ pub struct Read {
     pub error: Option<String>,
     /// How many count for `sample_limit`.
     limited: usize,
+    /// Whether they are more than it.
+    pub over_limit: bool,
 }
 
 /// What a page is read for.
@@ -65,12 +67,12 @@ impl Reader<'_> {
         let error = reading.lines(page, format);
         let (mut read, told) = (reading.read, reading.told);
         let limit = self.job.limits.samples;
-        read.error = match error {
-            None if limit > 0 && read.limited > limit => {
-                Some(format!("sample_limit ({limit}) exceeded: the page has {} samples", read.limited))
-            }
-            error => error,
-        };
+        read.error = error;
+        if read.error.is_none() && limit > 0 && read.limited > limit {
+            read.over_limit = true;
+            read.error =
+                Some(format!("sample_limit ({limit}) exceeded: the page has {} samples", read.limited));
+        }
         if told && read.error.is_none() {
             self.starts(page, format, series);
         }

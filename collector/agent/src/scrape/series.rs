@@ -134,7 +134,7 @@ impl Series {
         let same =
             |index: &Index| matches!(&self.known[*index as usize], Some(known) if known.labels == labels);
         if let Some(index) = self.labels.find(hash, same) {
-            lock(interner).release(labels);
+            lock(interner).release(&labels);
             return *index;
         }
         let known = Known {
@@ -343,7 +343,7 @@ impl Series {
             entry.remove();
         }
         if let (Some(known), Some(interner)) = (self.known[index as usize].take(), &self.interner) {
-            lock(interner).release(known.labels);
+            lock(interner).release(&known.labels);
         }
         self.starts.remove(&index);
         self.exemplars.remove(&index);
@@ -361,7 +361,7 @@ impl Drop for Series {
     fn drop(&mut self) {
         let Some(interner) = &self.interner else { return };
         let mut interner = lock(interner);
-        self.known.drain(..).flatten().for_each(|known| interner.release(known.labels));
+        self.known.drain(..).flatten().for_each(|known| interner.release(&known.labels));
     }
 }
 

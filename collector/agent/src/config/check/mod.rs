@@ -9,6 +9,7 @@ mod logs;
 mod outputs;
 mod probe_kinds;
 mod probes;
+mod redis;
 mod scrape;
 
 use std::collections::BTreeMap;
@@ -63,6 +64,7 @@ impl<'a> Checker<'a> {
             interval,
             host: written.host.get().map(|host| self.host(host, interval)),
             probes: self.probes(written, interval),
+            redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
             logs: self.logs(&written.logs),
