@@ -84,7 +84,7 @@ fn outage(prometheus: &Prometheus, more: &str) -> Seen {
         assert_eq!(output["lost"], serde_json::json!({}), "{name}: {output}");
         resent += output["resent"].as_u64().unwrap();
     }
-    let first_after = first_after.expect("something new came at last");
+    let first_after = first_after.unwrap();
     Seen { first_after, live, resent }
 }
 
