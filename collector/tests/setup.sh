@@ -190,6 +190,12 @@ step_node_exporter() {
     echo "NODE_EXPORTER=$cache/node_exporter/usr/bin/prometheus-node-exporter"
 }
 
+step_vmagent() {
+    # Of Debian's package it is one program of several.
+    first_that_runs "$cache/vmagent" victoria-metrics '^1\.(1[2-9][0-9]|[2-9][0-9][0-9])\.' usr/bin/vmagent "${newest[@]}"
+    echo "VMAGENT=$cache/vmagent/usr/bin/vmagent"
+}
+
 step_blackbox_exporter() {
     first_that_runs "$cache/blackbox_exporter" prometheus-blackbox-exporter '^0\.(2[7-9]|[3-9][0-9])\.' usr/bin/prometheus-blackbox-exporter "${newest[@]}"
     echo "BLACKBOX_EXPORTER=$cache/blackbox_exporter/usr/bin/prometheus-blackbox-exporter"
@@ -406,6 +412,7 @@ declare -A brings=(
     [alertmanager]="Alertmanager and amtool"
     [node_exporter]="node_exporter"
     [blackbox_exporter]="blackbox_exporter"
+    [vmagent]="vmagent"
     [postgres]="PostgreSQL"
     [dnsmasq]="dnsmasq"
     [redis]="Redis"
@@ -418,7 +425,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter postgres dnsmasq redis pgbouncer busybox docker compose chromium python systemd)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres dnsmasq redis pgbouncer busybox docker compose chromium python systemd)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------
