@@ -29,7 +29,7 @@ fn page() -> String {
             writeln!(page, "http_requests_total{{{labels}}} {at}").unwrap();
         }
     }
-    page + "temperature{room=\"ä\"} 20\ntemperature{room=\"b\",version=\"kept\"} 21\n"
+    page + "temperature{room=\"ä\",code=\"x\"} 20\ntemperature{room=\"b\",code=\"y\",version=\"kept\"} 21\n"
 }
 
 /// Every series but those of scraping itself, with its labels.
