@@ -118,11 +118,15 @@ async fn all<D: Delivery>(mut feed: Feed<D>, mut live: Live) {
     loop {
         match feed.step(true).await {
             Step::Ended => return,
-            Step::Settled(outcome) => live.heard(outcome),
+            Step::Settled(outcome) => {
+                live.heard(outcome);
+                live.consider(&mut feed).await;
+            }
             Step::Read(mut peeked) => {
                 feed.linger(&mut peeked).await;
                 live.pass(&mut peeked).await;
-                live.consider(&mut feed, &peeked).await;
+                live.note::<D>(&peeked);
+                live.consider(&mut feed).await;
                 feed.send(&peeked).await;
             }
         }

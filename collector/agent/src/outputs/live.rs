@@ -19,6 +19,8 @@ use super::settle::{Common, Outcome};
 
 /// How old the backlog is before the lane begins: what is younger is sent in a moment.
 const OLD: Duration = Duration::from_secs(10);
+/// How long a receiver that answers again has to be behind: most backlogs are gone by then, and one lane is enough.
+const STILL: Duration = Duration::from_secs(1);
 /// How long a receiver that takes nothing out of order is not asked again. It may be set otherwise one day.
 const REMEMBERED: Duration = Duration::from_secs(3600);
 /// How long one that did not say is not asked again.
@@ -32,7 +34,9 @@ pub(super) struct Live {
     running: Option<Running>,
     /// What lanes have settled and the backlog's reader has not passed yet.
     done: VecDeque<Range<Position>>,
-    /// On the monotonic clock.
+    /// Since when the receiver answers and the backlog is old, and when its first record was appended.
+    behind: Option<(Duration, i64)>,
+    /// This and the time above are on the monotonic clock.
     not_before: Duration,
 }
 
@@ -48,7 +52,8 @@ impl Live {
         let cursor = format!("{name}#live");
         // Of a process that was killed: what it marks as settled begins nobody knows where.
         log.remove_cursor(&cursor);
-        Live { log, cursor, common, running: None, done: VecDeque::new(), not_before: Duration::ZERO }
+        let (running, done, behind, not_before) = Default::default();
+        Live { log, cursor, common, running, done, behind, not_before }
     }
 
     /// Before the backlog's reader sends `peeked`: what the lane has settled is marked as known. Where the reader has
@@ -74,25 +79,35 @@ impl Live {
         self.not_before = self.common.clock().monotonic() + REMEMBERED;
     }
 
-    /// Begins the lane where the backlog that `peeked` is the start of is old, and the receiver takes new samples before
-    /// it.
-    pub(super) async fn consider<D: Delivery>(&mut self, feed: &mut Feed<D>, peeked: &Peeked) {
+    /// Looks at what the backlog's reader has come to.
+    pub(super) fn note<D: Delivery>(&mut self, peeked: &Peeked) {
+        let old = first(peeked).filter(|first| self.age(*first) > OLD && is_full::<D>(peeked));
+        let since = self.behind.map_or_else(|| self.common.clock().monotonic(), |(since, _)| since);
+        self.behind = old.filter(|_| self.common.is_calm()).map(|first| (since, first));
+    }
+
+    /// Begins the lane where the receiver answers, the backlog is old all the same, and the receiver takes new samples
+    /// before it.
+    pub(super) async fn consider<D: Delivery>(&mut self, feed: &mut Feed<D>) {
         if self.running.as_ref().is_some_and(|running| running.task.is_finished()) {
             self.end().await;
         }
+        let Some((since, first)) = self.behind.filter(|_| self.running.is_none()) else { return };
         let now = self.common.clock().monotonic();
-        let Some(age) = age(&self.common, peeked).filter(|age| *age > OLD && is_full::<D>(peeked)) else {
-            return;
-        };
-        if self.running.is_some() || now < self.not_before || !self.common.is_calm() {
+        if now < self.not_before.max(since + STILL) || !self.common.is_calm() {
             return;
         }
+        let age = self.age(first);
         let pause = match feed.output.window(age).await {
             Window::Open => return self.begin(feed.output.another(), age),
             Window::Closed => REMEMBERED,
             Window::Unknown => PAUSE,
         };
         self.not_before = now + pause;
+    }
+
+    fn age(&self, appended_ms: i64) -> Duration {
+        age(&self.common, appended_ms)
     }
 
     fn begin<D: Delivery>(&mut self, output: D, age: Duration) {
@@ -146,11 +161,14 @@ impl Drop for Live {
     }
 }
 
-/// How old the first record to be sent is.
-fn age(common: &Common, peeked: &Peeked) -> Option<Duration> {
-    let first = peeked.records.iter().find(|record| !record.replay)?;
-    let age_ms = common.clock().now_ms().saturating_sub(first.appended_ms);
-    Some(Duration::from_millis(u64::try_from(age_ms).unwrap_or(0)))
+/// When the first record to be sent was appended.
+fn first(peeked: &Peeked) -> Option<i64> {
+    peeked.records.iter().find(|record| !record.replay).map(|record| record.appended_ms)
+}
+
+fn age(common: &Common, appended_ms: i64) -> Duration {
+    let age_ms = common.clock().now_ms().saturating_sub(appended_ms);
+    Duration::from_millis(u64::try_from(age_ms).unwrap_or(0))
 }
 
 /// Sends what is new, until it is stopped or old itself; gives the position up to which all is settled.
@@ -163,7 +181,9 @@ async fn lane<D: Delivery>(mut feed: Feed<D>, common: Common, stop: Cancellation
                 Step::Ended => break,
                 Step::Settled(_) => {}
                 // The receiver was away again: this is backlog by now, and a lane that begins anew is at the newest.
-                Step::Read(peeked) if age(&common, &peeked).is_some_and(|age| age > OLD) => stopping = true,
+                Step::Read(peeked) if first(&peeked).is_some_and(|first| age(&common, first) > OLD) => {
+                    stopping = true;
+                }
                 Step::Read(mut peeked) => {
                     feed.linger(&mut peeked).await;
                     feed.send(&peeked).await;
