@@ -34,6 +34,11 @@ pub struct Entry {
 pub static EXPORTERS: &[Registered] = &[
     Registered { name: "host", description: "This machine, named as node_exporter names it.", metrics: host },
     Registered {
+        name: "postgres",
+        description: "PostgreSQL servers seen from inside, named as postgres_exporter names them.",
+        metrics: postgres,
+    },
+    Registered {
         name: "probe",
         description: "Services seen from outside, named as blackbox_exporter names them; backups and certificates.",
         metrics: probe,
@@ -55,6 +60,13 @@ fn host() -> Vec<Entry> {
     });
     let whole = "The exporter as a whole.";
     subjects.chain(taffrail_host::METRICS.iter().map(|metric| entry(*metric, None, whole))).collect()
+}
+
+fn postgres() -> Vec<Entry> {
+    let of = |(subject, about, metrics): taffrail_postgres::Group| {
+        metrics.iter().map(move |metric| Entry { metric, exporter: "postgres", subject, about })
+    };
+    taffrail_postgres::groups().into_iter().flat_map(of).collect()
 }
 
 fn probe() -> Vec<Entry> {

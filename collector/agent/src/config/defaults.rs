@@ -23,6 +23,14 @@ pub const MAX_SHARDS: u64 = 16;
 pub const BUDGET: &str = "1s";
 /// `host.job`
 pub const HOST_JOB: &str = "node";
+/// `postgres.*.job`
+pub const POSTGRES_JOB: &str = "postgres";
+/// `postgres.*.database_interval`
+pub const DATABASE_INTERVAL: &str = "1m";
+/// `postgres.*.costly_interval`
+pub const COSTLY_INTERVAL: &str = "1h";
+/// `postgres.*.timeout`
+pub const POSTGRES_TIMEOUT: &str = "5s";
 /// The `job` label of Redis servers
 pub const REDIS_JOB: &str = "redis";
 /// `redis[].timeout`

@@ -30,6 +30,8 @@ pub struct Config {
     pub interval: Duration,
     /// Host metrics, when on.
     pub host: Option<Host>,
+    /// PostgreSQL servers.
+    pub postgres: Vec<taffrail_postgres::Server>,
     /// Probes, and `/probe`, when anything is written about them.
     pub probes: Option<Probes>,
     /// Redis servers.

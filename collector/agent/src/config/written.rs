@@ -2,6 +2,7 @@
 //! the JSON schema are made from them.
 
 mod outputs;
+mod postgres;
 mod probes;
 mod redis;
 pub mod scrape;
@@ -19,6 +20,7 @@ use super::scalar::{
 use super::subjects::{self, Subjects};
 
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
+pub use postgres::PostgresServer;
 pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
     RestoreVerified, Store, Transport,
@@ -52,6 +54,9 @@ pub struct Written {
     pub interval: Field<Interval>,
     /// Metrics of this machine, named as node_exporter names them. `host: {}` turns them on with every default.
     pub host: Field<Host>,
+    /// Metrics of PostgreSQL servers, seen from inside; named as postgres_exporter names them.
+    #[schemars(extend("examples" = [[{"name": "main", "url": "postgres://monitor@db.example/postgres", "password_file": "/run/secrets/password"}]]))]
+    pub postgres: Field<Vec<Field<PostgresServer>>>,
     /// Probes: whether services answer, how fast, until when their certificates hold, and how fresh backups are; named as
     /// blackbox_exporter names them.
     #[schemars(extend("examples" = [[{"name": "shop", "http": "https://shop.example/healthz"}]]))]
@@ -226,9 +231,8 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 10] = [
+    const LATER: [(&str, &str); 9] = [
         ("containers", "metrics of containers"),
-        ("postgres", "PostgreSQL metrics"),
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
         ("outputs.archive", "the archive output"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use taffrail_core::Clock;
+use taffrail_postgres::Server;
 
 use crate::component::Key;
 use crate::config::{Config, Host, LogSource, LokiOutput, Probes, PrometheusOutput, defaults};
@@ -16,6 +17,8 @@ use crate::sources::files::Patterns;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Make {
     Host(Box<Host>, Identity),
+    /// PostgreSQL servers, whose job has this identity.
+    Postgres(Vec<Server>, Duration, Identity),
     /// Probes, whose job has this identity, from the host of this name.
     Probes(Box<Probes>, Identity, String),
     Redis(Vec<taffrail_redis::Server>, Duration, Identity),
@@ -32,7 +35,12 @@ impl Make {
     pub(super) fn order(&self) -> u8 {
         match self {
             Make::Prometheus(..) | Make::Loki(_) => 0,
-            Make::Host(..) | Make::Probes(..) | Make::Redis(..) | Make::Own(..) | Make::Scrape(_) => 1,
+            Make::Host(..)
+            | Make::Postgres(..)
+            | Make::Probes(..)
+            | Make::Redis(..)
+            | Make::Own(..)
+            | Make::Scrape(_) => 1,
             Make::Files(..) => 2,
         }
     }
@@ -44,7 +52,7 @@ impl Make {
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
             Make::Scrape(job) => drop(scrape::client(job).map_err(anyhow::Error::msg)?),
-            Make::Host(..) | Make::Probes(..) | Make::Redis(..) | Make::Own(..) => {}
+            Make::Host(..) | Make::Postgres(..) | Make::Probes(..) | Make::Redis(..) | Make::Own(..) => {}
         }
         Ok(())
     }
@@ -56,6 +64,10 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     let mut wanted = BTreeMap::new();
     if let Some(host) = &config.host {
         wanted.insert(Key::new("exporter", "host"), Make::Host(Box::new(host.clone()), identity(&host.job)));
+    }
+    if !config.postgres.is_empty() {
+        let make = Make::Postgres(config.postgres.clone(), config.interval, identity(defaults::POSTGRES_JOB));
+        wanted.insert(Key::new("exporter", "postgres"), make);
     }
     if let Some(probes) = config.probes.as_ref().filter(|probes| !probes.list.is_empty()) {
         let make = Make::Probes(Box::new(probes.clone()), identity(&probes.job), instance.to_owned());

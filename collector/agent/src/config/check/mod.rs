@@ -7,6 +7,7 @@ mod host;
 mod listen;
 mod logs;
 mod outputs;
+mod postgres;
 mod probe_kinds;
 mod probes;
 mod redis;
@@ -63,6 +64,7 @@ impl<'a> Checker<'a> {
             labels: self.labels(&written.labels, &RESERVED_EVERYWHERE),
             interval,
             host: written.host.get().map(|host| self.host(host, interval)),
+            postgres: self.postgres_servers(written, interval),
             probes: self.probes(written, interval),
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
