@@ -10,12 +10,13 @@
 
 mod beside_peer;
 mod browser;
+mod discovery;
 mod end_to_end;
 mod faults;
 mod files;
 mod hang;
+mod histograms;
 mod names;
-mod outage;
 mod page;
 mod pages;
 mod process;

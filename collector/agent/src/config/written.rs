@@ -1,7 +1,10 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+pub mod discovery;
+pub mod http;
 mod outputs;
+mod pgbouncer;
 mod postgres;
 mod probes;
 mod redis;
@@ -20,6 +23,7 @@ use super::scalar::{
 use super::subjects::{self, Subjects};
 
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
+pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
 pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
@@ -63,6 +67,9 @@ pub struct Written {
     pub probes: Field<Vec<Field<Probe>>>,
     /// What all probes share, and `/probe` for Prometheus jobs that were made for blackbox_exporter.
     pub probe: Field<ProbeSection>,
+    /// PgBouncer, named as pgbouncer_exporter names it.
+    #[schemars(extend("examples" = [[{"url": "postgres://stats@pool.example:6432"}]]))]
+    pub pgbouncer: Field<Vec<Field<PgBouncer>>>,
     /// Redis servers, named as redis_exporter names them.
     #[schemars(extend("examples" = [[{"url": "redis://cache.example:6379", "keys": ["celery"]}]]))]
     pub redis: Field<Vec<Field<Redis>>>,
@@ -72,6 +79,9 @@ pub struct Written {
     pub own: Field<bool>,
     /// Defaults of all scrape jobs, as in prometheus.yml.
     pub global: Field<scrape::Global>,
+    /// Files with more `scrape_configs`; a relative name starts at the configuration's folder, and `*` may stand in it.
+    #[schemars(extend("examples" = [["jobs/*.yml"]]))]
+    pub scrape_config_files: Field<Vec<Field<PathText>>>,
     /// What to scrape, as in prometheus.yml.
     pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
     /// Log sources.

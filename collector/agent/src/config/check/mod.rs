@@ -2,11 +2,14 @@
 //! together.
 
 mod access;
+mod discovery;
 mod formats;
 mod host;
+mod http;
 mod listen;
 mod logs;
 mod outputs;
+mod pgbouncer;
 mod postgres;
 mod probe_kinds;
 mod probes;
@@ -66,9 +69,11 @@ impl<'a> Checker<'a> {
             host: written.host.get().map(|host| self.host(host, interval)),
             postgres: self.postgres_servers(written, interval),
             probes: self.probes(written, interval),
+            pgbouncer: self.pgbouncer(&written.pgbouncer, interval),
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
+            scrape_files: self.scrape_files(written),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),

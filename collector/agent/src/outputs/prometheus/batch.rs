@@ -17,8 +17,8 @@ use super::relabel::Relabel;
 use crate::metrics::record::{Exemplar, Numbered, Table, Visit};
 use crate::status::lock;
 
-/// The most samples in a request, as Prometheus' own default has it.
-pub(super) const MAX_SAMPLES: usize = 2000;
+/// The most samples in a request: those of one full record. Fewer would cost a request for each few of a large page.
+pub(super) const MAX_SAMPLES: usize = 8192;
 
 /// Samples of one segment's series.
 #[derive(Debug, Default)]
