@@ -2,6 +2,8 @@
 //!
 //! A new exporter is its folder under `exporters/`, its line here, and the dependency line that Cargo insists on.
 
+use std::borrow::Cow;
+
 use taffrail_core::Metric;
 
 use crate::own;
@@ -34,6 +36,11 @@ pub struct Entry {
 pub static EXPORTERS: &[Registered] = &[
     Registered { name: "host", description: "This machine, named as node_exporter names it.", metrics: host },
     Registered {
+        name: "container",
+        description: "Containers, named as cAdvisor names them, and what happens to them.",
+        metrics: container,
+    },
+    Registered {
         name: "probe",
         description: "Services seen from outside, named as blackbox_exporter names them; backups and certificates.",
         metrics: probe,
@@ -50,6 +57,27 @@ fn host() -> Vec<Entry> {
     });
     let whole = "The exporter as a whole.";
     subjects.chain(taffrail_host::METRICS.iter().map(|metric| entry(*metric, None, whole))).collect()
+}
+
+fn container() -> Vec<Entry> {
+    let entry = |metric, about: &taffrail_container::About| Entry {
+        metric,
+        exporter: "container",
+        subject: Some(about.name),
+        about: about.description,
+    };
+    let subjects = taffrail_container::SUBJECTS.iter();
+    subjects.flat_map(|about| about.metrics.iter().map(move |metric| entry(*metric, about))).collect()
+}
+
+/// Labels that series of a metric may have beside those that are declared: of containers, those of their labels and of
+/// their pods that the settings ask for. Here those that are there by default.
+pub fn more_labels(metric: &Metric) -> Vec<Cow<'static, str>> {
+    if metric.name.starts_with("container_") && metric.labels.contains(&"id") {
+        taffrail_container::ContainerConfig::default().more_labels()
+    } else {
+        Vec::new()
+    }
 }
 
 fn probe() -> Vec<Entry> {

@@ -45,7 +45,9 @@ fn check_page(name: &str, text: &str, catalogue: &[Entry], shown: &mut BTreeSet<
             Some(kind) if *kind == declared => {}
             kind => problems.push(format!("{name}: `{metric}` is declared {declared}, and shown {kind:?}")),
         }
-        let labels = labels(line);
+        let mut labels = labels(line);
+        let more = registry::more_labels(entry.metric);
+        labels.retain(|label| !more.iter().any(|more| more == label));
         if labels != entry.metric.labels {
             problems.push(format!(
                 "{name}: `{metric}` is declared with {:?}, and has {labels:?}",

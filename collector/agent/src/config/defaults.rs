@@ -21,6 +21,8 @@ pub const TIMEOUT: &str = "30s";
 pub const BUDGET: &str = "1s";
 /// `host.job`
 pub const HOST_JOB: &str = "node";
+/// `containers.job`
+pub const CONTAINERS_JOB: &str = "cadvisor";
 /// `probe.job`
 pub const PROBE_JOB: &str = "probe";
 /// `probe.timeout`
@@ -38,6 +40,7 @@ pub const WATCH: bool = false;
 /// Debian, Red Hat and their like write; a glob that matches nothing costs nothing.
 pub const WITHOUT_FILE: &str = "\
 host: {}
+containers: {}
 logs:
   - name: system
     files:

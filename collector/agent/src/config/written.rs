@@ -1,6 +1,7 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+mod containers;
 mod probes;
 pub mod scrape;
 
@@ -18,6 +19,7 @@ use super::scalar::{
 use super::secret::Secret;
 use super::subjects::{self, Subjects};
 
+pub use containers::{Containers, Detail};
 pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
     RestoreVerified, Store, Transport,
@@ -50,6 +52,8 @@ pub struct Written {
     pub interval: Field<Interval>,
     /// Metrics of this machine, named as node_exporter names them. `host: {}` turns them on with every default.
     pub host: Field<Host>,
+    /// Metrics of containers, named as cAdvisor names them. `containers: {}` turns them on with every default.
+    pub containers: Field<Containers>,
     /// Probes: whether services answer, how fast, until when their certificates hold, and how fresh backups are; named as
     /// blackbox_exporter names them.
     #[schemars(extend("examples" = [[{"name": "shop", "http": "https://shop.example/healthz"}]]))]
@@ -303,8 +307,7 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 10] = [
-        ("containers", "metrics of containers"),
+    const LATER: [(&str, &str); 9] = [
         ("postgres", "PostgreSQL metrics"),
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use taffrail_core::Clock;
 
 use crate::component::Key;
-use crate::config::{Config, Host, LogSource, LokiOutput, Probes, PrometheusOutput};
+use crate::config::{Config, Containers, Host, LogSource, LokiOutput, Probes, PrometheusOutput};
 use crate::metrics::Identity;
 use crate::outputs::{Loki, Prometheus};
 use crate::scrape::{self, Job};
@@ -16,6 +16,7 @@ use crate::sources::files::Patterns;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Make {
     Host(Box<Host>, Identity),
+    Containers(Box<Containers>, Identity),
     /// Probes, whose job has this identity, from the host of this name.
     Probes(Box<Probes>, Identity, String),
     Own(Duration, Identity),
@@ -30,7 +31,7 @@ impl Make {
     pub(super) fn order(&self) -> u8 {
         match self {
             Make::Prometheus(_) | Make::Loki(_) => 0,
-            Make::Host(..) | Make::Probes(..) | Make::Own(..) | Make::Scrape(_) => 1,
+            Make::Host(..) | Make::Containers(..) | Make::Probes(..) | Make::Own(..) | Make::Scrape(_) => 1,
             Make::Files(..) => 2,
         }
     }
@@ -42,7 +43,7 @@ impl Make {
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
             Make::Scrape(job) => drop(scrape::client(job).map_err(anyhow::Error::msg)?),
-            Make::Host(..) | Make::Probes(..) | Make::Own(..) => {}
+            Make::Host(..) | Make::Containers(..) | Make::Probes(..) | Make::Own(..) => {}
         }
         Ok(())
     }
@@ -54,6 +55,10 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     let mut wanted = BTreeMap::new();
     if let Some(host) = &config.host {
         wanted.insert(Key::new("exporter", "host"), Make::Host(Box::new(host.clone()), identity(&host.job)));
+    }
+    if let Some(containers) = &config.containers {
+        let make = Make::Containers(Box::new(containers.clone()), identity(&containers.job));
+        wanted.insert(Key::new("exporter", "container"), make);
     }
     if let Some(probes) = config.probes.as_ref().filter(|probes| !probes.list.is_empty()) {
         let make = Make::Probes(Box::new(probes.clone()), identity(&probes.job), instance.to_owned());

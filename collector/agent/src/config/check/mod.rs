@@ -1,6 +1,7 @@
 //! From what is written to what is valid: defaults filled in, files read, and what only shows when keys are seen
 //! together.
 
+mod containers;
 mod host;
 mod listen;
 mod logs;
@@ -50,6 +51,9 @@ impl<'a> Checker<'a> {
         let level = written.log.get().and_then(|log| log.level.get());
         let outputs = written.outputs.get();
         let grace = bounds(Duration::ZERO, Duration::from_secs(3600));
+        let host = written.host.get().map(|host| self.host(host, interval));
+        let containers = written.containers.get();
+        let containers = containers.map(|containers| self.containers(containers, host.as_ref(), interval));
         Config {
             listen: self.listen(&written.listen),
             data_dir: written
@@ -59,7 +63,8 @@ impl<'a> Checker<'a> {
             hostname: written.hostname.get().map(|name| name.0.clone()),
             labels: self.labels(&written.labels, &RESERVED_EVERYWHERE),
             interval,
-            host: written.host.get().map(|host| self.host(host, interval)),
+            host,
+            containers,
             probes: self.probes(written, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
