@@ -6,6 +6,8 @@ use std::borrow::Cow;
 
 use taffrail_core::Metric;
 
+pub use taffrail_container::config::LABEL_PREFIX;
+
 use crate::own;
 
 /// One exporter.

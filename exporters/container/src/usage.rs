@@ -29,10 +29,10 @@ use crate::write::{self, Writer};
 const HOST: &str = "/";
 /// The process whose network is the host's.
 const INIT: u32 = 1;
-/// How long the first run waits for the first answer of the engine, so that no container starts without its name.
-const NAMES_WAIT: Duration = Duration::from_millis(400);
-/// How often it looks whether that came.
-const NAMES_LOOK: Duration = Duration::from_millis(5);
+/// The first run waits for the first answer of the engine, so that no container starts without its name: so many looks.
+const NAMES_LOOKS: u32 = 80;
+/// The pause between two of them.
+const NAMES_PAUSE: Duration = Duration::from_millis(5);
 
 /// The subject `usage`.
 pub fn subject(parts: &Parts<'_>) -> Subject {
@@ -113,9 +113,11 @@ impl Usage {
     }
 
     fn wait_for_names(&self) {
-        let until = self.clock.monotonic() + NAMES_WAIT;
-        while self.inventory.state().engine == Engine::Unknown && self.clock.monotonic() < until {
-            std::thread::sleep(NAMES_LOOK);
+        for _ in 0..NAMES_LOOKS {
+            if self.inventory.state().engine != Engine::Unknown {
+                return;
+            }
+            std::thread::sleep(NAMES_PAUSE);
         }
     }
 

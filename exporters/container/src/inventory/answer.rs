@@ -219,14 +219,14 @@ mod tests {
             "StartedAt":"2026-11-21T01:02:04Z","Health":{"Status":"starting"}},
             "Config":{"Image":"shop:1","Labels":{"a":"b","n":5},"Tty":true},
             "HostConfig":{"NetworkMode":"host","LogConfig":{"Type":"json-file"}}}"#;
-        let container = container("/", all).unwrap();
-        assert_eq!((container.name.as_str(), container.image.as_str()), ("shop-web-1", "shop:1"));
-        assert_eq!(container.labels["a"], "b");
-        assert_eq!(container.labels["n"], "5");
-        assert_eq!(container.health, Some(Health::Starting));
-        assert_eq!((container.restarts, container.pid), (3, Some(42)));
-        assert_eq!(container.created, Some(1_795_222_923.5));
-        assert!(container.running && container.tty);
+        let whole = container("/", all).unwrap();
+        assert_eq!((whole.name.as_str(), whole.image.as_str()), ("shop-web-1", "shop:1"));
+        assert_eq!(whole.labels["a"], "b");
+        assert_eq!(whole.labels["n"], "5");
+        assert_eq!(whole.health, Some(Health::Starting));
+        assert_eq!((whole.restarts, whole.pid), (3, Some(42)));
+        assert_eq!(whole.created, Some(1_795_222_923.5));
+        assert!(whole.running && whole.tty);
         let little = container("/", br#"{"Id":"b","Image":"sha256:2","State":null}"#).unwrap();
         assert_eq!((little.image.as_str(), little.health, little.pid), ("sha256:2", None, None));
         assert!(container("/", b"{}").is_err());
