@@ -24,9 +24,9 @@ lint: ## formatting and linters only
 build: ## the release binary, target/release/taffrail
 	$(CARGO) build --locked --release -p taffrail-collector
 
-bench: setup ## measure it beside the programs it replaces
+bench: setup ## measure it beside the programs it replaces; PART=scrape for one part
 	$(CARGO) build --locked --release -p taffrail-collector
-	. "$${TAFFRAIL_CACHE:-.cache}/env.sh" && $(CARGO) run --locked --release -p taffrail-bench
+	. "$${TAFFRAIL_CACHE:-.cache}/env.sh" && $(CARGO) run --locked --release -p taffrail-bench -- $(PART)
 
 docs: ## write the generated pages of docs/reference again
 	TAFFRAIL_GOLDEN=rewrite $(CARGO) test --locked -p taffrail-tests --test contract docs

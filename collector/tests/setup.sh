@@ -190,6 +190,12 @@ step_node_exporter() {
     echo "NODE_EXPORTER=$cache/node_exporter/usr/bin/prometheus-node-exporter"
 }
 
+step_vmagent() {
+    # Of Debian's package it is one program of several.
+    first_that_runs "$cache/vmagent" victoria-metrics '^1\.(1[2-9][0-9]|[2-9][0-9][0-9])\.' usr/bin/vmagent "${newest[@]}"
+    echo "VMAGENT=$cache/vmagent/usr/bin/vmagent"
+}
+
 step_blackbox_exporter() {
     first_that_runs "$cache/blackbox_exporter" prometheus-blackbox-exporter '^0\.(2[7-9]|[3-9][0-9])\.' usr/bin/prometheus-blackbox-exporter "${newest[@]}"
     echo "BLACKBOX_EXPORTER=$cache/blackbox_exporter/usr/bin/prometheus-blackbox-exporter"
@@ -218,18 +224,33 @@ step_postgres() {
     echo "POSTGRES=$tree/run/postgres"
 }
 
-# A real name server, with a script that finds its libraries.
+# A program of this machine's suite with a script that finds its libraries.
+wrapped() { # FOLDER PACKAGE PROGRAM
+    local tree=$1 libs
+    if [[ -x $tree/run ]]; then return 0; fi
+    rm -rf "$tree"
+    unpack_closure "$tree" "$2"
+    libs=$(find "$tree" -name 'lib*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+    printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libs" "$tree/$3" >"$tree/run.new"
+    chmod +x "$tree/run.new"
+    "$tree/run.new" --version >&2
+    mv "$tree/run.new" "$tree/run"
+}
+
+# A real name server.
 step_dnsmasq() {
-    local tree=$cache/dnsmasq libs
-    if [[ ! -x $tree/run ]]; then
-        rm -rf "$tree"
-        unpack_closure "$tree" dnsmasq-base
-        libs=$(find "$tree" -name 'lib*.so.*' -printf '%h\n' | sort -u | paste -sd:)
-        printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libs" "$tree/usr/sbin/dnsmasq" >"$tree/run"
-        chmod +x "$tree/run"
-        "$tree/run" --version >&2
-    fi
-    echo "DNSMASQ=$tree/run"
+    wrapped "$cache/dnsmasq" dnsmasq-base usr/sbin/dnsmasq
+    echo "DNSMASQ=$cache/dnsmasq/run"
+}
+
+step_redis() {
+    wrapped "$cache/redis" redis-server usr/bin/redis-server
+    echo "REDIS=$cache/redis/run"
+}
+
+step_pgbouncer() {
+    wrapped "$cache/pgbouncer" pgbouncer usr/sbin/pgbouncer
+    echo "PGBOUNCER=$cache/pgbouncer/run"
 }
 
 # A systemd and a bus that are nobody's: run.sh FOLDER starts both, without touching this machine's own. systemd wants
@@ -391,8 +412,11 @@ declare -A brings=(
     [alertmanager]="Alertmanager and amtool"
     [node_exporter]="node_exporter"
     [blackbox_exporter]="blackbox_exporter"
+    [vmagent]="vmagent"
     [postgres]="PostgreSQL"
     [dnsmasq]="dnsmasq"
+    [redis]="Redis"
+    [pgbouncer]="PgBouncer"
     [systemd]="systemd and dbus-daemon"
     [busybox]="a static busybox"
     [docker]="Docker Engine"
@@ -401,7 +425,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter postgres dnsmasq busybox docker compose chromium python systemd)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres dnsmasq redis pgbouncer busybox docker compose chromium python systemd)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------

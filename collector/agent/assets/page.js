@@ -4,6 +4,7 @@ import { Charts } from './charts.js';
 import { clock, duration } from './format.js';
 import { Logs } from './logs.js';
 import { Pipeline } from './pipeline.js';
+import { Targets } from './targets.js';
 
 const LEAST_MS = 2000;
 const MOST_MS = 15_000;
@@ -12,6 +13,7 @@ const PATIENCE_MS = 8000;
 const charts = new Charts();
 const pipeline = new Pipeline();
 const logs = new Logs(ask);
+const targets = new Targets(ask);
 const lost = document.getElementById('lost');
 const updated = document.getElementById('updated');
 
@@ -33,10 +35,11 @@ async function tick() {
   busy = true;
   try {
     if (Date.now() >= due) {
-      const [status, live] = await Promise.all([ask('/api/v1/status'), ask(`/api/v1/charts?since=${charts.since()}`)]);
+      const [status, live] = await Promise.all([ask('/api/v1/status?targets=none'), ask(`/api/v1/charts?since=${charts.since()}`)]);
       interval = pace(status);
       pipeline.take(status);
       charts.take(live);
+      await targets.poll(status);
       due = Date.now() + interval - 100;
     }
     await logs.poll();

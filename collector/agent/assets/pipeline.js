@@ -1,6 +1,7 @@
 // The pipeline: outputs, buffers, sources and subjects as tables, what is wrong first.
 
 import { DASH, ago, bytes, clock, duration, el, number, percent, plural } from './format.js';
+import { failure, hint, meter, section, state } from './table.js';
 
 export class Pipeline {
   constructor() {
@@ -20,7 +21,7 @@ export class Pipeline {
     this.costs.take(status);
     const context = { status, wrong, costs: this.costs, order: this.order, rate: (kind, row, field) => this.#rate(kind, row, field, seconds) };
     this.#state(status);
-    this.problems.replaceChildren(...status.problems.map((p) => el('li', {}, el('strong', {}, `${p.part === 'config' ? 'config' : p.part} ${p.name}`), ' ', p.text)));
+    this.problems.replaceChildren(...status.problems.map((p) => el('li', {}, el('strong', {}, `${p.part} ${p.name}`), ' ', p.text)));
     this.problems.hidden = status.problems.length === 0;
     this.context = context;
     this.#tables();
@@ -110,14 +111,6 @@ const named = (row) => (!row.kind || row.kind === row.name ? row.name : `${row.k
 const many = (v, unit) => (Number.isFinite(v) ? `${number(v)} ${unit}/s` : DASH);
 const some = (v) => (Number.isFinite(v) ? `${bytes(v)}/s` : DASH);
 
-function state(bad, text) {
-  return el('span', { class: `mark ${bad ? 'bad' : 'ok'}` }, text);
-}
-
-function failure(f, now) {
-  return f ? el('span', { class: 'error', title: f.text }, `${f.text} `, el('small', {}, ago(f.at_ms, now))) : DASH;
-}
-
 function lost(counts) {
   const happened = Object.entries(counts).filter(([, n]) => n > 0);
   return happened.length ? happened.map(([why, n]) => `${number(n)} ${why.replaceAll('_', ' ')}`).join(', ') : 'none';
@@ -195,34 +188,4 @@ function subjects({ status, wrong, costs, order }) {
   const empty = hint('Nothing is measured.', 'To measure this machine, add to the config:', ['host: {}']);
   const about = rows.length ? `what is measured, for ${duration(all.cpu)} of a CPU each second, ${bytes(all.memory)} of memory and ${plural(all.files, 'open file')}` : 'what is measured';
   return section('Subjects', about, ['Name', 'State', 'Runs', ...COSTS, 'Last run', 'Last error'], rows, empty, order);
-}
-
-// With an order, the columns that have keys can be sorted by; else what is wrong comes first.
-function section(title, about, heads, rows, empty, order) {
-  const head = el('h3', {}, title, ' ', el('small', {}, about));
-  if (!rows.length) return el('div', { class: 'panel part' }, head, empty);
-  const body = sorted(rows, order).map(({ bad, cells }) => el('tr', { class: bad ? 'bad' : '' }, ...cells.map((c, i) => (
-    i ? el('td', { 'data-head': heads[i], class: c === DASH ? 'none' : '' }, c) : el('th', { scope: 'row' }, c)))));
-  const column = (h) => (order && h in rows[0].keys ? el('th', { scope: 'col', 'aria-sort': h === order.column ? (order.down ? 'descending' : 'ascending') : 'none' },
-    el('button', { type: 'button', 'data-sort': h }, h)) : el('th', { scope: 'col' }, h));
-  return el('div', { class: 'panel part' }, head, el('div', { class: 'scroll' }, el('table', { class: 'rows' },
-    el('caption', { class: 'unseen' }, `${title}: ${about}`),
-    el('thead', {}, el('tr', {}, ...heads.map(column))), el('tbody', {}, ...body))));
-}
-
-function sorted(rows, order) {
-  if (!order?.column) return [...rows.filter((r) => r.bad), ...rows.filter((r) => !r.bad)];
-  const key = (row) => row.keys[order.column];
-  const compare = (a, b) => (typeof key(a) === 'string' ? key(a).localeCompare(key(b)) : key(a) - key(b));
-  return [...rows].sort((a, b) => (order.down ? -compare(a, b) : compare(a, b)));
-}
-
-function hint(what, how, lines) {
-  return el('div', { class: 'hint' }, el('p', {}, el('strong', {}, what), how ? ` ${how}` : ''), lines ? el('pre', { tabindex: '0' }, lines.join('\n')) : null);
-}
-
-function meter(share, text) {
-  const fill = el('b', { class: share >= 0.9 ? 'bad' : share >= 0.6 ? 'warn' : '' });
-  fill.style.width = `${Math.min(100, Math.max(0, (share || 0) * 100))}%`;
-  return el('span', { class: 'room' }, el('span', { class: 'bar' }, fill), el('small', {}, text));
 }

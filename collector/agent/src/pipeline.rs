@@ -4,6 +4,7 @@
 //! Stop: exporters and sources first, then the processor, then the logs are closed and outputs drain until the grace
 //! period ends.
 
+mod containers;
 mod housekeeping;
 mod make;
 mod part;
@@ -14,7 +15,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use taffrail_container::inventory;
 use taffrail_core::{Clock, Exporter};
 use taffrail_spool::{Cursor, Log, Start};
 use tokio::runtime::Handle;
@@ -27,7 +27,7 @@ use self::housekeeping::{housekeeping, remaining};
 use self::make::{Make, wanted};
 use self::part::{Part, stop_one};
 use crate::component::{Key, plan};
-use crate::config::{Config, Containers, LogSource};
+use crate::config::{Config, LogSource, defaults};
 use crate::contain::{contain, keep_running};
 use crate::logs::{Chunk, Notes, NotesSource, Processor, Stages};
 use crate::measures::Measures;
@@ -211,6 +211,11 @@ impl Pipeline {
                 let exporter = move || probe::exporter(&probes, &host, &clock);
                 Ok(self.start_exporter(key, exporter, interval, identity.clone()))
             }
+            Make::Redis(servers, interval, identity) => {
+                let (servers, clock) = (servers.clone(), clock.clone());
+                let exporter = move || taffrail_redis::exporter(&servers, defaults::REDIS_JOB, &clock);
+                Ok(self.start_exporter(key, exporter, *interval, identity.clone()))
+            }
             Make::Own(interval, identity) => {
                 let own = self.own();
                 Ok(self.start_exporter(key, move || own.exporter(), *interval, identity.clone()))
@@ -228,23 +233,6 @@ impl Pipeline {
                 self.start_output(key, &config.receiver.url, &self.shared.logs, output)
             }
         }
-    }
-
-    /// Starts the exporter of containers, and what keeps the inventory that it looks into: they stop together.
-    fn start_containers(&self, key: &Key, containers: &Containers, identity: &Identity) -> Part {
-        let (notes, clock) = (self.notes.clone(), self.shared.clock.clone());
-        let (inventory, keeper) = inventory::new(&containers.config, &clock, move |note| notes.send(note));
-        let make = containers.clone();
-        let exporter = move || taffrail_container::exporter(&make.config, &inventory, &clock, &make.job);
-        let part = self.start_exporter(key, exporter, containers.interval, identity.clone());
-        if let Part::Exporter { stop, .. } = &part {
-            let (keeper, stop) = (Arc::new(keeper), stop.clone());
-            tokio::spawn(keep_running("the inventory of containers".into(), move || {
-                let (keeper, stop) = (keeper.clone(), stop.clone());
-                async move { keeper.run(stop).await }
-            }));
-        }
-        part
     }
 
     async fn start_files(&self, key: &Key, source: &LogSource, instance: &str) -> anyhow::Result<Part> {

@@ -47,6 +47,11 @@ pub static EXPORTERS: &[Registered] = &[
         description: "Services seen from outside, named as blackbox_exporter names them; backups and certificates.",
         metrics: probe,
     },
+    Registered {
+        name: "redis",
+        description: "Redis servers, named as redis_exporter names them.",
+        metrics: redis,
+    },
 ];
 
 /// The exporter under which the catalogue lists the collector's own metrics.
@@ -88,6 +93,14 @@ fn probe() -> Vec<Entry> {
         metrics.iter().map(move |metric| Entry { metric, exporter: "probe", subject: None, about })
     };
     taffrail_probe::groups().iter().flat_map(of).collect()
+}
+
+fn redis() -> Vec<Entry> {
+    let of = |(about, metrics): &(&'static str, &'static [&'static Metric])| {
+        let about = *about;
+        metrics.iter().map(move |metric| Entry { metric, exporter: "redis", subject: None, about })
+    };
+    taffrail_redis::GROUPS.iter().flat_map(of).collect()
 }
 
 /// Every declared metric: of all exporters, of their common frame, and the collector's own.

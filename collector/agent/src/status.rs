@@ -1,13 +1,16 @@
 //! What the page and the API show of the pipeline: every subject, source, log and output, with rate, lag and last error.
 
+mod scrape;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use serde::{Serialize, Serializer};
-use taffrail_wire::relabel::Labels;
+use serde::Serialize;
 
 use crate::component::Key;
+
+pub use scrape::{Counts, JobPlace, JobStatus, LabelMap, Stage, TargetState, TargetStatus};
 
 /// One subject of an exporter.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -58,82 +61,6 @@ pub struct ExporterStatus {
     pub waiting: usize,
     /// Its subjects.
     pub subjects: Vec<SubjectStatus>,
-}
-
-/// Labels, shown as an object.
-#[derive(Clone, Debug, Default)]
-pub struct LabelMap(pub Labels);
-
-impl Serialize for LabelMap {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter())
-    }
-}
-
-/// One target of a scrape job.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct TargetStatus {
-    /// What is asked.
-    pub url: String,
-    /// Labels of its series.
-    pub labels: LabelMap,
-    /// Labels before relabelling.
-    pub discovered: LabelMap,
-    /// How often it is asked, in seconds.
-    pub interval_s: f64,
-    /// Whether its last page was good; nothing before the first.
-    pub up: Option<bool>,
-    /// When the last scrape began, in Unix milliseconds; 0 before the first.
-    pub last_scrape_ms: i64,
-    /// How long that took, in seconds.
-    pub duration_s: f64,
-    /// Samples on that page.
-    pub samples: u64,
-    /// Those that `metric_relabel_configs` left.
-    pub kept: u64,
-    /// Series that are known.
-    pub series: usize,
-    /// The page's size in bytes, not compressed.
-    pub bytes: usize,
-    /// Scrapes since the start.
-    pub scrapes: u64,
-    /// Those that failed.
-    pub failures: u64,
-    /// Why it is down, while it is.
-    pub error: Option<Failure>,
-    /// What is odd about the page, though it is taken.
-    pub warnings: Vec<String>,
-}
-
-/// One scrape job.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct JobStatus {
-    /// Its name.
-    pub name: String,
-    /// What is wrong with its discovery, as far as anything is.
-    pub problems: Vec<String>,
-    /// How many targets relabelling dropped.
-    pub dropped: usize,
-    /// Labels, before relabelling, of some of those.
-    pub dropped_labels: Vec<LabelMap>,
-    /// Its targets.
-    pub targets: Vec<TargetStatus>,
-}
-
-/// A job's place on the board: what it says itself, and what its targets do.
-#[derive(Debug, Default)]
-pub struct JobPlace {
-    /// The job; its list of targets is empty.
-    pub job: Mutex<JobStatus>,
-    /// The targets' own places.
-    pub targets: Mutex<Vec<Place<TargetStatus>>>,
-}
-
-impl JobPlace {
-    fn show(&self) -> JobStatus {
-        let targets = lock(&self.targets).iter().map(|place| lock(place).clone()).collect();
-        JobStatus { targets, ..lock(&self.job).clone() }
-    }
 }
 
 /// One log source.
@@ -283,8 +210,7 @@ impl Board {
 
     /// A place for the scrape job `key`.
     pub fn job(&self, key: Key) -> Arc<JobPlace> {
-        let status = JobStatus { name: key.name.clone(), ..JobStatus::default() };
-        let place = Arc::new(JobPlace { job: Mutex::new(status), targets: Mutex::default() });
+        let place = Arc::new(JobPlace::new(&key.name));
         lock(&self.jobs).insert(key, place.clone());
         place
     }
@@ -322,13 +248,18 @@ impl Board {
         lock(&self.outputs).remove(key);
     }
 
-    /// Everything, now.
+    /// The places of all scrape jobs, for who wants to see their targets one by one.
+    pub fn jobs(&self) -> Vec<Arc<JobPlace>> {
+        lock(&self.jobs).values().cloned().collect()
+    }
+
+    /// Everything, now; of the targets of scrape jobs only how many are in which state, as there may be thousands.
     pub fn snapshot(&self, now_ms: i64) -> Snapshot {
         Snapshot {
             now_ms,
             process: lock(&self.process).clone(),
             exporters: all(&self.exporters),
-            jobs: lock(&self.jobs).values().map(|place| place.show()).collect(),
+            jobs: self.jobs().iter().map(|place| place.summary()).collect(),
             sources: all(&self.sources),
             logs: all(&self.logs),
             outputs: all(&self.outputs),

@@ -38,10 +38,10 @@ const FILES: [&str; 26] = [
     "/proc/net/stat/nf_conntrack",
 ];
 
-/// Serves until it is killed. The address is the second argument.
-pub fn serve() -> Result<()> {
-    let address = std::env::args().nth(2).context("floor: an address is wanted")?;
-    let listener = TcpListener::bind(&address)?;
+/// Serves until it is killed.
+pub fn serve(arguments: &[String]) -> Result<()> {
+    let address = arguments.first().context("floor: an address is wanted")?;
+    let listener = TcpListener::bind(address)?;
     // What the machine does not have (pressure, on an old kernel) nobody can read.
     let mut files: Vec<File> = FILES.iter().filter_map(|path| File::open(path).ok()).collect();
     for device in fs::read_dir("/sys/class/net")?.flatten() {

@@ -53,7 +53,7 @@ fn collector(line: &str) -> Option<&str> {
 }
 
 pub fn run(programs: &Programs) -> Result<()> {
-    let subjects = Subjects::new(&programs.node_exporter)?;
+    let subjects = Subjects::new(&programs.node_exporter()?)?;
     let floor = floor()?;
     let peer = node_exporter(programs, &subjects.both)?;
     let ours = taffrail(programs, &subjects.ours)?;
@@ -117,7 +117,7 @@ fn node_exporter(programs: &Programs, collectors: &[&str]) -> Result<Cost> {
     let exclude = "^/(dev|proc|run/credentials/.+|sys|var/lib/docker/.+|var/lib/containers/storage/.+)($|/)";
     arguments.push(format!("--collector.filesystem.mount-points-exclude={exclude}"));
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let program = Program::start("node_exporter", &programs.node_exporter, &arguments)?;
+    let program = Program::start("node_exporter", &programs.node_exporter()?, &arguments)?;
     Ok(cost(program, address, "/metrics")?.0)
 }
 

@@ -3,12 +3,19 @@
 //! Every program does the same work in the same run, in turn, and is measured by the kernel's own accounting: CPU time
 //! from a cgroup made for it, the largest resident size from `/proc`. Figures depend on the machine; ratios do so less.
 
+mod agents;
 mod fixture;
 mod floor;
 mod growth;
 mod host;
+mod http;
 mod measure;
+mod pages;
 mod program;
+mod scrape;
+mod scrape_floor;
+mod series;
+mod sink;
 mod start;
 
 use std::path::PathBuf;
@@ -16,22 +23,31 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
+/// The names of the parts, in the order in which they are measured.
+const PARTS: [&str; 4] = ["host", "growth", "start", "scrape"];
+
 /// Where the programs are.
 struct Programs {
     taffrail: PathBuf,
-    node_exporter: PathBuf,
+}
+
+impl Programs {
+    fn node_exporter(&self) -> Result<PathBuf> {
+        program("NODE_EXPORTER", "make setup")
+    }
+
+    fn vmagent(&self) -> Result<PathBuf> {
+        program("VMAGENT", "make setup")
+    }
+
+    fn prometheus(&self) -> Result<PathBuf> {
+        program("PROMETHEUS", "make setup")
+    }
 }
 
 fn main() -> ExitCode {
-    let result = match std::env::args().nth(1).as_deref() {
-        Some("floor") => floor::serve(),
-        Some("growth") => growth::run(),
-        Some("all") | None => all(),
-        Some(other) => Err(anyhow::anyhow!(
-            "unknown argument {other:?}; `growth` measures that alone, without one, everything is"
-        )),
-    };
-    match result {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&format!("bench: {error:#}"));
@@ -40,14 +56,34 @@ fn main() -> ExitCode {
     }
 }
 
-fn all() -> Result<()> {
-    let programs = Programs {
-        taffrail: program("TAFFRAIL", "make build")?,
-        node_exporter: program("NODE_EXPORTER", "make setup")?,
+fn run(arguments: &[String]) -> Result<()> {
+    let Some((first, rest)) = arguments.split_first() else {
+        return PARTS.iter().try_for_each(|name| part(name, &[]));
     };
-    host::run(&programs)?;
-    growth::run()?;
-    start::run(&programs)
+    match first.as_str() {
+        // What the parts start beside the programs, in processes of their own.
+        "floor" => floor::serve(rest),
+        "pages" => pages::run(rest),
+        "sink" => sink::run(rest),
+        "scrape-floor" => scrape_floor::run(rest),
+        name => part(name, rest),
+    }
+}
+
+fn part(name: &str, arguments: &[String]) -> Result<()> {
+    let programs = || -> Result<Programs> { Ok(Programs { taffrail: program("TAFFRAIL", "make build")? }) };
+    match (name, arguments) {
+        ("host", []) => host::run(&programs()?),
+        ("growth", []) => growth::run(),
+        ("start", []) => start::run(&programs()?),
+        ("scrape", []) => scrape::run(&programs()?),
+        ("scrape", arguments) => scrape::one(&programs()?, arguments),
+        _ => bail!("there is no part {:?}; there are {}", arguments_of(name, arguments), PARTS.join(", ")),
+    }
+}
+
+fn arguments_of(name: &str, arguments: &[String]) -> String {
+    [&[name.to_owned()], arguments].concat().join(" ")
 }
 
 /// A program named by the environment, which `make bench` sets.

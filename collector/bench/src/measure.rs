@@ -38,9 +38,18 @@ impl Account {
 
     /// The largest resident size so far, in MiB.
     pub fn largest_resident_mib(&self) -> Result<f64> {
+        self.status_mib("VmHWM:")
+    }
+
+    /// The resident size now, in MiB.
+    pub fn resident_mib(&self) -> Result<f64> {
+        self.status_mib("VmRSS:")
+    }
+
+    fn status_mib(&self, name: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.pid))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        let kib: f64 = line.trim().trim_end_matches(" kB").parse()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib: f64 = line.with_context(|| format!("no {name}"))?.trim().trim_end_matches(" kB").parse()?;
         Ok(kib / 1024.0)
     }
 }

@@ -1,4 +1,4 @@
-//! A program under measurement: started, asked for pages, ended.
+//! A program under measurement, or one that serves it: started, asked for pages, ended.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -23,6 +23,11 @@ impl Program {
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().with_context(|| format!("{} cannot be started", path.display()))?;
         Ok(Program { name, child })
+    }
+
+    /// Starts this program again in another role, such as a server beside what is measured.
+    pub fn role(name: &'static str, arguments: &[&str]) -> Result<Self> {
+        Program::start(name, &std::env::current_exe()?, arguments)
     }
 
     pub fn pid(&self) -> u32 {
@@ -77,17 +82,31 @@ pub struct Client {
 }
 
 impl Client {
+    fn connect(&mut self) -> Result<BufReader<TcpStream>> {
+        if let Some(connection) = self.connection.take() {
+            return Ok(connection);
+        }
+        let stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(1))?;
+        stream.set_read_timeout(Some(Duration::from_secs(20)))?;
+        stream.set_nodelay(true)?;
+        Ok(BufReader::with_capacity(64 << 10, stream))
+    }
+
+    /// Sends a head and a body and returns the first line of an answer that has no body.
+    pub fn post(&mut self, head: &[u8], body: &[u8]) -> Result<String> {
+        let mut connection = self.connect()?;
+        connection.get_mut().write_all(head)?;
+        connection.get_mut().write_all(body)?;
+        let (mut first, mut head) = (String::new(), String::new());
+        connection.read_line(&mut first)?;
+        while connection.read_line(&mut head)? > 2 {}
+        self.connection = Some(connection);
+        Ok(first)
+    }
+
     /// Asks for a page and returns its body.
     pub fn get(&mut self, path: &str) -> Result<Vec<u8>> {
-        let mut connection = match self.connection.take() {
-            Some(connection) => connection,
-            None => {
-                let stream = TcpStream::connect_timeout(&self.address, Duration::from_secs(1))?;
-                stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-                stream.set_nodelay(true)?;
-                BufReader::new(stream)
-            }
-        };
+        let mut connection = self.connect()?;
         let request = format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", self.address);
         connection.get_mut().write_all(request.as_bytes())?;
         let (mut first, mut head) = (String::new(), String::new());

@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
@@ -39,7 +40,42 @@ fn holder(pid: Option<u32>) -> String {
     pid.map_or_else(|| "another process".to_owned(), |pid| format!("process {pid}"))
 }
 
+/// Whether somebody has a data directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// Nobody.
+    None,
+    /// A process, with its pid as it sees it itself, if it has written that.
+    Process(Option<u32>),
+    /// It may not be asked: the lock file cannot be opened.
+    Unknown,
+}
+
+/// How often a lock is tried, and how long it is waited for: [`DirLock::holder`] has it for a moment.
+const TRIES: usize = 5;
+const MOMENT: Duration = Duration::from_millis(20);
+
+/// What the lock file says of its holder.
+fn pid(path: &Path) -> Option<u32> {
+    std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok())
+}
+
 impl DirLock {
+    /// Who has `dir`. Writes nothing.
+    pub fn holder(dir: &Path) -> Holder {
+        let path = dir.join("lock");
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Holder::None,
+            Err(_) => return Holder::Unknown,
+        };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Holder::None,
+            Err(rustix::io::Errno::WOULDBLOCK) => Holder::Process(pid(&path)),
+            Err(_) => Holder::Unknown,
+        }
+    }
+
     /// Creates `dir` if need be and locks it. Shows that a file can be written there, too.
     pub fn acquire(dir: &Path) -> Result<Self, LockError> {
         std::fs::create_dir_all(dir).map_err(|cause| FileError::new("create the directory", dir, cause))?;
@@ -51,13 +87,19 @@ impl DirLock {
             .truncate(false)
             .open(&path)
             .map_err(|cause| FileError::new("open the lock file", &path, cause))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => {
-                let pid = std::fs::read_to_string(&path).ok().and_then(|text| text.trim().parse().ok());
-                return Err(LockError::Held { dir: dir.to_owned(), pid });
+        let mut tries = 1;
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => break,
+                Err(rustix::io::Errno::WOULDBLOCK) if tries < TRIES => {
+                    tries += 1;
+                    std::thread::sleep(MOMENT);
+                }
+                Err(rustix::io::Errno::WOULDBLOCK) => {
+                    return Err(LockError::Held { dir: dir.to_owned(), pid: pid(&path) });
+                }
+                Err(errno) => return Err(FileError::new("lock", &path, errno.into()).into()),
             }
-            Err(errno) => return Err(FileError::new("lock", &path, errno.into()).into()),
         }
         file.set_len(0)
             .and_then(|()| writeln!(file, "{}", std::process::id()))

@@ -12,22 +12,26 @@ mod dir_lock;
 mod disk;
 mod engine;
 mod error;
+mod inspect;
 mod ledger;
 mod log;
 mod memory;
 mod places;
+mod repair;
 mod segment;
 mod state_file;
 mod ticket;
 
 pub use cursor::Cursor;
-pub use dir_lock::{DirLock, LockError};
+pub use dir_lock::{DirLock, Holder, LockError};
 pub use disk::{DiskLog, DiskOptions, WriteMode};
 pub use error::FileError;
+pub use inspect::{CursorFile, Damage, Inspect, Inspection, SegmentFile, inspect};
 pub use log::{
     AppendError, CursorError, CursorStats, Log, LogStats, Peeked, Position, Pressure, Record, SegmentId,
     Start, Tally,
 };
 pub use memory::{MemoryLog, MemoryOptions};
+pub use repair::{Repaired, repair};
 pub use state_file::{Durability, Loaded, StateFile};
 pub use ticket::{Reason, Settled, Ticket};

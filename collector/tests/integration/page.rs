@@ -4,7 +4,7 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::time::Duration;
 
-use taffrail_tests::{Taffrail, repo_root, run_node, wait_for};
+use taffrail_tests::{Answer, Receiver, Taffrail, repo_root, run_node, wait_for};
 
 const CONFIG: &str = "
 interval: 1s
@@ -13,9 +13,25 @@ logs:
   - {name: files, files: {include: [DIR/app.log]}}
 ";
 
+/// One target that answers at URL, one that nobody listens at, one that a rule drops.
+const TARGETS: &str = "
+scrape_configs:
+  - job_name: shop
+    scrape_timeout: 1s
+    fallback_scrape_protocol: PrometheusText0.0.4
+    static_configs:
+      - {targets: [URL, '127.0.0.1:1'], labels: {env: prod, __meta_zone: eu-1}}
+      - {targets: ['127.0.0.1:2'], labels: {unwanted: 'yes'}}
+    relabel_configs:
+      - {source_labels: [unwanted], regex: 'yes', action: drop}
+";
+
 #[test]
 fn a_browser_sees_this_machine_and_a_line_just_written() {
-    let taffrail = Taffrail::start(CONFIG).unwrap();
+    let target = Receiver::start().unwrap();
+    target.always(Answer::text(200, "orders_total 5\norders_total 6\nstock 7\n"));
+    let address = target.url("").trim_start_matches("http://").trim_end_matches('/').to_owned();
+    let taffrail = Taffrail::start(&format!("{CONFIG}{}", TARGETS.replace("URL", &address))).unwrap();
     let mut log = OpenOptions::new().create(true).append(true).open(taffrail.dir().join("app.log")).unwrap();
     writeln!(log, "level=info msg=\"another line\"").unwrap();
     let line = "payment 4711 was declined just now";
@@ -25,7 +41,7 @@ fn a_browser_sees_this_machine_and_a_line_just_written() {
     let script = repo_root().join("collector/tests/page/page.mjs");
     let said = run_node(&script, &[&url, line, &folder.display().to_string()]).unwrap();
     assert!(said.contains("the page is fine"), "{said}");
-    for name in ["light", "dark", "phone", "lost"] {
+    for name in ["light", "dark", "phone", "lost", "targets"] {
         assert!(fs::metadata(folder.join(format!("{name}.png"))).unwrap().len() > 10_000, "{name}.png");
     }
 }

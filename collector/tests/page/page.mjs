@@ -127,6 +127,27 @@ async function desktop() {
   await page.keyboard.press('Escape');
   await sees(page, 'all lines after Escape', (text) => [...document.querySelectorAll('#lines .text')].some((l) => l.textContent.includes(text)), line, 30_000);
 
+  // Targets: with labels before and after, why one is down, what is odd about a page; by state and by words.
+  const targets = page.locator('#target-table');
+  await sees(page, 'two targets, the one that is down first', () => {
+    const words = [...document.querySelectorAll('#target-table tbody tr')].map((row) => row.innerText);
+    return words.length === 2 && /down/.test(words[0]) && /cannot connect/.test(words[0]) && /up/.test(words[1]) && /samples left out/.test(words[1]);
+  });
+  must(/1 job: 1 up, 1 down, 1 dropped/.test(await page.locator('#target-count').innerText()), 'the targets are not summed up');
+  await targets.locator('details summary').first().click();
+  await page.waitForResponse((response) => response.url().includes('/api/v1/targets'));
+  await page.waitForTimeout(300);
+  must(/__meta_zone="eu-1"/.test(await targets.locator('details[open]').innerText()), 'labels before relabelling are not shown, or close again with new data');
+  await page.locator('#targets').screenshot({ path: join(folder, 'targets.png') });
+  await page.locator('input[value="up"]').check({ force: true });
+  await sees(page, 'only the target that is up', () => { const rows = document.querySelectorAll('#target-table tbody tr'); return rows.length === 1 && !/down/.test(rows[0].innerText); }, null, 30_000);
+  await page.locator('input[value="dropped"]').check({ force: true });
+  await sees(page, 'the dropped target', () => /127\.0\.0\.1:2/.test(document.querySelector('#target-table tbody')?.innerText ?? ''), null, 30_000);
+  await page.locator('input[value="active"]').check({ force: true });
+  await page.locator('#target-filter').fill('connect');
+  await sees(page, 'only the target with these words', () => document.querySelectorAll('#target-table tbody tr').length === 1, null, 30_000);
+  await page.locator('#target-filter').fill('');
+
   // Subjects by what they cost: by the largest first, then the other way round, and still so when the page has new data.
   const subjects = page.locator('#tables .part', { has: page.getByRole('heading', { name: /^Subjects/ }) });
   const series = async () => (await subjects.locator('tbody td[data-head="Series"]').allTextContents()).map((text) => Number(text) || 0);
@@ -135,7 +156,7 @@ async function desktop() {
   const largest = subjects.getByRole('button', { name: 'Series' });
   await largest.click();
   must(falls(await series()), `sorted by series, the table shows ${await series()}`);
-  await page.waitForResponse((response) => response.url().endsWith('/api/v1/status'));
+  await page.waitForResponse((response) => response.url().includes('/api/v1/status'));
   await page.waitForTimeout(300);
   must(falls(await series()), `the order is lost with new data: ${await series()}`);
   must(await page.evaluate(() => document.activeElement.dataset.sort === 'Series'), 'the focus is lost with new data');

@@ -16,6 +16,8 @@ pub mod out;
 #[cfg(feature = "pattern")]
 pub mod pattern;
 pub mod sample;
+#[cfg(feature = "secret")]
+pub mod secret;
 pub mod subject;
 pub mod sys;
 pub mod text;
@@ -29,6 +31,8 @@ pub use out::Out;
 #[cfg(feature = "pattern")]
 pub use pattern::{Filter, Pattern, PatternError};
 pub use sample::{Collected, FamilyInfo, Sample, SeriesDef, SeriesRef, Value};
+#[cfg(feature = "secret")]
+pub use secret::{Secret, Source, SourceError};
 pub use subject::{Collect, CollectError, Exporter, Run, Subject, Target};
 
 metrics! {

@@ -19,7 +19,6 @@ mod number;
 pub mod postgres;
 mod resolve;
 mod run;
-mod secret;
 mod target;
 pub mod tcp;
 mod threads;
@@ -37,7 +36,7 @@ pub use failure::Failure;
 pub use module::{Module, Prober};
 pub use resolve::{Addressing, Prefer, Resolver};
 pub use run::{Verdict, run};
-pub use secret::{Secret, Source, SourceError};
+pub use taffrail_core::secret::{Secret, Source, SourceError};
 pub use threads::Threads;
 pub use trail::Trail;
 

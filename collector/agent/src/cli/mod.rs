@@ -1,4 +1,4 @@
-//! The command line: `taffrail run | check | metrics | init | health | version`.
+//! The command line: `taffrail run | check | metrics | init | health | spool | version`.
 //!
 //! It ends with 0, with 1 for what fails at run time, and with 2 for a wrong command line or configuration.
 
@@ -7,6 +7,7 @@ mod health;
 mod init;
 mod metrics;
 pub mod print;
+mod spool;
 mod version;
 
 use std::path::PathBuf;
@@ -46,6 +47,8 @@ pub enum Command {
     Init(init::Init),
     /// Ask the running taffrail whether it is well: for health checks of containers
     Health(health::Health),
+    /// Look at, mend or print what is kept on disk until it is delivered
+    Spool(spool::Spool),
     /// Print the version
     Version(version::Version),
 }
@@ -93,6 +96,7 @@ pub fn answer(command: &Command) -> Option<anyhow::Result<ExitCode>> {
         Command::Metrics(metrics) => Some(metrics.answer()),
         Command::Init(init) => Some(init.answer()),
         Command::Health(health) => Some(Ok(health.answer())),
+        Command::Spool(spool) => Some(spool.answer()),
         Command::Version(version) => Some(version.answer()),
     }
 }

@@ -17,12 +17,18 @@ pub const INTERVAL: &str = "15s";
 pub const GRACE: &str = "8s";
 /// `outputs.*.timeout`
 pub const TIMEOUT: &str = "30s";
+/// `max_shards` of a Prometheus output.
+pub const MAX_SHARDS: u64 = 16;
 /// `host.subjects.*.budget`
 pub const BUDGET: &str = "1s";
 /// `host.job`
 pub const HOST_JOB: &str = "node";
 /// `containers.job`
 pub const CONTAINERS_JOB: &str = "cadvisor";
+/// The `job` label of Redis servers
+pub const REDIS_JOB: &str = "redis";
+/// `redis[].timeout`
+pub const REDIS_TIMEOUT: &str = "5s";
 /// `probe.job`
 pub const PROBE_JOB: &str = "probe";
 /// `probe.timeout`

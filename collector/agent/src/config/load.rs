@@ -172,13 +172,16 @@ mod tests {
 
     #[test]
     fn secrets_come_from_files_beside_the_configuration() {
-        use crate::config::Auth;
+        use crate::http_client::{Auth, Source as From, Watched};
+        use taffrail_core::Clock;
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), "hunter2\n").unwrap();
         let text = "outputs: {loki: [{url: 'http://loki', bearer_token_file: token}]}\n";
         let config = load_text(Source::new("t.yml", text, folder.path()), &[], &none).unwrap();
-        let Some(Auth::Bearer(secret)) = &config.loki[0].receiver.auth else { panic!() };
-        assert_eq!(secret.expose(), "hunter2");
+        let Some(Auth::Header { kind, credentials }) = &config.loki[0].receiver.auth else { panic!() };
+        assert_eq!(*credentials, From::File(folder.path().join("token")));
+        let secret = Watched::new(credentials.clone(), Clock::manual(0)).text_blocking().unwrap();
+        assert_eq!((kind.as_str(), secret.expose()), ("Bearer", "hunter2"));
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 

@@ -5,7 +5,8 @@ use std::ops::Range;
 use super::tree::{Node, Value};
 
 /// Keys whose values are secret, wherever they are.
-const KEYS: [&str; 4] = ["password", "bearer_token", "authorization", "token"];
+const KEYS: [&str; 6] =
+    ["password", "bearer_token", "authorization", "token", "client_secret", "credentials"];
 
 /// A mapping whose values are secret, and whose keys are not.
 const HEADERS: &str = "headers";

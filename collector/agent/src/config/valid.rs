@@ -8,9 +8,12 @@ use std::time::Duration;
 use taffrail_container::ContainerConfig;
 use taffrail_core::Pattern;
 use taffrail_host::HostConfig;
+use taffrail_wire::relabel::Rule;
 
 use super::Secret;
 pub use super::scalar::Network;
+pub use super::written::OutOfOrder;
+use crate::http_client::{self, Tls};
 use crate::scrape::Job;
 
 /// What the process is to do.
@@ -32,6 +35,8 @@ pub struct Config {
     pub containers: Option<Containers>,
     /// Probes, and `/probe`, when anything is written about them.
     pub probes: Option<Probes>,
+    /// Redis servers.
+    pub redis: Vec<taffrail_redis::Server>,
     /// Whether the collector's own metrics are pushed too.
     pub own_metrics: bool,
     /// Scrape jobs.
@@ -163,14 +168,14 @@ pub struct Receiver {
     /// Sent with every request, beside what the protocol needs.
     pub headers: BTreeMap<String, String>,
     /// How to authenticate.
-    pub auth: Option<Auth>,
+    pub auth: Option<http_client::Auth>,
     /// How long to wait for an answer.
     pub timeout: Duration,
-    /// PEM file of the authorities to trust instead of the machine's.
-    pub ca_file: Option<PathBuf>,
+    /// How to trust the receiver, and who we are to it.
+    pub tls: Tls,
 }
 
-/// How to authenticate.
+/// How a scrape job authenticates.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Auth {
     /// `Authorization: Basic`
@@ -191,6 +196,12 @@ pub struct PrometheusOutput {
     pub receiver: Receiver,
     /// What is spoken.
     pub version: RemoteWriteVersion,
+    /// `write_relabel_configs`
+    pub relabel: Vec<Rule>,
+    /// The most requests under way at once.
+    pub max_shards: usize,
+    /// Whether new samples may go before older ones.
+    pub out_of_order: OutOfOrder,
 }
 
 /// Which version of remote write is spoken.

@@ -2,7 +2,9 @@
 //! the JSON schema are made from them.
 
 mod containers;
+mod outputs;
 mod probes;
+mod redis;
 pub mod scrape;
 
 use std::collections::BTreeMap;
@@ -13,17 +15,17 @@ use serde::Deserialize;
 use super::defaults;
 use super::field::{Field, OneOf};
 use super::scalar::{
-    FolderGlob, Glob, HeaderName, HeaderValue, HostName, Interval, LabelName, LabelValue, Level, Name,
-    PathText, Regex, Size, Text, Url,
+    FolderGlob, Glob, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex, Size, Text,
 };
-use super::secret::Secret;
 use super::subjects::{self, Subjects};
 
 pub use containers::{Containers, Detail};
+pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
 pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
     RestoreVerified, Store, Transport,
 };
+pub use redis::{Redis, RedisTls};
 
 /// Labels by name.
 pub type Labels = BTreeMap<LabelName, Field<LabelValue>>;
@@ -60,6 +62,9 @@ pub struct Written {
     pub probes: Field<Vec<Field<Probe>>>,
     /// What all probes share, and `/probe` for Prometheus jobs that were made for blackbox_exporter.
     pub probe: Field<ProbeSection>,
+    /// Redis servers, named as redis_exporter names them.
+    #[schemars(extend("examples" = [[{"url": "redis://cache.example:6379", "keys": ["celery"]}]]))]
+    pub redis: Field<Vec<Field<Redis>>>,
     /// Push the collector's own metrics too, as `job="taffrail"`.
     #[serde(rename = "self")]
     #[schemars(extend("default" = defaults::OWN_METRICS))]
@@ -196,88 +201,6 @@ pub enum Start {
     End,
 }
 
-/// Receivers.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Outputs {
-    /// Prometheus, Mimir, VictoriaMetrics or whatever takes Prometheus remote write. A URL without a path gets
-    /// `/api/v1/write`.
-    #[schemars(extend("examples" = [[{"url": "http://prometheus:9090/api/v1/write"}]]))]
-    pub prometheus: Field<Vec<Field<Output>>>,
-    /// Loki. A URL without a path gets `/loki/api/v1/push`.
-    #[schemars(extend("examples" = [[{"url": "http://loki:3100"}]]))]
-    pub loki: Field<Vec<Field<Output>>>,
-}
-
-/// One receiver.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["url"]))]
-pub struct Output {
-    /// Unique among outputs of its kind. Cursors and metrics use it. Default: the kind, `prometheus` or `loki`.
-    pub name: Field<Name>,
-    /// Where to push, `http://` or `https://`. No user or password in it.
-    pub url: Field<Url>,
-    /// Sent with every request.
-    #[schemars(extend("examples" = [{"X-Team": "shop"}]))]
-    pub headers: Field<BTreeMap<HeaderName, Field<HeaderValue>>>,
-    /// User and password.
-    pub basic_auth: Field<BasicAuth>,
-    /// A bearer token. Better: `bearer_token_file`.
-    pub bearer_token: Field<Secret>,
-    /// A file that holds a bearer token. It is read at start and at reload; a line feed at its end is left out.
-    #[schemars(extend("examples" = ["/run/secrets/token"]))]
-    pub bearer_token_file: Field<PathText>,
-    /// How long to wait for an answer.
-    #[schemars(extend("default" = defaults::TIMEOUT))]
-    pub timeout: Field<Interval>,
-    /// How to trust the receiver.
-    pub tls: Field<Tls>,
-    /// The tenant, sent as `X-Scope-OrgID` (Loki, Mimir).
-    #[schemars(extend("examples" = ["shop"]))]
-    pub tenant: Field<Text>,
-    /// The version of Prometheus remote write: `auto` sends 2.0 where the receiver takes it, else 1.0.
-    #[schemars(extend("default" = "auto"))]
-    pub version: Field<Version>,
-}
-
-/// A version of Prometheus remote write.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
-pub enum Version {
-    /// 2.0 where the receiver takes it, else 1.0.
-    #[serde(rename = "auto")]
-    Auto,
-    /// 1.0 only.
-    #[serde(rename = "1.0")]
-    V1,
-    /// 2.0 only.
-    #[serde(rename = "2.0")]
-    V2,
-}
-
-/// User and password.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["username"]))]
-pub struct BasicAuth {
-    /// The user's name.
-    pub username: Field<Text>,
-    /// The password. Better: `password_file`.
-    pub password: Field<Secret>,
-    /// A file that holds the password. It is read at start and at reload; a line feed at its end is left out.
-    #[schemars(extend("examples" = ["/run/secrets/password"]))]
-    pub password_file: Field<PathText>,
-}
-
-/// How to trust a receiver.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Tls {
-    /// Certificates of the authorities to trust instead of the machine's, in PEM.
-    #[schemars(extend("examples" = ["/etc/ssl/private-ca.pem"]))]
-    pub ca_file: Field<PathText>,
-}
-
 /// The collector's own log.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -302,7 +225,7 @@ pub enum Format {
 
 /// Whether `$` has a meaning of its own below a path, so that no variable is replaced there.
 pub fn literal(path: &str) -> bool {
-    matches!(path, "logs.stages" | "scrape_configs")
+    matches!(path, "logs.stages" | "scrape_configs" | "outputs.prometheus.write_relabel_configs")
 }
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
@@ -322,7 +245,9 @@ pub fn hint(path: &str) -> Option<String> {
         let key = path.rsplit('.').next().unwrap_or(path);
         return Some(format!("`{key}`: this version does not have {what} yet; remove the key"));
     }
-    if let Some(hint) = subjects::elsewhere(path).or_else(|| scrape::hint(path)) {
+    if let Some(hint) =
+        subjects::elsewhere(path).or_else(|| scrape::hint(path)).or_else(|| outputs::hint(path))
+    {
         return Some(hint);
     }
     let moved = match path {
@@ -332,10 +257,6 @@ pub fn hint(path: &str) -> Option<String> {
         "clients" => "`outputs: {loki: [{url: …}]}`",
         "outputs.remote_write" => "`prometheus`",
         "logs.include" | "logs.path" => "`files: {include: […]}`",
-        "outputs.loki.tenant_id" | "outputs.prometheus.tenant_id" => "`tenant`",
-        "outputs.loki.username" | "outputs.prometheus.username" => {
-            "`basic_auth: {username: …, password_file: …}`"
-        }
         _ => return None,
     };
     let key = path.rsplit('.').next().unwrap_or(path);

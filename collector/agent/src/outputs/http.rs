@@ -1,26 +1,19 @@
 //! The client that posts to receivers: no redirects followed, every answer bounded in size and time.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue, RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, Method, Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use taffrail_core::Clock;
 use taffrail_wire::retry_after;
 
 use super::verdict::{Fate, Verdict};
-use crate::config::{Auth, Receiver};
+use crate::config::Receiver;
+use crate::http_client::{Connection, Credentials};
 
 /// The most that is read of an answer's body.
 const MAX_BODY: usize = 64 << 10;
@@ -36,19 +29,9 @@ pub enum ClientError {
         /// The header's name.
         header: String,
     },
-    /// The file of authorities cannot be used.
-    #[error("output {output}: ca_file {path}: {what}")]
-    Authorities {
-        /// The output's name.
-        output: String,
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        what: String,
-    },
-    /// The machine's own authorities cannot be used.
+    /// Credentials or TLS settings that cannot be used.
     #[error("output {output}: {what}")]
-    Platform {
+    Settings {
         /// The output's name.
         output: String,
         /// What is wrong.
@@ -57,20 +40,14 @@ pub enum ClientError {
 }
 
 /// Posts to one receiver.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Client {
     connection: Connection,
     uri: Uri,
     headers: HeaderMap,
+    credentials: Option<Arc<Credentials>>,
     timeout: Duration,
     clock: Clock,
-}
-
-/// TLS is set up only where the address asks for it: it costs memory.
-#[derive(Debug)]
-enum Connection {
-    Plain(legacy::Client<HttpConnector, Full<Bytes>>),
-    Tls(legacy::Client<HttpsConnector<HttpConnector>, Full<Bytes>>),
 }
 
 /// A receiver's answer.
@@ -99,21 +76,13 @@ impl Client {
     /// A client for `receiver`.
     pub fn new(receiver: &Receiver, clock: Clock) -> Result<Self, ClientError> {
         let headers = headers(receiver)?;
-        let mut http = HttpConnector::new();
-        http.enforce_http(false);
-        http.set_nodelay(true);
-        http.set_connect_timeout(Some(receiver.timeout.min(Duration::from_secs(10))));
-        let mut builder = legacy::Client::builder(TokioExecutor::new());
-        let builder = builder
-            .pool_idle_timeout(Duration::from_secs(60))
-            .pool_max_idle_per_host(2)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new());
-        let connection = match receiver.url.scheme_str() {
-            Some("https") => Connection::Tls(builder.build(tls(receiver, http)?)),
-            _ => Connection::Plain(builder.build(http)),
-        };
-        Ok(Client { connection, uri: receiver.url.clone(), headers, timeout: receiver.timeout, clock })
+        let wrong = |what| ClientError::Settings { output: receiver.name.clone(), what };
+        let patience = receiver.timeout.min(Duration::from_secs(10));
+        let connection = Connection::new(&receiver.url, &receiver.tls, patience, &clock).map_err(wrong)?;
+        let credentials = receiver.auth.as_ref().map(|auth| Credentials::new(auth, &clock)).transpose();
+        let credentials = credentials.map_err(wrong)?.map(Arc::new);
+        let (uri, timeout) = (receiver.url.clone(), receiver.timeout);
+        Ok(Client { connection, uri, headers, credentials, timeout, clock })
     }
 
     /// Posts `body`, with the headers that its protocol needs. What fails below HTTP is a verdict already: it is always
@@ -136,18 +105,24 @@ impl Client {
         headers.clone_from(&self.headers);
         // What the protocol needs stands above what the config says.
         headers.extend(protocol.clone());
-        let sent = match &self.connection {
-            Connection::Plain(client) => client.request(request).await,
-            Connection::Tls(client) => client.request(request).await,
-        };
+        let mut who = None;
+        if let Some(credentials) = &self.credentials {
+            let value = credentials.header().await.map_err(|error| retry(error, Fate::NotStored))?;
+            headers.insert(AUTHORIZATION, value.clone());
+            who = Some((credentials, value));
+        }
+        let sent = self.connection.send(request).await;
         let response = sent.map_err(|error| {
             // Before a connection stands nothing was sent; after that nobody knows.
-            let cause = root_cause(&error);
-            match error.is_connect() {
+            let cause = error.cause;
+            match error.unsent {
                 true => retry(format!("cannot connect to {}: {cause}", self.authority()), Fate::NotStored),
                 false => retry(format!("no answer from {}: {cause}", self.authority()), Fate::Unknown),
             }
         })?;
+        if let (Some((credentials, value)), 401) = (who, response.status().as_u16()) {
+            credentials.refused(&value);
+        }
         self.read(response).await
     }
 
@@ -171,15 +146,6 @@ fn retry(cause: String, fate: Fate) -> Verdict {
     Verdict::Retry { after: None, cause, fate }
 }
 
-/// What is at the bottom of an error; what is above says only through how many hands it went.
-fn root_cause(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(next) = cause.source() {
-        cause = next;
-    }
-    cause.to_string()
-}
-
 /// The headers that a protocol needs, from names in lower case and values that HTTP can carry.
 pub fn protocol(headers: &[(&'static str, &'static str)]) -> HeaderMap {
     let header = |(name, value): &(&'static str, &'static str)| {
@@ -197,46 +163,5 @@ fn headers(receiver: &Receiver) -> Result<HeaderMap, ClientError> {
         let name = HeaderName::try_from(name).map_err(|_| wrong())?;
         headers.insert(name, HeaderValue::try_from(value).map_err(|_| wrong())?);
     }
-    if let Some(auth) = &receiver.auth {
-        let text = match auth {
-            Auth::Basic { username, password } => {
-                let pair = format!("{username}:{}", password.expose());
-                format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
-            }
-            Auth::Bearer(token) => format!("Bearer {}", token.expose()),
-        };
-        let wrong = |_| ClientError::Header { output: receiver.name.clone(), header: "Authorization".into() };
-        let mut value = HeaderValue::try_from(text).map_err(wrong)?;
-        value.set_sensitive(true);
-        headers.insert(AUTHORIZATION, value);
-    }
     Ok(headers)
-}
-
-fn tls(receiver: &Receiver, http: HttpConnector) -> Result<HttpsConnector<HttpConnector>, ClientError> {
-    let builder = HttpsConnectorBuilder::new();
-    let builder = match &receiver.ca_file {
-        None => builder.try_with_platform_verifier().map_err(|error| ClientError::Platform {
-            output: receiver.name.clone(),
-            what: format!("the machine's certificate authorities cannot be read: {error}"),
-        })?,
-        Some(path) => {
-            let wrong = |what: String| ClientError::Authorities {
-                output: receiver.name.clone(),
-                path: path.clone(),
-                what,
-            };
-            let mut roots = rustls::RootCertStore::empty();
-            for certificate in CertificateDer::pem_file_iter(path).map_err(|e| wrong(e.to_string()))? {
-                let certificate = certificate.map_err(|e| wrong(e.to_string()))?;
-                roots.add(certificate).map_err(|e| wrong(e.to_string()))?;
-            }
-            if roots.is_empty() {
-                return Err(wrong("no certificate in it; PEM is expected".into()));
-            }
-            let config = rustls::ClientConfig::builder().with_root_certificates(Arc::new(roots));
-            builder.with_tls_config(config.with_no_client_auth())
-        }
-    };
-    Ok(builder.https_or_http().enable_http1().wrap_connector(http))
 }

@@ -77,7 +77,7 @@ pub fn classify(answer: &Answer) -> Verdict {
 fn explain(status: u16, message: &str) -> String {
     let hint = match status {
         300..=399 => "the receiver redirects: put the address it redirects to into `url`",
-        401 | 407 => "the receiver wants other credentials: see `basic_auth`, `bearer_token_file`",
+        401 | 407 => "the receiver wants other credentials: see `basic_auth`, `authorization`, `oauth2`",
         403 => "the receiver does not let these credentials write",
         404 => "nothing takes pushes at this path: see `url`",
         405 => "this path takes no POST: see `url`",

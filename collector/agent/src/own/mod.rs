@@ -2,6 +2,7 @@
 
 mod page;
 mod process;
+mod scrape;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -42,6 +43,30 @@ metrics! {
     pub SUBJECT_MEMORY: Gauge = "taffrail_subject_memory_bytes" ["exporter", "subject"];
     /// Files, or the like, that a log source follows.
     pub SOURCE_INPUTS: Gauge = "taffrail_source_inputs" ["source"];
+    /// Targets of a scrape job: `up`, `down`, or `unknown` before they were asked.
+    pub TARGETS: Gauge = "taffrail_scrape_targets" ["scrape_job", "state"];
+    /// Targets of a scrape job that relabelling dropped.
+    pub TARGETS_DROPPED: Gauge = "taffrail_scrape_dropped_targets" ["scrape_job"];
+    /// Problems that the discovery of a scrape job has now.
+    pub DISCOVERY_PROBLEMS: Gauge = "taffrail_scrape_discovery_problems" ["scrape_job"];
+    /// Scrapes of a job's targets, those that failed included.
+    pub SCRAPES: Counter = "taffrail_scrape_scrapes_total" ["scrape_job"];
+    /// Scrapes that failed, by how far they came: `target_limit`, `timeout`, `fetch`, `body`, `format`, `page`,
+    /// `sample_limit`. Not there before the first.
+    pub SCRAPE_FAILURES: Counter = "taffrail_scrape_failures_total" ["scrape_job", "reason"];
+    /// Time that scrapes took, from asking to the end of reading.
+    pub SCRAPE_SECONDS: Counter = "taffrail_scrape_duration_seconds_total" ["scrape_job"];
+    /// Bytes of scraped pages, not compressed.
+    pub SCRAPE_BYTES: Counter = "taffrail_scrape_body_bytes_total" ["scrape_job"];
+    /// Samples on scraped pages.
+    pub SCRAPE_SAMPLES: Counter = "taffrail_scrape_samples_total" ["scrape_job"];
+    /// Samples on scraped pages that metric_relabel_configs left.
+    pub SCRAPE_KEPT: Counter = "taffrail_scrape_samples_post_metric_relabeling_total" ["scrape_job"];
+    /// Samples whose series were new on their page.
+    pub SCRAPE_ADDED: Counter = "taffrail_scrape_series_added_total" ["scrape_job"];
+    /// Samples of good pages that were left out: `not_newer` than what their series has already, or more than ten
+    /// minutes `ahead`. Not there before the first.
+    pub SCRAPE_LEFT_OUT: Counter = "taffrail_scrape_left_out_samples_total" ["scrape_job", "reason"];
     /// Lines a log source has read.
     pub SOURCE_LINES: Counter = "taffrail_source_lines_total" ["source"];
     /// Bytes a log source has read.
@@ -133,7 +158,7 @@ pub struct Own {
 
 /// The subject under which those with targets of their own are added up: there may be hundreds, and each says itself
 /// whether and how fast it answers.
-const TARGETS: &str = "targets";
+const OF_TARGETS: &str = "targets";
 
 impl Own {
     /// The exporters `self` and `measures` as one, of the job `taffrail`.
@@ -167,6 +192,7 @@ impl Own {
         out.put(&NOTES_LEFT_OUT, [], self.notes.left_out() as f64);
         out.put(&PANICS, [], PANICKED.load(Ordering::Relaxed) as f64);
         exporters(&snapshot, out);
+        scrape::jobs(&snapshot, out);
         sources(&snapshot, out);
         logs(&snapshot, out);
         outputs(&snapshot, out);
@@ -192,7 +218,7 @@ fn exporters(snapshot: &Snapshot, out: &mut Out) {
             cost(labels, subject, out);
         }
         if !targets.is_empty() {
-            let labels = [exporter.name.as_str(), TARGETS];
+            let labels = [exporter.name.as_str(), OF_TARGETS];
             out.put(&SUBJECT_LATE, labels, targets.iter().filter(|target| target.late).count() as f64);
             cost(labels, &sum(&targets), out);
         }

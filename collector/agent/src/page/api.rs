@@ -23,7 +23,7 @@ const LIMIT: usize = 200;
 /// The longest filter or stream, in bytes.
 const TEXT_BYTES: usize = 4096;
 
-type Parameters = Result<Query<HashMap<String, String>>, QueryRejection>;
+pub(super) type Parameters = Result<Query<HashMap<String, String>>, QueryRejection>;
 
 #[derive(Serialize)]
 struct Charts {
@@ -78,10 +78,18 @@ pub(super) async fn logs(State(page): State<PageState>, parameters: Parameters) 
     answer(known(parameters, &["after", "filter", "stream", "limit"]).and_then(|p| read_logs(&page, &p)))
 }
 
-/// `GET /api/v1/status`
+/// `GET /api/v1/status?targets=all|none`
 pub(super) async fn status(State(page): State<PageState>, parameters: Parameters) -> Response {
-    answer(known(parameters, &[]).map(|_| {
-        let snapshot = page.board.snapshot(page.clock.now_ms());
+    let targets = known(parameters, &["targets"]).and_then(|p| match text(&p, "targets")? {
+        "" | "all" => Ok(true),
+        "none" => Ok(false),
+        other => Err(format!("targets={other:?}: expected all or none")),
+    });
+    answer(targets.map(|targets| {
+        let mut snapshot = page.board.snapshot(page.clock.now_ms());
+        if targets {
+            snapshot.jobs = page.board.jobs().iter().map(|place| place.whole()).collect();
+        }
         let problems = problems(&snapshot);
         let memory = PageMemory { chart_bytes: page.live.bytes(), tail_bytes: page.tail.bytes() };
         Status { ok: problems.is_empty(), problems, page: memory, snapshot }
@@ -115,17 +123,21 @@ fn read_logs(page: &PageState, parameters: &HashMap<String, String>) -> Result<L
 }
 
 /// The parameters, if all of them are known: a misspelt one would be ignored without a word.
-fn known(parameters: Parameters, names: &[&str]) -> Result<HashMap<String, String>, String> {
+pub(super) fn known(parameters: Parameters, names: &[&str]) -> Result<HashMap<String, String>, String> {
     let Query(parameters) = parameters.map_err(|e| format!("the query does not read: {e}"))?;
     match parameters.keys().find(|name| !names.contains(&name.as_str())) {
-        Some(name) if names.is_empty() => Err(format!("unknown parameter {name:?}: this address takes none")),
         Some(name) => Err(format!("unknown parameter {name:?}: expected {}", names.join(", "))),
         None => Ok(parameters),
     }
 }
 
 /// A whole number from 0 to `most`.
-fn number<T>(parameters: &HashMap<String, String>, name: &str, default: T, most: T) -> Result<T, String>
+pub(super) fn number<T>(
+    parameters: &HashMap<String, String>,
+    name: &str,
+    default: T,
+    most: T,
+) -> Result<T, String>
 where
     T: std::str::FromStr + PartialOrd + Default + std::fmt::Display + Copy,
 {
@@ -136,7 +148,7 @@ where
     }
 }
 
-fn text<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Result<&'a str, String> {
+pub(super) fn text<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Result<&'a str, String> {
     let text = parameters.get(name).map_or("", String::as_str);
     if text.len() > TEXT_BYTES {
         return Err(format!("{name} has {} bytes: at most {TEXT_BYTES} are taken", text.len()));
@@ -145,7 +157,7 @@ fn text<'a>(parameters: &'a HashMap<String, String>, name: &str) -> Result<&'a s
 }
 
 /// JSON: the answer, or 400 and why.
-fn answer<T: Serialize>(result: Result<T, String>) -> Response {
+pub(super) fn answer<T: Serialize>(result: Result<T, String>) -> Response {
     let mut headers: HeaderMap = assets::guarded();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     match result {

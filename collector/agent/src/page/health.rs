@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 
-use crate::status::{ExporterStatus, LogStatus, OutputStatus, Snapshot, SourceStatus, SubjectStatus};
+use crate::status::{
+    ExporterStatus, JobStatus, LogStatus, OutputStatus, Snapshot, SourceStatus, SubjectStatus,
+};
 
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// `config`, `subject`, `source`, `log` or `output`.
+    /// `config`, `log`, `output`, `source`, `job` or `subject`.
     pub part: &'static str,
     /// The part's name, as in its row.
     pub name: String,
@@ -15,6 +17,8 @@ pub struct Problem {
     pub text: String,
 }
 
+/// Problems of a job's discovery that are told one by one.
+const PROBLEMS: usize = 3;
 /// How long an output may lag before that is a problem although it delivers, in seconds.
 const LAG_S: f64 = 120.0;
 
@@ -36,6 +40,9 @@ pub fn problems(at: &Snapshot) -> Vec<Problem> {
     }
     for source in &at.sources {
         add("source", name_of(source.kind, &source.name), of_source(source));
+    }
+    for job in &at.jobs {
+        add("job", job.name.clone(), of_job(job));
     }
     for exporter in &at.exporters {
         for subject in &exporter.subjects {
@@ -91,6 +98,20 @@ fn of_source(source: &SourceStatus) -> Vec<String> {
     }
     if let Some(why) = &source.holding {
         found.push(format!("does not read: {why}"));
+    }
+    found
+}
+
+fn of_job(job: &JobStatus) -> Vec<String> {
+    let mut found: Vec<String> =
+        job.problems.iter().take(PROBLEMS).map(|problem| format!("discovery: {problem}")).collect();
+    if let Some(more) = job.problems.len().checked_sub(PROBLEMS).filter(|more| *more > 0) {
+        found.push(format!("discovery: {more} more problems; /api/v1/targets has them all"));
+    }
+    if let (down @ 1.., Some(example)) = (job.down, &job.example) {
+        let all = job.up + job.down + job.unknown;
+        let are = if down == 1 { "is down:" } else { "are down, among them" };
+        found.push(format!("{down} of {all} targets {are} {example}"));
     }
     found
 }
@@ -196,6 +217,31 @@ mod tests {
         assert_eq!(away, ["subject host/cpu: has not run for 60 s, and should every 15 s"]);
         let slowed = texts(&subject(|s| s.interval_s = 30.0));
         assert!(slowed[0].contains("runs every 30 s instead of 15 s"), "{slowed:?}");
+    }
+
+    #[test]
+    fn targets_that_are_down_are_counted_with_one_as_an_example() {
+        let mut at = subject(|_| {});
+        let job = |down, problems: &[&str]| JobStatus {
+            name: "app".into(),
+            up: 2,
+            down,
+            example: (down > 0).then(|| "http://a:1/metrics: connection refused".to_owned()),
+            problems: problems.iter().map(|problem| (*problem).to_owned()).collect(),
+            ..Default::default()
+        };
+        at.jobs = vec![job(0, &[])];
+        assert!(texts(&at).is_empty());
+        at.jobs = vec![job(1, &[])];
+        assert_eq!(texts(&at), ["job app: 1 of 3 targets is down: http://a:1/metrics: connection refused"]);
+        at.jobs = vec![job(3, &["a", "b", "c", "d", "e"])];
+        let found = texts(&at);
+        assert_eq!(found[0], "job app: discovery: a");
+        assert_eq!(found[3], "job app: discovery: 2 more problems; /api/v1/targets has them all");
+        assert_eq!(
+            found[4],
+            "job app: 3 of 5 targets are down, among them http://a:1/metrics: connection refused"
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod health;
 pub mod level;
 pub mod live;
 pub mod tail;
+mod targets;
 pub mod track;
 
 use std::sync::Arc;
@@ -47,7 +48,7 @@ struct Page {
     version: &'static str,
 }
 
-/// `/`, `/assets/…`, and `/api/v1/{charts,logs,status}`. Hosts and origins are not checked here: wrap the server's whole
+/// `/`, `/assets/…`, and `/api/v1/{charts,logs,status,targets}`. Hosts and origins are not checked here: wrap the server's whole
 /// router with [`guard`](crate::server::guard::guard).
 pub fn routes(state: PageState) -> Router {
     Router::new()
@@ -56,6 +57,7 @@ pub fn routes(state: PageState) -> Router {
         .route("/api/v1/charts", get(api::charts))
         .route("/api/v1/logs", get(api::logs))
         .route("/api/v1/status", get(api::status))
+        .route("/api/v1/targets", get(targets::targets))
         .with_state(state)
 }
 

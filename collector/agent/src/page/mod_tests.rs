@@ -182,7 +182,9 @@ async fn bad_parameters_are_refused_with_what_would_be_right() {
         ("/api/v1/logs?after=-1", "after=\"-1\": expected a whole number from 0 to 18446744073709551615"),
         ("/api/v1/charts?since=1.5", "since=\"1.5\": expected a whole number from 0 to 9223372036854775807"),
         ("/api/v1/charts?sinse=1", "unknown parameter \"sinse\": expected since"),
-        ("/api/v1/status?x=1", "unknown parameter \"x\": this address takes none"),
+        ("/api/v1/status?x=1", "unknown parameter \"x\": expected targets"),
+        ("/api/v1/status?targets=some", "targets=\"some\": expected all or none"),
+        ("/api/v1/targets?state=bad", "state=\"bad\": expected active, up, down, unknown, dropped"),
         ("/api/v1/logs?y=1&x", "unknown parameter"),
     ] {
         let answer = ask(&state, path, None).await;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use taffrail_core::Clock;
 
 use crate::component::Key;
-use crate::config::{Config, Containers, Host, LogSource, LokiOutput, Probes, PrometheusOutput};
+use crate::config::{Config, Containers, Host, LogSource, LokiOutput, Probes, PrometheusOutput, defaults};
 use crate::metrics::Identity;
 use crate::outputs::{Loki, Prometheus};
 use crate::scrape::{self, Job};
@@ -19,6 +19,7 @@ pub(super) enum Make {
     Containers(Box<Containers>, Identity),
     /// Probes, whose job has this identity, from the host of this name.
     Probes(Box<Probes>, Identity, String),
+    Redis(Vec<taffrail_redis::Server>, Duration, Identity),
     Own(Duration, Identity),
     Scrape(Box<Job>),
     Files(LogSource, String),
@@ -31,7 +32,12 @@ impl Make {
     pub(super) fn order(&self) -> u8 {
         match self {
             Make::Prometheus(_) | Make::Loki(_) => 0,
-            Make::Host(..) | Make::Containers(..) | Make::Probes(..) | Make::Own(..) | Make::Scrape(_) => 1,
+            Make::Host(..)
+            | Make::Containers(..)
+            | Make::Probes(..)
+            | Make::Redis(..)
+            | Make::Own(..)
+            | Make::Scrape(_) => 1,
             Make::Files(..) => 2,
         }
     }
@@ -43,7 +49,7 @@ impl Make {
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
             Make::Scrape(job) => drop(scrape::client(job).map_err(anyhow::Error::msg)?),
-            Make::Host(..) | Make::Containers(..) | Make::Probes(..) | Make::Own(..) => {}
+            Make::Host(..) | Make::Containers(..) | Make::Probes(..) | Make::Redis(..) | Make::Own(..) => {}
         }
         Ok(())
     }
@@ -63,6 +69,10 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     if let Some(probes) = config.probes.as_ref().filter(|probes| !probes.list.is_empty()) {
         let make = Make::Probes(Box::new(probes.clone()), identity(&probes.job), instance.to_owned());
         wanted.insert(Key::new("exporter", "probe"), make);
+    }
+    if !config.redis.is_empty() {
+        let make = Make::Redis(config.redis.clone(), config.interval, identity(defaults::REDIS_JOB));
+        wanted.insert(Key::new("exporter", "redis"), make);
     }
     if config.own_metrics {
         wanted.insert(Key::new("exporter", "taffrail"), Make::Own(config.interval, identity("taffrail")));

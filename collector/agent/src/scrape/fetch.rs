@@ -18,9 +18,11 @@ use hyper_util::client::legacy;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
+use super::failed::Failed;
 use super::job::{Http, Job};
 use super::tls;
 use crate::config::Auth;
+use crate::status::Stage;
 
 /// Redirects that are followed one after another.
 const REDIRECTS: usize = 10;
@@ -66,10 +68,12 @@ impl Client {
     }
 
     /// The page at `url`. An error says what a person has to look at.
-    pub async fn get(&self, url: &str, timeout: Duration) -> Result<Page, String> {
+    pub async fn get(&self, url: &str, timeout: Duration) -> Result<Page, Failed> {
         match tokio::time::timeout(timeout, self.follow(url, timeout)).await {
-            Ok(result) => result,
-            Err(_) => Err(format!("no whole page within {} s", timeout.as_secs_f64())),
+            Ok(result) => result.map_err(Failed::at(Stage::Fetch)),
+            Err(_) => {
+                Err(Failed::at(Stage::Timeout)(format!("no whole page within {} s", timeout.as_secs_f64())))
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>
 
 pub mod discovery;
+pub mod failed;
 pub mod fetch;
 pub mod job;
 mod left;

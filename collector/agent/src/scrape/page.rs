@@ -32,6 +32,8 @@ pub struct Read {
     pub error: Option<String>,
     /// How many count for `sample_limit`.
     limited: usize,
+    /// Whether they are more than it.
+    pub over_limit: bool,
 }
 
 /// What a page is read for.
@@ -80,6 +82,7 @@ impl Reader<'_> {
         }
         let limit = self.job.limits.samples;
         if read.error.is_none() && limit > 0 && read.limited > limit {
+            read.over_limit = true;
             read.error =
                 Some(format!("sample_limit ({limit}) exceeded: the page has {} samples", read.limited));
         }

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
+use super::failed::Failed;
 use super::fetch::{Client, Page};
 use super::job::Job;
 use super::page::{Read, Reader};
@@ -15,7 +16,7 @@ use super::state::{Scrape, State};
 use super::target::Target;
 use super::times::Times;
 use crate::metrics::Writer;
-use crate::status::{Failure, Place, TargetStatus, lock};
+use crate::status::{Failure, JobPlace, Place, Stage, TargetStatus, lock};
 
 /// What all scrapers share.
 #[derive(Clone, Debug)]
@@ -43,6 +44,8 @@ pub struct Scraper {
     pub shared: Shared,
     /// Where it is shown.
     pub status: Place<TargetStatus>,
+    /// Where its job counts.
+    pub place: Arc<JobPlace>,
     /// Why it is not asked.
     pub refusal: Refusal,
 }
@@ -68,17 +71,17 @@ impl Scraper {
         }
     }
 
-    async fn fetch(&self) -> Result<Page, String> {
+    async fn fetch(&self) -> Result<Page, Failed> {
         let refused = lock(&self.refusal).clone();
         match refused {
-            Some(why) => Err(why),
+            Some(why) => Err(Failed::at(Stage::TargetLimit)(why)),
             None => self.client.get(&self.target.url, self.target.timeout).await,
         }
     }
 
     async fn read(
         &self,
-        page: Result<Page, String>,
+        page: Result<Page, Failed>,
         mut state: Box<State>,
         at_ms: i64,
         started: Duration,
@@ -108,8 +111,9 @@ impl Scraper {
     }
 
     fn show(&self, now_ms: i64, took: Duration, scrape: Scrape) {
+        lock(&self.place.counts).add(&scrape, took);
         let mut status = lock(&self.status);
-        status.up = Some(scrape.read.error.is_none());
+        status.up = Some(scrape.failed.is_none());
         status.last_scrape_ms = now_ms;
         status.duration_s = took.as_secs_f64();
         status.samples = scrape.read.scraped;
@@ -118,9 +122,9 @@ impl Scraper {
         status.bytes = scrape.bytes;
         status.scrapes += 1;
         status.warnings = warnings(&scrape.read);
-        status.failures += u64::from(scrape.read.error.is_some());
-        match scrape.read.error {
-            Some(text) => {
+        status.failures += u64::from(scrape.failed.is_some());
+        match scrape.failed {
+            Some(Failed { text, .. }) => {
                 if status.error.is_none() {
                     tracing::warn!(job = %self.job.name, target = %self.target.url, "cannot be scraped: {text}");
                 }
@@ -137,9 +141,9 @@ impl Scraper {
 
 fn warnings(read: &Read) -> Vec<String> {
     let counted = [
-        (read.duplicates, "samples left out: their series have one of this time, or a later one, already"),
-        (read.ahead, "samples left out: their times are more than ten minutes ahead"),
+        (read.duplicates, "left out: their series have one of this time, or a later one, already"),
+        (read.ahead, "left out: their times are more than ten minutes ahead"),
     ];
     let counted = counted.into_iter().filter(|(count, _)| *count > 0);
-    counted.map(|(count, what)| format!("{count} {what}")).collect()
+    counted.map(|(count, what)| format!("samples {what} ({count})")).collect()
 }

@@ -5,12 +5,14 @@ use std::time::Duration;
 use taffrail_wire::page::{Format, format_of};
 use taffrail_wire::remote_write::MetricKind;
 
+use super::failed::Failed;
 use super::fetch::Page;
 use super::page::{Read, Reader};
 use super::sample_labels::of_report;
 use super::series::{Sample, Series};
 use crate::metrics::Writer;
 use crate::metrics::record::Family;
+use crate::status::{Counts, Stage};
 
 /// A target's series, and those about it. It goes to the thread that reads a page, and to the target's next scraper.
 #[derive(Debug, Default)]
@@ -28,6 +30,8 @@ const ROOM: usize = 4096;
 pub struct Scrape {
     /// What the page held.
     pub read: Read,
+    /// Why there is no good page, if there is none.
+    pub failed: Option<Failed>,
     /// The page's size in bytes, not compressed.
     pub bytes: usize,
     /// Series that are known after it.
@@ -44,28 +48,10 @@ struct Report {
 
 impl State {
     /// Takes in a page, or ends all series if there is none, or a bad one.
-    pub fn take(&mut self, page: Result<Page, String>, reader: &Reader<'_>) -> Scrape {
-        let limit = reader.job.limits.body_bytes;
-        let text = page.and_then(|page| {
-            let content_type = page.content_type.clone();
-            let text = page.text(limit)?;
-            // Nothing is nothing in all formats.
-            let format = match text.is_empty() {
-                true => Format::Text,
-                false => format_of(&content_type, reader.job.formats.fallback)
-                    .map_err(|error| error.to_string())?,
-            };
-            Ok((text, format))
-        });
+    pub fn take(&mut self, page: Result<Page, Failed>, reader: &Reader<'_>) -> Scrape {
         let mut scrape = Scrape::default();
-        match text {
-            Ok((text, format)) => {
-                scrape.bytes = text.len();
-                scrape.read = reader.read(&text, format, &mut self.series, &mut self.samples);
-            }
-            Err(error) => scrape.read.error = Some(error),
-        }
-        if scrape.read.error.is_none() {
+        scrape.failed = self.read(page, reader, &mut scrape).err();
+        if scrape.failed.is_none() {
             self.series.accept(&self.samples, reader.now_ms, reader.writer);
         } else {
             self.series.reject(reader.now_ms, reader.writer);
@@ -74,6 +60,28 @@ impl State {
         self.samples.clear();
         self.samples.shrink_to(ROOM);
         scrape
+    }
+
+    fn read(
+        &mut self,
+        page: Result<Page, Failed>,
+        reader: &Reader<'_>,
+        scrape: &mut Scrape,
+    ) -> Result<(), Failed> {
+        let page = page?;
+        let content_type = page.content_type.clone();
+        let text = page.text(reader.job.limits.body_bytes).map_err(Failed::at(Stage::Body))?;
+        // Nothing is nothing in all formats.
+        let format = match text.is_empty() {
+            true => Format::Text,
+            false => {
+                format_of(&content_type, reader.job.formats.fallback).map_err(Failed::at(Stage::Format))?
+            }
+        };
+        scrape.bytes = text.len();
+        scrape.read = reader.read(&text, format, &mut self.series, &mut self.samples);
+        let stage = if scrape.read.over_limit { Stage::SampleLimit } else { Stage::Page };
+        scrape.read.error.take().map_or(Ok(()), |text| Err(Failed { stage, text }))
     }
 
     /// Writes what is known of the scrape itself.
@@ -90,7 +98,7 @@ impl State {
             let Some(series) = index else { continue };
             self.reports.see(series, reader.now_ms);
             // A page that has an `up` of its own has said it for this time: two would be one too many.
-            if scrape.read.error.is_some() || !self.series.has(&self.reports, series) {
+            if scrape.failed.is_some() || !self.series.has(&self.reports, series) {
                 self.samples.push(Sample {
                     series,
                     ts_ms: reader.now_ms,
@@ -116,9 +124,27 @@ impl State {
     }
 }
 
+impl Counts {
+    /// Adds one scrape, which took so long.
+    pub fn add(&mut self, scrape: &Scrape, took: Duration) {
+        let read = &scrape.read;
+        self.scrapes += 1;
+        if let Some(failed) = &scrape.failed {
+            *self.failures.entry(failed.stage).or_default() += 1;
+        }
+        self.seconds += took.as_secs_f64();
+        self.bytes += scrape.bytes as u64;
+        self.samples += read.scraped;
+        self.kept += read.kept;
+        self.added += read.added;
+        self.not_newer += read.duplicates;
+        self.ahead += read.ahead;
+    }
+}
+
 fn reports(scrape: &Scrape, took: Duration) -> [Report; 5] {
     let read = &scrape.read;
-    let up = f64::from(u8::from(read.error.is_none()));
+    let up = f64::from(u8::from(scrape.failed.is_none()));
     let report = |name, unit, help, value| Report { name, help, unit, value };
     [
         report("up", "", "Whether the last scrape of the target succeeded (1) or not (0).", up),

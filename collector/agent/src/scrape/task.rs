@@ -159,7 +159,7 @@ impl JobTask {
         let stop = CancellationToken::new();
         let (job, client, shared) = (self.job.clone(), self.client.clone(), self.shared.clone());
         let (target, place, stopped) = (Arc::new(target.clone()), status.clone(), stop.clone());
-        let refusal = self.refusal.clone();
+        let (refusal, counts) = (self.refusal.clone(), self.place.clone());
         let mut state = Some(state);
         let task = keep_running(format!("scrape of {}", target.url), move || {
             let scraper = Scraper {
@@ -168,6 +168,7 @@ impl JobTask {
                 client: client.clone(),
                 shared: shared.clone(),
                 status: place.clone(),
+                place: counts.clone(),
                 refusal: refusal.clone(),
             };
             scraper.run(state.take().unwrap_or_default(), stopped.clone())

@@ -1,8 +1,8 @@
 //! The log on disk: segment files that survive the process.
 
-mod frame;
+pub(crate) mod frame;
 pub(crate) mod frames;
-mod positions;
+pub(crate) mod positions;
 pub(crate) mod read;
 mod recover;
 mod store;

@@ -49,6 +49,8 @@ pub(crate) fn recover(dir: &Path) -> Result<Recovered, FileError> {
         match (path.extension().and_then(OsStr::to_str), id) {
             (Some("seg"), Some(id)) => ids.push((id, path)),
             (Some("corrupt"), Some(id)) => corrupt.push((id, path)),
+            // A repair that was broken off: the segment itself is still there.
+            (Some("new"), Some(_)) => remove(&path),
             _ => {}
         }
     }
@@ -81,6 +83,7 @@ pub(crate) fn recover(dir: &Path) -> Result<Recovered, FileError> {
     corrupt.sort_unstable();
     found.free_id = corrupt.last().map_or(found.free_id, |(id, _)| found.free_id.max(id + 1));
     for (_, path) in corrupt.iter().rev().skip(KEEP_CORRUPT) {
+        tracing::info!(path = %path.display(), "the oldest damaged segment that was set aside is removed");
         remove(path);
     }
     Ok(found)

@@ -6,6 +6,7 @@ mod basics;
 mod damage;
 mod disk;
 mod full;
+mod inspect;
 mod kill;
 mod load;
 mod model;

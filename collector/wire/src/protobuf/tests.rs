@@ -1,4 +1,4 @@
-//! prost writes the pages; its messages are written down from the specification.
+//! Long because the messages stand here as the specification has them, for prost to write pages with.
 
 use proptest::prelude::*;
 use prost::Message;

@@ -8,7 +8,7 @@ use super::scalar::Regex;
 use super::written::{HeaderRule, Http};
 use super::{Problem, Reader, addressing};
 use crate::http::{Auth, Compression, HeaderMatch, Proxy, Settings};
-use crate::secret::Source;
+use taffrail_core::secret::Source;
 
 /// Headers that the connection, or a key of its own, decides.
 const RESERVED: [&str; 10] = [

@@ -18,8 +18,8 @@ use serde_saphyr::{Location, Spanned};
 
 use crate::module::{Module, Prober};
 use crate::resolve::{Addressing, Prefer};
-use crate::secret::{Secret, Source};
 use scalar::Protocol;
+use taffrail_core::secret::{Secret, Source};
 
 /// The largest module file that is read, in bytes.
 const MAX_FILE: u64 = 4 << 20;

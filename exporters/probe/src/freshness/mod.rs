@@ -3,7 +3,7 @@
 
 mod files;
 mod found;
-mod moment;
+pub mod moment;
 #[cfg(feature = "object-store")]
 pub mod store;
 

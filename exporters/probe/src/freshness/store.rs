@@ -13,7 +13,7 @@ use object_store::{ClientOptions, Error, ObjectStore, ObjectStoreExt, RetryConfi
 
 use super::found::Found;
 use super::{MARKER, Settings, moment};
-use crate::secret::Secret;
+use taffrail_core::secret::Secret;
 
 /// The most objects that one look lists.
 const MAX_OBJECTS: usize = 200_000;

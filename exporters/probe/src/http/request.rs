@@ -12,7 +12,7 @@ use url::Url;
 use super::settings::{Auth, Settings};
 use crate::attempt::Attempt;
 use crate::failure::Failure;
-use crate::secret::{Source, SourceError};
+use taffrail_core::secret::{Source, SourceError};
 
 /// How probes call themselves.
 const AGENT: HeaderValue = HeaderValue::from_static(concat!("Taffrail/", env!("CARGO_PKG_VERSION")));

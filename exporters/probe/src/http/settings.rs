@@ -6,8 +6,8 @@ use taffrail_core::Pattern;
 
 use super::proxy::Proxy;
 use crate::resolve::Addressing;
-use crate::secret::Source;
 use crate::tls;
+use taffrail_core::secret::Source;
 
 /// How to probe a web server.
 #[derive(Clone, Debug, PartialEq)]

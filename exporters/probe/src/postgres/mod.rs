@@ -13,9 +13,9 @@ use self::message::Welcome;
 use crate::attempt::Attempt;
 use crate::failure::Failure;
 use crate::resolve::Addressing;
-use crate::secret::{Secret, Source};
 use crate::target::host_and_port;
 use crate::tls::{self, Handshake, Seen};
+use taffrail_core::secret::{Secret, Source};
 
 metrics! {
     /// Seconds each phase took: resolve, connect, tls, startup (or login, where a password is known) and query.

@@ -16,7 +16,7 @@ use super::roots::{Roots, RootsError, Time};
 use super::verify::{Presented, Recorder};
 use crate::attempt::Attempt;
 use crate::failure::Failure;
-use crate::secret::{Source, SourceError};
+use taffrail_core::secret::{Source, SourceError};
 
 /// A version of TLS that probes can speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

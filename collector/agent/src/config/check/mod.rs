@@ -1,6 +1,7 @@
 //! From what is written to what is valid: defaults filled in, files read, and what only shows when keys are seen
 //! together.
 
+mod access;
 mod containers;
 mod host;
 mod listen;
@@ -8,6 +9,7 @@ mod logs;
 mod outputs;
 mod probe_kinds;
 mod probes;
+mod redis;
 mod scrape;
 
 use std::collections::BTreeMap;
@@ -66,6 +68,7 @@ impl<'a> Checker<'a> {
             host,
             containers,
             probes: self.probes(written, interval),
+            redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
             logs: self.logs(&written.logs),

@@ -2,8 +2,10 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
+
+use taffrail_wire::relabel::Names;
 
 use super::{Checker, bounds};
 use crate::config::defaults;
@@ -14,6 +16,9 @@ use crate::config::written::{BasicAuth, Output, Outputs, Version};
 
 /// The largest file with certificates, in bytes: twice Debian's bundle of all authorities.
 const MAX_CA: u64 = 1 << 20;
+
+/// The most shards: more requests at once than this are an attack.
+const MAX_SHARDS: u64 = 64;
 
 /// The header that names a tenant.
 const TENANT: &str = "X-Scope-OrgID";
@@ -26,16 +31,35 @@ impl Checker<'_> {
             Some(Version::V1) => RemoteWriteVersion::V1,
             Some(Version::V2) => RemoteWriteVersion::V2,
         };
-        let output = |(receiver, output)| PrometheusOutput { receiver, version: version(output) };
-        all.into_iter().flatten().map(output).collect()
+        let mut receivers = Vec::new();
+        for (receiver, output) in all.into_iter().flatten() {
+            let shards = output.max_shards.get().copied().unwrap_or(defaults::MAX_SHARDS);
+            if let Some(at) = output.max_shards.span().filter(|_| !(1..=MAX_SHARDS).contains(&shards)) {
+                self.fault(at, format!("{shards} is out of bounds"), format!("between 1 and {MAX_SHARDS}"));
+            }
+            receivers.push(PrometheusOutput {
+                receiver,
+                version: version(output),
+                relabel: self.rules(&output.write_relabel_configs, Names::Utf8),
+                max_shards: shards as usize,
+                out_of_order: output.out_of_order.get().copied().unwrap_or_default(),
+            });
+        }
+        receivers
     }
 
     pub(super) fn loki(&mut self, outputs: Option<&Outputs>) -> Vec<LokiOutput> {
         let all = outputs.map(|outputs| self.receivers("loki", &outputs.loki, "/loki/api/v1/push"));
         let mut receivers = Vec::new();
         for (receiver, output) in all.into_iter().flatten() {
-            if let Some(at) = output.version.span() {
-                self.fault(at, "Loki's push has no `version`", "remove it");
+            let others = [
+                ("version", output.version.span()),
+                ("write_relabel_configs", output.write_relabel_configs.span()),
+                ("max_shards", output.max_shards.span()),
+                ("out_of_order", output.out_of_order.span()),
+            ];
+            for (key, at) in others.into_iter().filter_map(|(key, at)| Some((key, at?))) {
+                self.fault(at, format!("Loki's push has no `{key}`"), "remove it");
             }
             receivers.push(LokiOutput { receiver });
         }
@@ -58,10 +82,10 @@ impl Checker<'_> {
     }
 
     fn receiver(&mut self, at: Span, name: String, output: &Output, path: &'static str) -> Option<Receiver> {
-        let auth = self.auth(output);
+        let auth = self.output_auth(output);
         let timeout = bounds(Duration::from_millis(100), Duration::from_secs(600));
         let timeout = self.duration(&output.timeout, defaults::TIMEOUT, &timeout);
-        let ca_file = self.ca_file(output);
+        let tls = output.tls.good().map(|(at, tls)| self.trust(at, tls)).unwrap_or_default();
         let headers = output.headers.get().into_iter().flatten();
         let mut headers: std::collections::BTreeMap<_, _> =
             headers.filter_map(|(name, value)| Some((name.0.clone(), value.get()?.0.clone()))).collect();
@@ -83,26 +107,7 @@ impl Checker<'_> {
             Field::Bad(_) => return None,
             Field::Good(_, url) => url.or_path(path),
         };
-        Some(Receiver { name, url, headers, auth, timeout, ca_file })
-    }
-
-    fn auth(&mut self, output: &Output) -> Option<Auth> {
-        let ways = [output.basic_auth.span(), output.bearer_token.span(), output.bearer_token_file.span()];
-        if let Some(second) = ways.into_iter().flatten().nth(1) {
-            self.fault(
-                second,
-                "more than one way to authenticate",
-                "keep one of `basic_auth`, `bearer_token`, `bearer_token_file`",
-            );
-            return None;
-        }
-        if let Some((at, basic)) = output.basic_auth.good() {
-            return self.basic(at, basic);
-        }
-        if let Some((at, path)) = output.bearer_token_file.good() {
-            return Some(Auth::Bearer(self.secret(at, path)));
-        }
-        output.bearer_token.get().map(|token| Auth::Bearer(token.clone()))
+        Some(Receiver { name, url, headers, auth, timeout, tls })
     }
 
     pub(super) fn basic(&mut self, at: Span, basic: &BasicAuth) -> Option<Auth> {
@@ -123,15 +128,6 @@ impl Checker<'_> {
         };
         let username = basic.username.get()?.0.clone();
         Some(Auth::Basic { username, password })
-    }
-
-    fn ca_file(&mut self, output: &Output) -> Option<PathBuf> {
-        let (at, path) = output.tls.get()?.ca_file.good()?;
-        let path = self.path(at, path);
-        if let Err(what) = read_pem(&path) {
-            self.fault(at, format!("{}: {what}", path.display()), "name a file of certificates in PEM");
-        }
-        Some(path)
     }
 }
 

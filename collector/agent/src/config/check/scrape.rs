@@ -100,7 +100,7 @@ impl Checker<'_> {
         (interval, timeout.min(interval))
     }
 
-    fn rules(&mut self, rules: &Field<Vec<Field<Relabel>>>, names: Names) -> Vec<Rule> {
+    pub(super) fn rules(&mut self, rules: &Field<Vec<Field<Relabel>>>, names: Names) -> Vec<Rule> {
         let mut valid = Vec::new();
         for (at, rule) in rules.get().into_iter().flatten().filter_map(Field::good) {
             let as_written = relabel::Written {
