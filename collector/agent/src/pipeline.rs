@@ -205,6 +205,11 @@ impl Pipeline {
                 Ok(self.start_exporter(key, exporter, interval, identity.clone()))
             }
             Make::Containers(containers, identity) => Ok(self.start_containers(key, containers, identity)),
+            Make::Postgres(servers, interval, identity) => {
+                let (servers, clock) = (servers.clone(), clock.clone());
+                let exporter = move || taffrail_postgres::exporter(&servers, defaults::POSTGRES_JOB, &clock);
+                Ok(self.start_exporter(key, exporter, *interval, identity.clone()))
+            }
             Make::Probes(probes, identity, host) => {
                 let (probes, interval) = (probes.clone(), probes.interval);
                 let (host, clock) = (host.clone(), clock.clone());

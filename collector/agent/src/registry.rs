@@ -43,6 +43,11 @@ pub static EXPORTERS: &[Registered] = &[
         metrics: container,
     },
     Registered {
+        name: "postgres",
+        description: "PostgreSQL servers seen from inside, named as postgres_exporter names them.",
+        metrics: postgres,
+    },
+    Registered {
         name: "probe",
         description: "Services seen from outside, named as blackbox_exporter names them; backups and certificates.",
         metrics: probe,
@@ -85,6 +90,13 @@ pub fn more_labels(metric: &Metric) -> Vec<Cow<'static, str>> {
     } else {
         Vec::new()
     }
+}
+
+fn postgres() -> Vec<Entry> {
+    let of = |(subject, about, metrics): taffrail_postgres::Group| {
+        metrics.iter().map(move |metric| Entry { metric, exporter: "postgres", subject, about })
+    };
+    taffrail_postgres::groups().into_iter().flat_map(of).collect()
 }
 
 fn probe() -> Vec<Entry> {

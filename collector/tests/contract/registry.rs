@@ -12,7 +12,11 @@ use crate::files;
 const NO_EXPORTERS: [&str; 2] = ["core", "app"];
 
 /// Declared metrics that no golden file shows, by prefix, with the reason.
-const NOT_IN_GOLDEN: [(&str, &str); 8] = [
+const NOT_IN_GOLDEN: [(&str, &str); 9] = [
+    (
+        "pg_",
+        "what comes from a server; the crate compares its pages with postgres_exporter's, and each with its declarations",
+    ),
     (
         "probe_",
         "what comes from a network; the crate compares its pages with blackbox_exporter's, and each with its declarations",

@@ -126,6 +126,12 @@ impl Out {
         self.write(family.metric(), key, labels.iter().copied(), value);
     }
 
+    /// Gives one value of a metric that a table names, where the number of labels shows when the table is read.
+    pub fn put_row(&mut self, metric: &'static Metric, labels: &[&str], value: f64) {
+        debug_assert_eq!(labels.len(), metric.labels.len(), "{}", metric.name);
+        self.write(metric, "", labels.iter().copied(), value);
+    }
+
     /// Gives one value of a family that another program made, not this one: name, type and help come from there.
     /// `suffix` is `_bucket`, `_sum` or `_count` of a histogram or summary, else empty; `labels` are sorted by name.
     ///

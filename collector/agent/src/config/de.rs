@@ -207,6 +207,16 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
         }
     }
 
+    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
+        let (text, _) = self.scalar("a number")?;
+        match text.parse::<f64>() {
+            Ok(number) if number.is_finite() => self.place(visitor.visit_f64(number)),
+            _ => Err(self
+                .fault(format!("{} has to be a number, and is `{text}`", self.name()))
+                .help("write digits, and a point where there has to be one, such as 1.1")),
+        }
+    }
+
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         let (text, _) = self.scalar("a single value")?;
         self.place(visitor.visit_str(&text))
@@ -284,7 +294,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        i8 i16 i32 i64 i128 u8 u16 u32 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct
         identifier
     }
 }

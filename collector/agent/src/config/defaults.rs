@@ -25,6 +25,14 @@ pub const BUDGET: &str = "1s";
 pub const HOST_JOB: &str = "node";
 /// `containers.job`
 pub const CONTAINERS_JOB: &str = "cadvisor";
+/// `postgres.*.job`
+pub const POSTGRES_JOB: &str = "postgres";
+/// `postgres.*.database_interval`
+pub const DATABASE_INTERVAL: &str = "1m";
+/// `postgres.*.costly_interval`
+pub const COSTLY_INTERVAL: &str = "1h";
+/// `postgres.*.timeout`
+pub const POSTGRES_TIMEOUT: &str = "5s";
 /// The `job` label of Redis servers
 pub const REDIS_JOB: &str = "redis";
 /// `redis[].timeout`

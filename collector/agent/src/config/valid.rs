@@ -33,6 +33,8 @@ pub struct Config {
     pub host: Option<Host>,
     /// Container metrics, when on.
     pub containers: Option<Containers>,
+    /// PostgreSQL servers.
+    pub postgres: Vec<taffrail_postgres::Server>,
     /// Probes, and `/probe`, when anything is written about them.
     pub probes: Option<Probes>,
     /// Redis servers.

@@ -3,6 +3,7 @@
 
 mod containers;
 mod outputs;
+mod postgres;
 mod probes;
 mod redis;
 pub mod scrape;
@@ -21,6 +22,7 @@ use super::subjects::{self, Subjects};
 
 pub use containers::{Containers, Detail};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
+pub use postgres::PostgresServer;
 pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
     RestoreVerified, Store, Transport,
@@ -56,6 +58,9 @@ pub struct Written {
     pub host: Field<Host>,
     /// Metrics of containers, named as cAdvisor names them. `containers: {}` turns them on with every default.
     pub containers: Field<Containers>,
+    /// Metrics of PostgreSQL servers, seen from inside; named as postgres_exporter names them.
+    #[schemars(extend("examples" = [[{"name": "main", "url": "postgres://monitor@db.example/postgres", "password_file": "/run/secrets/password"}]]))]
+    pub postgres: Field<Vec<Field<PostgresServer>>>,
     /// Probes: whether services answer, how fast, until when their certificates hold, and how fresh backups are; named as
     /// blackbox_exporter names them.
     #[schemars(extend("examples" = [[{"name": "shop", "http": "https://shop.example/healthz"}]]))]
@@ -230,8 +235,7 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 9] = [
-        ("postgres", "PostgreSQL metrics"),
+    const LATER: [(&str, &str); 8] = [
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
         ("outputs.archive", "the archive output"),

@@ -1,6 +1,7 @@
 //! Metrics between exporters and the log with cursors.
 
 mod form;
+pub mod interner;
 pub mod pages;
 pub mod record;
 pub mod scope;

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use taffrail_core::{Collected, SeriesDef, Target, Value};
 use taffrail_spool::SegmentId;
-use taffrail_wire::remote_write::encode_labels;
 
-use super::record::{Encoder, Family};
+use super::interner::{Interner, Key};
+use super::record::{Encoder, Family, Slot};
 use super::writer::Writer;
 use crate::page::Live;
 use crate::status::lock;
@@ -44,15 +44,13 @@ impl Identity {
         Identity { labels, shown: own.into_iter().collect() }
     }
 
-    /// The labels of one series as a remote-write request carries them: sorted, none empty, its own before the job's.
-    fn encode(&self, def: &SeriesDef) -> Box<[u8]> {
+    /// The labels of one series as they are sent: sorted, none empty, its own before the job's.
+    fn key(&self, def: &SeriesDef, interner: &mut Interner) -> Key {
         let mut all: BTreeMap<&str, &str> = self.labels.iter().map(|(n, v)| (&**n, &**v)).collect();
         all.extend(def.labels.iter().map(|(n, v)| (&**n, &**v)));
         let name = def.name();
         all.insert("__name__", &name);
-        let mut bytes = Vec::new();
-        encode_labels(&mut bytes, all.into_iter().filter(|(_, value)| !value.is_empty()));
-        bytes.into()
+        interner.key(all.into_iter().filter(|(_, value)| !value.is_empty()))
     }
 }
 
@@ -93,10 +91,9 @@ struct State {
 #[derive(Debug)]
 struct Known {
     def: SeriesDef,
-    number: u64,
-    labels: Box<[u8]>,
-    /// The segment of the log that last defined it.
-    defined: Option<SegmentId>,
+    key: Key,
+    /// Its number in the segment of the log that last defined it.
+    slot: Slot,
     /// Whether the live page draws it.
     drawn: bool,
 }
@@ -124,8 +121,9 @@ impl Scope {
     /// not look alive because its last answer was slow.
     pub fn accept(&self, collected: &Collected, now_ms: i64) {
         let mut fresh = false;
+        let interner = self.writer.interner();
         // The scope is locked while the record is made, not while it is written: pages do not wait for the disk.
-        self.writer.append(|segment, encoder| {
+        self.writer.append(|encoder| {
             let mut state = lock(&self.state);
             if state.ended {
                 return;
@@ -134,9 +132,9 @@ impl Scope {
             fresh = !state.is_past(collected.ts_ms, now_ms) && collected.ts_ms > state.marked_ms;
             state.take_in(collected, fresh, |def| {
                 let drawn = self.live.draws(&def.family.name);
-                Known::new(def, &self.identity, self.writer.number(), drawn)
+                Known::new(def, self.identity.key(def, &mut lock(interner)), drawn)
             });
-            state.encode(collected, fresh, segment, encoder);
+            state.encode(collected, fresh, interner, encoder);
         });
         let mut state = lock(&self.state);
         if fresh && !state.ended {
@@ -151,19 +149,19 @@ impl Scope {
 
     /// Marks everything as ended if the last values are older than two intervals. The next answer brings it back.
     pub fn expire(&self, now_ms: i64) {
-        self.writer.append(|segment, encoder| {
+        self.writer.append(|encoder| {
             let mut state = lock(&self.state);
             if state.is_past(state.updated_ms, now_ms) {
-                state.end_all(now_ms, segment, encoder);
+                state.end_all(now_ms, encoder);
             }
         });
     }
 
     /// Marks everything as ended, for good: the scope's job was removed. A run still under way changes nothing more.
     pub fn end(&self, now_ms: i64) {
-        self.writer.append(|segment, encoder| {
+        self.writer.append(|encoder| {
             let mut state = lock(&self.state);
-            state.end_all(now_ms, segment, encoder);
+            state.end_all(now_ms, encoder);
             state.ended = true;
         });
     }
@@ -286,56 +284,64 @@ impl State {
         &mut self,
         collected: &Collected,
         fresh: bool,
-        segment: SegmentId,
+        interner: &Mutex<Interner>,
         encoder: &mut Encoder<SegmentId>,
     ) {
         for gone in &collected.gone {
-            self.end(gone.index(), segment, encoder, collected.ts_ms);
+            self.end(gone.index(), encoder, collected.ts_ms);
             if let Some(known) = self.series.get_mut(gone.index()).and_then(Option::take) {
                 self.text = self.text.saturating_sub(known.bytes());
+                lock(interner).release(&known.key);
             }
         }
         for sample in collected.samples.iter().filter(|_| fresh) {
             let index = sample.series.index();
             let Some(Some(known)) = self.series.get_mut(index) else { continue };
             let value = sample.value.to_f64();
-            known.define(segment, encoder);
-            encoder.sample(known.number, sample.ts_ms, value);
+            known.define(encoder);
+            encoder.sample(known.slot, sample.ts_ms, value);
             self.set(index, matches!(sample.value, Value::F64(_)).then_some(value));
         }
     }
 
     /// Marks a series as ended, if it has a value.
-    fn end(&mut self, index: usize, segment: SegmentId, encoder: &mut Encoder<SegmentId>, ts_ms: i64) {
+    fn end(&mut self, index: usize, encoder: &mut Encoder<SegmentId>, ts_ms: i64) {
         if self.set(index, None).is_some()
             && let Some(Some(known)) = self.series.get_mut(index)
         {
-            known.define(segment, encoder);
-            encoder.sample(known.number, ts_ms, Value::Stale.to_f64());
+            known.define(encoder);
+            encoder.sample(known.slot, ts_ms, Value::Stale.to_f64());
         }
     }
 
-    fn end_all(&mut self, now_ms: i64, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {
-        (0..self.series.len()).for_each(|index| self.end(index, segment, encoder, now_ms));
+    fn end_all(&mut self, now_ms: i64, encoder: &mut Encoder<SegmentId>) {
+        (0..self.series.len()).for_each(|index| self.end(index, encoder, now_ms));
         self.marked_ms = now_ms;
     }
 }
 
 impl Known {
-    fn new(def: &SeriesDef, identity: &Identity, number: u64, drawn: bool) -> Self {
-        Known { def: def.clone(), number, labels: identity.encode(def), defined: None, drawn }
+    fn new(def: &SeriesDef, key: Key, drawn: bool) -> Self {
+        Known { def: def.clone(), key, slot: Slot::default(), drawn }
     }
 
-    /// Bytes of its texts.
+    /// Bytes of its texts. Those that other series have as well are not counted.
     fn bytes(&self) -> usize {
         let label = size_of_val(&self.def.labels[..]);
-        self.labels.len() + label + self.def.labels.iter().map(|(_, value)| value.len()).sum::<usize>()
+        self.key.bytes() + label + self.def.labels.iter().map(|(_, value)| value.len()).sum::<usize>()
     }
 
-    fn define(&mut self, segment: SegmentId, encoder: &mut Encoder<SegmentId>) {
-        if self.defined != Some(segment) {
-            encoder.define(self.number, Family::from(&*self.def.family), &self.labels);
-            self.defined = Some(segment);
+    fn define(&mut self, encoder: &mut Encoder<SegmentId>) {
+        if !encoder.knows(self.slot) {
+            self.slot = encoder.define(Family::from(&*self.def.family), &self.key);
         }
+    }
+}
+
+impl Drop for Scope {
+    fn drop(&mut self) {
+        let mut interner = lock(self.writer.interner());
+        let series = std::mem::take(&mut lock(&self.state).series);
+        series.into_iter().flatten().for_each(|known| interner.release(&known.key));
     }
 }

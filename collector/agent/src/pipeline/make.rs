@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use taffrail_core::Clock;
+use taffrail_postgres::Server;
 
 use crate::component::Key;
 use crate::config::{Config, Containers, Host, LogSource, LokiOutput, Probes, PrometheusOutput, defaults};
@@ -17,6 +18,8 @@ use crate::sources::files::Patterns;
 pub(super) enum Make {
     Host(Box<Host>, Identity),
     Containers(Box<Containers>, Identity),
+    /// PostgreSQL servers, whose job has this identity.
+    Postgres(Vec<Server>, Duration, Identity),
     /// Probes, whose job has this identity, from the host of this name.
     Probes(Box<Probes>, Identity, String),
     Redis(Vec<taffrail_redis::Server>, Duration, Identity),
@@ -34,6 +37,7 @@ impl Make {
             Make::Prometheus(_) | Make::Loki(_) => 0,
             Make::Host(..)
             | Make::Containers(..)
+            | Make::Postgres(..)
             | Make::Probes(..)
             | Make::Redis(..)
             | Make::Own(..)
@@ -49,7 +53,12 @@ impl Make {
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
             Make::Scrape(job) => drop(scrape::client(job).map_err(anyhow::Error::msg)?),
-            Make::Host(..) | Make::Containers(..) | Make::Probes(..) | Make::Redis(..) | Make::Own(..) => {}
+            Make::Host(..)
+            | Make::Containers(..)
+            | Make::Postgres(..)
+            | Make::Probes(..)
+            | Make::Redis(..)
+            | Make::Own(..) => {}
         }
         Ok(())
     }
@@ -65,6 +74,10 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     if let Some(containers) = &config.containers {
         let make = Make::Containers(Box::new(containers.clone()), identity(&containers.job));
         wanted.insert(Key::new("exporter", "container"), make);
+    }
+    if !config.postgres.is_empty() {
+        let make = Make::Postgres(config.postgres.clone(), config.interval, identity(defaults::POSTGRES_JOB));
+        wanted.insert(Key::new("exporter", "postgres"), make);
     }
     if let Some(probes) = config.probes.as_ref().filter(|probes| !probes.list.is_empty()) {
         let make = Make::Probes(Box::new(probes.clone()), identity(&probes.job), instance.to_owned());

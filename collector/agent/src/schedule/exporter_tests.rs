@@ -8,7 +8,7 @@ use taffrail_core::{CollectError, Out, Subject, Target, Value, metrics};
 use taffrail_spool::{Cursor, Log, MemoryLog, MemoryOptions, Start};
 
 use super::*;
-use crate::metrics::record::{Decoder, Point, Points, Visit};
+use crate::metrics::record::{Decoder, Point, points};
 
 metrics! {
     /// A.
@@ -29,7 +29,7 @@ struct Bed {
     pages: Arc<Pages>,
     clock: Clock,
     cursor: Cursor,
-    decoder: Decoder<taffrail_spool::SegmentId, <Points as Visit>::Series>,
+    decoder: Decoder<taffrail_spool::SegmentId>,
     /// Read and not looked at yet.
     points: VecDeque<Point>,
     stop: CancellationToken,
@@ -78,9 +78,8 @@ impl Bed {
                 }
                 let peeked = self.cursor.peek(1 << 20).await.unwrap();
                 for record in &peeked.records {
-                    let mut points = Points::default();
-                    self.decoder.read(record.segment, &record.bytes, &mut points).unwrap();
-                    self.points.extend(points.0);
+                    let read = points(&mut self.decoder, record.segment, &record.bytes).unwrap();
+                    self.points.extend(read);
                 }
             }
         };

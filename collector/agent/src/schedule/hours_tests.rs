@@ -9,7 +9,7 @@ use taffrail_core::{Subject, Value, metrics};
 use taffrail_spool::{Cursor, Log, MemoryLog, MemoryOptions, Start};
 
 use super::*;
-use crate::metrics::record::{Decoder, Point, Points, Visit};
+use crate::metrics::record::{Decoder, Point, points};
 use crate::status::SubjectStatus;
 
 metrics! {
@@ -30,7 +30,7 @@ struct Bed {
     pages: Arc<Pages>,
     board: Arc<Board>,
     cursor: Cursor,
-    decoder: Decoder<taffrail_spool::SegmentId, <Points as Visit>::Series>,
+    decoder: Decoder<taffrail_spool::SegmentId>,
     /// How often the subject `other` has run.
     runs: Arc<AtomicU64>,
     stop: CancellationToken,
@@ -88,20 +88,19 @@ impl Bed {
     }
 
     async fn points(&mut self) -> Vec<(String, Point)> {
-        let mut points = Vec::new();
+        let mut all = Vec::new();
         while let Ok(peeked) = tokio::time::timeout(Duration::ZERO, self.cursor.peek(1 << 20)).await {
             let peeked = peeked.unwrap();
             for record in &peeked.records {
-                let mut read = Points::default();
-                self.decoder.read(record.segment, &record.bytes, &mut read).unwrap();
+                let read = points(&mut self.decoder, record.segment, &record.bytes).unwrap();
                 let name = |point: &Point| taffrail_wire::remote_write::display_labels(&point.labels);
-                points.extend(read.0.into_iter().map(|point| (name(&point), point)));
+                all.extend(read.into_iter().map(|point| (name(&point), point)));
             }
             if peeked.records.is_empty() {
                 break;
             }
         }
-        points
+        all
     }
 
     fn shows(&self, name: &str) -> bool {

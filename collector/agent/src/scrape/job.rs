@@ -77,6 +77,18 @@ pub struct Formats {
     pub names: Names,
     /// `fallback_scrape_protocol`: the format of pages that do not say theirs.
     pub fallback: Option<Format>,
+    /// `scrape_protocols` and `metric_name_escaping_scheme`: the header that asks for pages.
+    pub accept: String,
+    /// `scrape_native_histograms`
+    pub native: bool,
+    /// `always_scrape_classic_histograms`: classic buckets are kept of histograms that are native, or become so.
+    pub classic_too: bool,
+    /// `convert_classic_histograms_to_nhcb`
+    pub convert_classic: bool,
+    /// `native_histogram_bucket_limit`; 0 is none.
+    pub bucket_limit: usize,
+    /// `native_histogram_min_bucket_factor`: the finest schema that is kept.
+    pub finest: i32,
 }
 
 impl Job {
@@ -148,6 +160,9 @@ pub enum Discovery {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use taffrail_core::histogram::FINEST;
+    use taffrail_wire::page::{Escaping, Protocol, accept};
+
     use super::*;
 
     /// A job with Prometheus' defaults.
@@ -172,7 +187,16 @@ pub(super) mod tests {
             },
             target_limit: 0,
             keep_dropped_targets: 0,
-            formats: Formats { names: Names::Utf8, fallback: None },
+            formats: Formats {
+                names: Names::Utf8,
+                fallback: None,
+                accept: accept(&Protocol::DEFAULT, Escaping::AllowUtf8),
+                native: false,
+                classic_too: false,
+                convert_classic: false,
+                bucket_limit: 0,
+                finest: FINEST,
+            },
             compression: true,
             http: Http::default(),
             relabel: Vec::new(),

@@ -4,14 +4,17 @@
 
 pub mod discovery;
 pub mod failed;
+mod families;
 pub mod fetch;
 pub mod job;
+mod known;
 mod left;
 pub mod page;
 pub mod sample_labels;
 pub mod scraper;
 pub mod series;
 pub mod state;
+mod taken;
 pub mod target;
 mod task;
 pub mod times;

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::failed::Failed;
 use super::fetch::{Client, Page};
 use super::job::Job;
-use super::page::{Read, Reader};
+use super::page::Reader;
 use super::state::{Scrape, State};
 use super::target::Target;
 use super::times::Times;
@@ -121,7 +121,7 @@ impl Scraper {
         status.series = scrape.series;
         status.bytes = scrape.bytes;
         status.scrapes += 1;
-        status.warnings = warnings(&scrape.read);
+        status.warnings = warnings(&scrape);
         status.failures += u64::from(scrape.failed.is_some());
         match scrape.failed {
             Some(Failed { text, .. }) => {
@@ -139,11 +139,20 @@ impl Scraper {
     }
 }
 
-fn warnings(read: &Read) -> Vec<String> {
+fn warnings(scrape: &Scrape) -> Vec<String> {
+    let read = &scrape.read;
     let counted = [
-        (read.duplicates, "left out: their series have one of this time, or a later one, already"),
-        (read.ahead, "left out: their times are more than ten minutes ahead"),
+        (read.duplicates, "samples left out: their series have one of this time, or a later one, already"),
+        (read.ahead, "samples left out: their times are more than ten minutes ahead"),
+        (
+            read.exemplars_left_out,
+            "exemplars left out: their labels are longer than 128 characters, or one of a native histogram has no time",
+        ),
+        (
+            read.histograms_left_out,
+            "classic histograms not made native ones: their buckets, count and sum contradict each other",
+        ),
     ];
     let counted = counted.into_iter().filter(|(count, _)| *count > 0);
-    counted.map(|(count, what)| format!("samples {what} ({count})")).collect()
+    counted.map(|(count, what)| format!("{what} ({count})")).chain(scrape.warnings.iter().cloned()).collect()
 }

@@ -1,23 +1,28 @@
 //! The series of one target: found by their bytes on the page, written to the log by their numbers.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
+use std::sync::{Arc, Mutex};
 
 use hashbrown::HashTable;
 use taffrail_core::sample::STALE_NAN;
 use taffrail_spool::SegmentId;
 use taffrail_wire::page::{Found, Key, Series as Exposed, Table};
 use taffrail_wire::relabel::Labels;
-use taffrail_wire::remote_write::{MetricKind, encode_labels};
 
+use super::families::Families;
+use super::known::{Known, write_more};
+use super::taken::{More, Sample, Taken};
 use crate::metrics::Writer;
-use crate::metrics::record::{Encoder, Family};
+use crate::metrics::interner::Interner;
+use crate::metrics::record::{Encoder, Exemplar, Family, Slot};
+use crate::status::lock;
 
-/// Samples that are written as one record.
+/// The most samples that are written as one record, and about the most bytes.
 const RECORD: usize = 8192;
+const RECORD_BYTES: usize = 1 << 20;
 /// Lines that bad pages may add to twice those of the last good one before those that are gone are forgotten.
 const SPARE_LINES: usize = 1000;
-/// Families that may be known beyond two for every series.
-const SPARE_FAMILIES: usize = 64;
 
 /// A series, as an index into [`Series`].
 pub type Index = u32;
@@ -31,7 +36,7 @@ pub struct Series {
     labels: HashTable<Index>,
     known: Vec<Option<Known>>,
     free: Vec<Index>,
-    families: Vec<KnownFamily>,
+    families: Families,
     hasher: RandomState,
     /// The page that is being read.
     page: u32,
@@ -39,50 +44,28 @@ pub struct Series {
     good: usize,
     /// Whether there may be series that no line leads to, which end unless the next good page has them.
     strays: bool,
+    /// What gave the series their keys, once there are any.
+    interner: Option<Arc<Mutex<Interner>>>,
+    /// When series began, as far as pages say so.
+    starts: HashMap<Index, Start>,
+    /// The values of the series that say so.
+    telling: HashMap<Index, u64>,
+    /// There are such lines, and relabelling drops them.
+    hidden: bool,
+    /// The hash of the last exemplar of series that have any: a page repeats it until there is another.
+    exemplars: HashMap<Index, u64>,
+}
+
+/// When a series began.
+#[derive(Clone, Copy, Debug)]
+struct Start {
+    ms: i64,
+    /// The slot for which the log has it.
+    said: Slot,
 }
 
 /// No series.
 const DROPPED: Index = Index::MAX;
-
-#[derive(Debug)]
-struct Known {
-    number: u64,
-    labels: Box<[u8]>,
-    family: u32,
-    /// The segment of the log that last defined it.
-    defined: Option<SegmentId>,
-    /// The last page with a sample of it, and that sample's time; the page may turn out to be bad.
-    page: u32,
-    page_ts_ms: i64,
-    /// The time of what was last written of it.
-    ts_ms: i64,
-    /// Whether a value was written that a marker has to end.
-    alive: bool,
-    /// How many lines lead to it.
-    lines: u32,
-}
-
-/// A family that series belong to.
-#[derive(Debug, PartialEq, Eq)]
-struct KnownFamily {
-    name: Box<str>,
-    kind: MetricKind,
-    help: Box<str>,
-    unit: Box<str>,
-}
-
-/// A sample of a page, before it is known whether the page is good.
-#[derive(Clone, Copy, Debug)]
-pub struct Sample {
-    /// Whose.
-    pub series: Index,
-    /// Milliseconds since 1970.
-    pub ts_ms: i64,
-    /// The value.
-    pub value: f64,
-    /// Whether the series ends when it is gone from the page.
-    pub tracked: bool,
-}
 
 /// What is to be done with a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -145,28 +128,35 @@ impl Series {
     }
 
     fn series(&mut self, labels: &Labels, family: Family<'_>, writer: &Writer) -> Index {
-        let mut bytes = Vec::new();
-        encode_labels(&mut bytes, labels.iter());
-        let hash = self.hasher.hash_one(&*bytes);
+        let interner = self.interner.get_or_insert_with(|| writer.interner().clone());
+        let labels = lock(interner).key(labels.iter());
+        let hash = self.hasher.hash_one(&labels);
         let same =
-            |index: &Index| matches!(&self.known[*index as usize], Some(known) if *known.labels == *bytes);
+            |index: &Index| matches!(&self.known[*index as usize], Some(known) if known.labels == labels);
         if let Some(index) = self.labels.find(hash, same) {
+            lock(interner).release(&labels);
             return *index;
         }
         let known = Known {
-            number: writer.number(),
-            labels: bytes.into(),
-            family: self.family(family),
-            defined: None,
+            labels,
+            slot: Slot::default(),
+            family: self.families.number(family),
             page: 0,
             page_ts_ms: i64::MIN,
             ts_ms: i64::MIN,
-            alive: false,
             lines: 0,
+            alive: false,
+            histogram: false,
+            started: false,
+            tells: false,
         };
         let index = match self.free.pop() {
             Some(index) => index,
             None => {
+                if self.known.len() == self.known.capacity() {
+                    // A quarter more, not twice as much: it is most of what a target costs.
+                    self.known.reserve_exact((self.known.len() / 4).max(16));
+                }
                 self.known.push(None);
                 (self.known.len() - 1) as Index
             }
@@ -175,19 +165,6 @@ impl Series {
         let (known, hasher) = (&self.known, &self.hasher);
         self.labels.insert_unique(hash, index, |index| hash_of(hasher, known, *index));
         index
-    }
-
-    fn family(&mut self, family: Family<'_>) -> u32 {
-        let Family { name, kind, help, unit } = family;
-        // A page's series come family by family: the last one is nearly always it.
-        let same = |known: &KnownFamily| {
-            *known.name == *name && known.kind == kind && *known.help == *help && *known.unit == *unit
-        };
-        if let Some(at) = self.families.iter().rposition(same) {
-            return at as u32;
-        }
-        self.families.push(KnownFamily { name: name.into(), kind, help: help.into(), unit: unit.into() });
-        (self.families.len() - 1) as u32
     }
 
     /// What is to be done with a sample of this time; `own` is a time that the page says.
@@ -202,31 +179,64 @@ impl Series {
         }
     }
 
-    /// Marks that the series has a sample on this page.
-    pub fn see(&mut self, index: Index, ts_ms: i64) {
-        if let Some(known) = &mut self.known[index as usize] {
-            (known.page, known.page_ts_ms) = (self.page, ts_ms);
+    /// Marks that the series has a sample on this page. Whether it is one that says when others began, and says another
+    /// time than before.
+    #[inline]
+    pub fn see(&mut self, index: Index, ts_ms: i64, value: f64) -> bool {
+        let Some(known) = &mut self.known[index as usize] else { return false };
+        (known.page, known.page_ts_ms) = (self.page, ts_ms);
+        known.tells && self.telling.insert(index, value.to_bits()) != Some(value.to_bits())
+    }
+
+    /// A line was found that says when others began; its series, if relabelling leaves one.
+    pub fn tells_start(&mut self, index: Option<Index>) {
+        match index.and_then(|index| self.known[index as usize].as_mut()) {
+            Some(known) => known.tells = true,
+            None => self.hidden = true,
         }
+    }
+
+    /// Whether there are lines that say when others began, and relabelling drops them, so that nobody sees them change.
+    pub fn starts_are_hidden(&self) -> bool {
+        self.hidden
     }
 
     /// Whether the last page had a sample of the very series that `other` calls `index`.
     pub fn has(&self, other: &Series, index: Index) -> bool {
         let Some(wanted) = &other.known[index as usize] else { return false };
-        let hash = self.hasher.hash_one(&*wanted.labels);
+        let hash = self.hasher.hash_one(&wanted.labels);
         let same = |at: &Index| matches!(&self.known[*at as usize], Some(known) if known.page == self.page && known.labels == wanted.labels);
         self.labels.find(hash, same).is_some()
     }
 
+    /// Notes when a series began.
+    pub fn begin_at(&mut self, index: Index, ms: i64) {
+        let Some(Some(known)) = self.known.get_mut(index as usize) else { return };
+        known.started = true;
+        let start = self.starts.entry(index).or_insert(Start { ms, said: Slot::default() });
+        if start.ms != ms {
+            *start = Start { ms, said: Slot::default() };
+        }
+    }
+
+    /// Whether a series' exemplar is another than that of the pages before.
+    pub fn is_new(&mut self, index: Index, exemplar: &Exemplar, timed: bool) -> bool {
+        let time = timed.then_some(exemplar.ts_ms);
+        let hash = self.hasher.hash_one((&exemplar.labels, exemplar.value.to_bits(), time));
+        self.exemplars.insert(index, hash) != Some(hash)
+    }
+
     /// Writes a good page's samples, ends the series that are gone from it, and forgets lines that are.
-    pub fn accept(&mut self, samples: &[Sample], now_ms: i64, writer: &Writer) {
-        for samples in samples.chunks(RECORD) {
-            writer.append(|segment, encoder| {
-                for sample in samples {
-                    let Some(known) = &mut self.known[sample.series as usize] else { continue };
-                    known.define(segment, encoder, &self.families);
-                    encoder.sample(known.number, sample.ts_ms, sample.value);
-                    known.ts_ms = sample.ts_ms;
-                    known.alive = sample.tracked && sample.value.to_bits() != STALE_NAN;
+    pub fn accept(&mut self, taken: &Taken, now_ms: i64, writer: &Writer) {
+        let (mut at, mut more) = (0, &taken.more[..]);
+        while at < taken.samples.len() {
+            writer.append(|encoder| {
+                let end = taken.samples.len().min(at + RECORD);
+                while at < end && encoder.len() < RECORD_BYTES {
+                    let own = more.iter().take_while(|(of, _)| *of as usize == at).count();
+                    let (this, behind) = more.split_at(own);
+                    self.write(&taken.samples[at], this, encoder);
+                    (more, at) = (behind, at + 1);
                 }
             });
         }
@@ -234,6 +244,28 @@ impl Series {
         self.mark(now_ms, writer, |known| known.page != page);
         self.forget();
         self.good = self.lines.len();
+    }
+
+    #[inline]
+    fn write(&mut self, sample: &Sample, more: &[(u32, More)], encoder: &mut Encoder<SegmentId>) {
+        let Some(known) = &mut self.known[sample.series as usize] else { return };
+        known.define(encoder, &self.families);
+        if known.started
+            && let Some(start) = self.starts.get_mut(&sample.series)
+            && start.said != known.slot
+        {
+            encoder.start(known.slot, start.ms);
+            start.said = known.slot;
+        }
+        known.ts_ms = sample.ts_ms;
+        known.alive = sample.tracked && sample.value.to_bits() != STALE_NAN;
+        let mut histogram = false;
+        if !more.is_empty() {
+            histogram = write_more(known.slot, sample, more, encoder);
+        } else {
+            encoder.sample(known.slot, sample.ts_ms, sample.value);
+        }
+        known.histogram = histogram;
     }
 
     /// Ends all series: the page could not be had, or was bad. What its lines mean is remembered, as the next good page
@@ -254,7 +286,7 @@ impl Series {
     pub fn forget_lines(&mut self) {
         self.lines.clear();
         self.known.iter_mut().flatten().for_each(|known| known.lines = 0);
-        (self.good, self.strays) = (0, true);
+        (self.good, self.strays, self.hidden) = (0, true, false);
     }
 
     fn mark(&mut self, now_ms: i64, writer: &Writer, gone: impl Fn(&Known) -> bool) {
@@ -262,15 +294,18 @@ impl Series {
         if !self.known.iter().flatten().any(ending) {
             return;
         }
-        for known in self.known.chunks_mut(RECORD) {
-            writer.append(|segment, encoder| {
-                for known in known.iter_mut().flatten().filter(|known| ending(known)) {
-                    known.alive = false;
-                    // A page may say times that are still to come; a marker before them is of no use.
-                    if known.ts_ms < now_ms {
-                        known.define(segment, encoder, &self.families);
-                        encoder.sample(known.number, now_ms, f64::from_bits(STALE_NAN));
-                        known.ts_ms = now_ms;
+        let mut rest = &mut self.known[..];
+        while !rest.is_empty() {
+            writer.append(|encoder| {
+                let mut count = 0;
+                while let Some((known, behind)) = std::mem::take(&mut rest).split_first_mut() {
+                    rest = behind;
+                    if let Some(known) = known.as_mut().filter(|known| ending(known)) {
+                        known.end(now_ms, encoder, &self.families);
+                        count += 1;
+                    }
+                    if count == RECORD || encoder.len() >= RECORD_BYTES {
+                        break;
                     }
                 }
             });
@@ -295,7 +330,8 @@ impl Series {
             orphans.extend((0..known.len() as Index).filter(stray));
         }
         orphans.into_iter().for_each(|index| self.release(index));
-        self.forget_families();
+        let series = self.count();
+        self.families.forget(series, self.known.iter_mut().flatten().map(|known| &mut known.family));
     }
 
     fn release(&mut self, index: Index) {
@@ -306,28 +342,13 @@ impl Series {
         if let Ok(entry) = self.labels.find_entry(hash, |at| *at == index) {
             entry.remove();
         }
-        self.known[index as usize] = None;
+        if let (Some(known), Some(interner)) = (self.known[index as usize].take(), &self.interner) {
+            lock(interner).release(&known.labels);
+        }
+        self.starts.remove(&index);
+        self.exemplars.remove(&index);
+        self.telling.remove(&index);
         self.free.push(index);
-    }
-
-    /// Forgets families without series, once there are many: a page may change its help texts all the time.
-    fn forget_families(&mut self) {
-        if self.families.len() <= 2 * self.count() + SPARE_FAMILIES {
-            return;
-        }
-        let mut moved: Vec<Option<u32>> = vec![None; self.families.len()];
-        let mut kept = Vec::new();
-        let mut families: Vec<Option<KnownFamily>> =
-            std::mem::take(&mut self.families).into_iter().map(Some).collect();
-        for known in self.known.iter_mut().flatten() {
-            let at = known.family as usize;
-            if let Some(family) = families[at].take() {
-                moved[at] = Some(kept.len() as u32);
-                kept.push(family);
-            }
-            known.family = moved[at].unwrap_or_default();
-        }
-        self.families = kept;
     }
 
     /// How many series there are.
@@ -336,18 +357,16 @@ impl Series {
     }
 }
 
-fn hash_of(hasher: &RandomState, known: &[Option<Known>], index: Index) -> u64 {
-    known[index as usize].as_ref().map_or(0, |known| hasher.hash_one(&*known.labels))
+impl Drop for Series {
+    fn drop(&mut self) {
+        let Some(interner) = &self.interner else { return };
+        let mut interner = lock(interner);
+        self.known.drain(..).flatten().for_each(|known| interner.release(&known.labels));
+    }
 }
 
-impl Known {
-    fn define(&mut self, segment: SegmentId, encoder: &mut Encoder<SegmentId>, families: &[KnownFamily]) {
-        if self.defined != Some(segment) {
-            let KnownFamily { name, kind, help, unit } = &families[self.family as usize];
-            encoder.define(self.number, Family { name, kind: *kind, help, unit }, &self.labels);
-            self.defined = Some(segment);
-        }
-    }
+fn hash_of(hasher: &RandomState, known: &[Option<Known>], index: Index) -> u64 {
+    known[index as usize].as_ref().map_or(0, |known| hasher.hash_one(&known.labels))
 }
 
 #[cfg(test)]

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use taffrail_core::Clock;
 use taffrail_spool::{Log, MemoryLog, MemoryOptions};
+use taffrail_wire::remote_write::MetricKind;
 
+use super::super::families::SPARE as SPARE_FAMILIES;
 use super::*;
 
 fn writer() -> Writer {
@@ -19,7 +21,7 @@ fn family(name: &str) -> Family<'_> {
 /// Takes a page with these lines, each a series of its own; gives the indices.
 fn page(series: &mut Series, lines: &[&str], help: &str, good: bool, writer: &Writer) -> Vec<Index> {
     series.begin();
-    let mut samples = Vec::new();
+    let mut taken = Taken::default();
     for line in lines {
         let labels: Labels = [("__name__", *line)].into_iter().collect();
         let family = Family { help, ..family(line) };
@@ -27,15 +29,15 @@ fn page(series: &mut Series, lines: &[&str], help: &str, good: bool, writer: &Wr
             .find_name(line)
             .unwrap_or_else(|key| series.insert(key, Some(&labels), family, writer))
             .unwrap();
-        series.see(index, 1000);
-        samples.push(Sample { series: index, ts_ms: 1000, value: 1.0, tracked: true });
+        series.see(index, 1000, 1.0);
+        taken.samples.push(Sample { series: index, ts_ms: 1000, value: 1.0, tracked: true });
     }
     if good {
-        series.accept(&samples, 1000, writer);
+        series.accept(&taken, 1000, writer);
     } else {
         series.reject(1000, writer);
     }
-    samples.iter().map(|sample| sample.series).collect()
+    taken.samples.iter().map(|sample| sample.series).collect()
 }
 
 #[test]
@@ -70,8 +72,12 @@ fn families_that_change_do_not_add_up() {
         page(&mut series, &["b", &line], &format!("Help {turn}."), true, &writer);
     }
     assert!(series.families.len() <= SPARE_FAMILIES + 8, "{}", series.families.len());
-    let known = series.known.iter().flatten().find(|known| known.labels.ends_with(b"b")).unwrap();
-    assert_eq!(&*series.families[known.family as usize].help, "Help 0.", "it keeps its own");
+    let index = Series::index(match series.lines.find_name("b") {
+        Found::Known { of, .. } => of,
+        Found::New(_) => panic!("it is known"),
+    });
+    let known = series.known[index.unwrap() as usize].as_ref().unwrap();
+    assert_eq!(series.families.get(known.family).help, "Help 0.", "it keeps its own");
 }
 
 #[test]
@@ -98,7 +104,7 @@ fn a_sample_has_its_place_by_time() {
     ] {
         assert_eq!(series.place(index, ts_ms, own), place, "{ts_ms} {own}");
     }
-    series.see(index, 1001);
+    series.see(index, 1001, 1.0);
     for (ts_ms, place) in [(1001, Place::Late), (1000, Place::Late), (1002, Place::New)] {
         assert_eq!(series.place(index, ts_ms, true), place, "{ts_ms} on the same page");
     }

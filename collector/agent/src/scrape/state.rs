@@ -2,14 +2,15 @@
 
 use std::time::Duration;
 
-use taffrail_wire::page::{Format, format_of};
+use taffrail_wire::page::{Format, Report, check, format_of};
 use taffrail_wire::remote_write::MetricKind;
 
 use super::failed::Failed;
 use super::fetch::Page;
 use super::page::{Read, Reader};
 use super::sample_labels::of_report;
-use super::series::{Sample, Series};
+use super::series::Series;
+use super::taken::{Sample, Taken};
 use crate::metrics::Writer;
 use crate::metrics::record::Family;
 use crate::status::{Counts, Stage};
@@ -19,11 +20,17 @@ use crate::status::{Counts, Stage};
 pub struct State {
     series: Series,
     reports: Series,
-    samples: Vec<Sample>,
+    taken: Taken,
+    /// What the specifications have against the page that was looked at last.
+    warnings: Vec<String>,
+    /// Good pages until the next is looked at.
+    unlooked: u32,
 }
 
-/// The most samples for which room is kept until the next page.
-const ROOM: usize = 4096;
+/// Of the good pages, the first and then one of so many is looked at for what the specifications have against it.
+const LOOK_EVERY: u32 = 240;
+/// Larger pages are not looked at: it takes time and memory.
+const LOOK_BYTES: usize = 4 << 20;
 
 /// How a scrape went.
 #[derive(Debug, Default)]
@@ -36,10 +43,12 @@ pub struct Scrape {
     pub bytes: usize,
     /// Series that are known after it.
     pub series: usize,
+    /// What the specifications have against pages of the target.
+    pub warnings: Vec<String>,
 }
 
 /// What is known of the series about a target.
-struct Report {
+struct About {
     name: &'static str,
     help: &'static str,
     unit: &'static str,
@@ -52,13 +61,13 @@ impl State {
         let mut scrape = Scrape::default();
         scrape.failed = self.read(page, reader, &mut scrape).err();
         if scrape.failed.is_none() {
-            self.series.accept(&self.samples, reader.now_ms, reader.writer);
+            self.series.accept(&self.taken, reader.now_ms, reader.writer);
         } else {
             self.series.reject(reader.now_ms, reader.writer);
         }
         scrape.series = self.series.count();
-        self.samples.clear();
-        self.samples.shrink_to(ROOM);
+        scrape.warnings.clone_from(&self.warnings);
+        self.taken.clear();
         scrape
     }
 
@@ -79,27 +88,48 @@ impl State {
             }
         };
         scrape.bytes = text.len();
-        scrape.read = reader.read(&text, format, &mut self.series, &mut self.samples);
+        scrape.read = reader.read(&text, format, &mut self.series, &mut self.taken);
+        if scrape.read.error.is_none() {
+            self.look(&text, format);
+        }
         let stage = if scrape.read.over_limit { Stage::SampleLimit } else { Stage::Page };
         scrape.read.error.take().map_or(Ok(()), |text| Err(Failed { stage, text }))
+    }
+
+    /// Looks now and then at what the specifications say of a good page.
+    fn look(&mut self, page: &[u8], format: Format) {
+        if page.len() > LOOK_BYTES {
+            return;
+        }
+        let Some(left) = self.unlooked.checked_sub(1) else {
+            self.unlooked = LOOK_EVERY - 1;
+            let Report { warnings, more, .. } = check(page, format);
+            self.warnings =
+                warnings.iter().map(|warning| format!("{}: {}", warning.place, warning.fault)).collect();
+            if more > 0 {
+                self.warnings.push(format!("and {more} more of these kinds"));
+            }
+            return;
+        };
+        self.unlooked = left;
     }
 
     /// Writes what is known of the scrape itself.
     pub fn report(&mut self, scrape: &Scrape, took: Duration, reader: &Reader<'_>) {
         self.reports.begin();
-        self.samples.clear();
+        self.taken.clear();
         for report in reports(scrape, took) {
             let index = self.reports.find_name(report.name).unwrap_or_else(|key| {
-                let Report { name, help, unit, .. } = report;
+                let About { name, help, unit, .. } = report;
                 let family = Family { name, kind: MetricKind::Gauge, help, unit };
                 let labels = of_report(name, &reader.target.labels, reader.job);
                 self.reports.insert(key, Some(&labels), family, reader.writer)
             });
             let Some(series) = index else { continue };
-            self.reports.see(series, reader.now_ms);
+            self.reports.see(series, reader.now_ms, report.value);
             // A page that has an `up` of its own has said it for this time: two would be one too many.
             if scrape.failed.is_some() || !self.series.has(&self.reports, series) {
-                self.samples.push(Sample {
+                self.taken.samples.push(Sample {
                     series,
                     ts_ms: reader.now_ms,
                     value: report.value,
@@ -107,8 +137,8 @@ impl State {
                 });
             }
         }
-        self.reports.accept(&self.samples, reader.now_ms, reader.writer);
-        self.samples.clear();
+        self.reports.accept(&self.taken, reader.now_ms, reader.writer);
+        self.taken.clear();
     }
 
     /// Marks all series as ended: the target is gone.
@@ -142,10 +172,10 @@ impl Counts {
     }
 }
 
-fn reports(scrape: &Scrape, took: Duration) -> [Report; 5] {
+fn reports(scrape: &Scrape, took: Duration) -> [About; 5] {
     let read = &scrape.read;
     let up = f64::from(u8::from(scrape.failed.is_none()));
-    let report = |name, unit, help, value| Report { name, help, unit, value };
+    let report = |name, unit, help, value| About { name, help, unit, value };
     [
         report("up", "", "Whether the last scrape of the target succeeded (1) or not (0).", up),
         report(

@@ -192,8 +192,5 @@ impl JobTask {
 
 /// What a job's targets are asked with. An error is one of the config.
 pub fn client(job: &Job) -> Result<Client, String> {
-    Client::new(
-        job,
-        "application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.1",
-    )
+    Client::new(job, &job.formats.accept)
 }

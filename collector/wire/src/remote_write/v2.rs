@@ -8,12 +8,8 @@ mod points;
 
 use std::collections::HashMap;
 
-use hashbrown::HashTable;
-use hashbrown::hash_table::Entry;
-use std::hash::{BuildHasher, RandomState};
-
 use super::{MetricKind, put_sample};
-use crate::proto::{ProtoError, put_bytes, put_varint, varint_len};
+use crate::proto::{put_bytes, put_varint};
 use crate::snappy::{Compressor, TooLarge};
 
 /// Value of the `Content-Type` header.
@@ -22,94 +18,103 @@ pub const CONTENT_TYPE: &str = "application/x-protobuf;proto=io.prometheus.write
 pub const VERSION: &str = "2.0.0";
 /// Name of the header in which a receiver says how many samples it has stored.
 pub const SAMPLES_WRITTEN: &str = "x-prometheus-remote-write-samples-written";
+/// Name of the header in which a receiver says how many native histograms it has stored.
+pub const HISTOGRAMS_WRITTEN: &str = "x-prometheus-remote-write-histograms-written";
 
-/// Texts and their numbers. The empty text is number 0, as in every request.
-#[derive(Debug)]
+/// Texts, one behind the other, and their numbers in the order in which they came. The empty text is number 0, as in
+/// every request.
+#[derive(Clone, Debug)]
 pub struct Symbols {
-    texts: Vec<Box<str>>,
-    index: HashTable<u32>,
-    hasher: RandomState,
+    texts: String,
+    /// Where each text ends, and the next begins.
+    ends: Vec<u32>,
 }
 
 impl Default for Symbols {
     fn default() -> Self {
-        Symbols { texts: vec!["".into()], index: HashTable::new(), hasher: RandomState::new() }
+        Symbols { texts: String::new(), ends: vec![0] }
     }
 }
 
 impl Symbols {
-    /// The number of `text`.
-    pub fn number(&mut self, text: &str) -> u32 {
-        if text.is_empty() {
-            return 0;
-        }
-        let (texts, hasher) = (&self.texts, &self.hasher);
-        let same = |number: &u32| *texts[*number as usize] == *text;
-        let rehash = |number: &u32| hasher.hash_one(&*texts[*number as usize]);
-        match self.index.entry(hasher.hash_one(text), same, rehash) {
-            Entry::Occupied(known) => *known.get(),
-            Entry::Vacant(place) => {
-                let number = texts.len() as u32;
-                place.insert(number);
-                self.texts.push(text.into());
-                number
-            }
-        }
+    /// Gives `text` the next number, whether or not it has one already. Nothing if all texts together would take more
+    /// than 4 GiB.
+    pub fn push(&mut self, text: &str) -> Option<u32> {
+        let end = u32::try_from(self.texts.len() + text.len()).ok()?;
+        grow(&mut self.ends);
+        self.texts.push_str(text);
+        self.ends.push(end);
+        Some((self.ends.len() - 1) as u32)
     }
 
-    /// The number of `text`, if it has one.
-    fn find(&self, text: &str) -> Option<u32> {
-        if text.is_empty() {
-            return Some(0);
-        }
-        let same = |number: &u32| *self.texts[*number as usize] == *text;
-        self.index.find(self.hasher.hash_one(text), same).copied()
+    /// How many numbers are given, that of the empty text among them.
+    pub fn len(&self) -> usize {
+        self.ends.len()
     }
 
-    /// Forgets all texts; series made of them are of no use any more.
-    pub fn clear(&mut self) {
-        self.texts.truncate(1);
-        self.index.clear();
+    /// Whether there is nothing but the empty text.
+    pub fn is_empty(&self) -> bool {
+        self.ends.len() == 1
     }
 
-    /// The labels of a series as [`encode_labels`](super::encode_labels) writes them.
-    pub fn encode_labels(&self, series: &Series) -> Vec<u8> {
-        let mut labels = Vec::new();
-        for pair in series.labels.chunks_exact(2) {
-            super::put_label(&mut labels, 1, self.text(pair[0]), self.text(pair[1]));
-        }
-        labels
+    /// The text of a number; empty if nothing has it.
+    #[inline]
+    pub fn text(&self, number: u32) -> &str {
+        let at = number as usize;
+        let begin = at.checked_sub(1).and_then(|before| self.ends.get(before)).copied().unwrap_or(0);
+        let end = self.ends.get(at).copied().unwrap_or(begin);
+        self.texts.get(begin as usize..end as usize).unwrap_or_default()
     }
+}
 
-    fn text(&self, number: u32) -> &str {
-        &self.texts[number as usize]
+/// Makes room by a quarter, not by as much again: such lists are large, and grow slowly.
+fn grow<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact((list.len() / 4).max(64));
     }
 }
 
 /// What a series is, in numbers of [`Symbols`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Series {
-    labels: Box<[u32]>,
-    kind: MetricKind,
-    help: u32,
-    unit: u32,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Series<'a> {
+    /// Names and values of its labels in turn, sorted by name, each number as a varint.
+    pub labels: &'a [u8],
+    /// Its family's type.
+    pub kind: MetricKind,
+    /// Its family's help text.
+    pub help: u32,
+    /// Its family's unit.
+    pub unit: u32,
 }
 
-impl Series {
-    /// A series of the labels that [`encode_labels`](super::encode_labels) wrote, and what is known of its family.
-    pub fn new(
-        symbols: &mut Symbols,
-        labels: &[u8],
-        kind: MetricKind,
-        help: &str,
-        unit: &str,
-    ) -> Result<Self, ProtoError> {
-        let mut numbers = Vec::with_capacity(16);
-        for label in super::decode_labels(labels) {
-            let (name, value) = label?;
-            numbers.extend([symbols.number(name), symbols.number(value)]);
+impl Series<'_> {
+    /// Names and values of its labels.
+    pub fn pairs<'s>(&self, symbols: &'s Symbols) -> impl Iterator<Item = (&'s str, &'s str)> {
+        let mut rest = self.labels;
+        std::iter::from_fn(move || {
+            let (name, value) = (take_number(&mut rest)?, take_number(&mut rest)?);
+            Some((symbols.text(name), symbols.text(value)))
+        })
+    }
+
+    /// The labels as [`encode_labels`](super::encode_labels) writes them, appended to `labels`.
+    pub fn encode_labels(&self, symbols: &Symbols, labels: &mut Vec<u8>) {
+        super::encode_labels(labels, self.pairs(symbols));
+    }
+}
+
+/// The number at the beginning of `bytes`, which then begin behind it.
+#[inline]
+fn take_number(bytes: &mut &[u8]) -> Option<u32> {
+    let (mut number, mut shift) = (0u32, 0);
+    loop {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u32::from(byte & 0x7f).checked_shl(shift)?;
+        if *byte < 0x80 {
+            return Some(number);
         }
-        Ok(Series { labels: numbers.into(), kind, help: symbols.number(help), unit: symbols.number(unit) })
+        shift += 7;
     }
 }
 
@@ -119,6 +124,7 @@ pub struct Request {
     symbols: Vec<u8>,
     series: Vec<u8>,
     one: Vec<u8>,
+    refs: Vec<u8>,
     raw: Vec<u8>,
     /// By number in [`Symbols`]: the request that last used it, and its number there.
     used: Vec<(u32, u32)>,
@@ -147,7 +153,7 @@ impl Request {
 
     /// Adds a series with its samples, oldest first, each a value and a time in milliseconds since 1970. `symbols` are
     /// those that it was made of, the same for the whole request.
-    pub fn series(&mut self, symbols: &Symbols, series: &Series, samples: &[(f64, i64)]) {
+    pub fn series(&mut self, symbols: &Symbols, series: Series<'_>, samples: &[(f64, i64)]) {
         self.one.clear();
         self.labels(symbols, series);
         for (value, ts) in samples {
@@ -157,33 +163,27 @@ impl Request {
         put_bytes(&mut self.series, 5, &self.one);
     }
 
-    fn labels(&mut self, symbols: &Symbols, series: &Series) {
-        let mut refs_len = 0;
-        for &label in &series.labels {
-            let number = self.symbol(symbols, label);
-            refs_len += varint_len(number.into());
+    fn labels(&mut self, symbols: &Symbols, series: Series<'_>) {
+        let mut refs = std::mem::take(&mut self.refs);
+        refs.clear();
+        let mut rest = series.labels;
+        while let Some(label) = take_number(&mut rest) {
+            put_varint(&mut refs, self.symbol(symbols, label).into());
         }
-        self.one.push(1 << 3 | 2);
-        put_varint(&mut self.one, refs_len as u64);
-        for &label in &series.labels {
-            // A symbol has been given a number in the loop above.
-            let number = if label == 0 { 0 } else { self.used[label as usize].1 };
-            put_varint(&mut self.one, number.into());
-        }
+        put_bytes(&mut self.one, 1, &refs);
+        self.refs = refs;
     }
 
-    fn metadata(&mut self, symbols: &Symbols, series: &Series) {
+    fn metadata(&mut self, symbols: &Symbols, series: Series<'_>) {
         let (help, unit) = (self.symbol(symbols, series.help), self.symbol(symbols, series.unit));
-        let kind = series.kind as u32;
-        let fields = [(1 << 3, kind), (3 << 3, help), (4 << 3, unit)].into_iter().filter(|(_, v)| *v != 0);
-        let len: usize = fields.clone().map(|(_, value)| 1 + varint_len(value.into())).sum();
-        if len > 0 {
-            self.one.push(5 << 3 | 2);
-            put_varint(&mut self.one, len as u64);
-            for (tag, value) in fields {
-                self.one.push(tag);
-                put_varint(&mut self.one, value.into());
-            }
+        let fields = [(1 << 3, series.kind as u32), (3 << 3, help), (4 << 3, unit)];
+        self.refs.clear();
+        for (tag, value) in fields.into_iter().filter(|(_, value)| *value != 0) {
+            self.refs.push(tag);
+            put_varint(&mut self.refs, value.into());
+        }
+        if !self.refs.is_empty() {
+            put_bytes(&mut self.one, 5, &self.refs);
         }
     }
 
@@ -192,13 +192,18 @@ impl Request {
         if number == 0 {
             return 0;
         }
+        match self.used.get(number as usize) {
+            Some((request, known)) if *request == self.request => *known,
+            _ => self.new_symbol(symbols, number),
+        }
+    }
+
+    fn new_symbol(&mut self, symbols: &Symbols, number: u32) -> u32 {
         let at = number as usize;
         if self.used.len() <= at {
-            self.used.resize(symbols.texts.len().max(at + 1), (0, 0));
-        }
-        let (request, known) = self.used[at];
-        if request == self.request {
-            return known;
+            let len = symbols.len().max(at + 1);
+            self.used.reserve_exact(len - self.used.len());
+            self.used.resize(len, (0, 0));
         }
         let new = self.next;
         self.next += 1;
@@ -222,13 +227,47 @@ impl Request {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use prost::Message;
 
-    use super::super::encode_labels;
     use super::*;
     use crate::snappy::decompress;
+
+    /// A series of these labels, its numbers given as they come.
+    #[derive(Default)]
+    pub(super) struct Interned {
+        pub(super) symbols: Symbols,
+        known: HashMap<String, u32>,
+        labels: Vec<u8>,
+    }
+
+    impl Interned {
+        fn number(&mut self, text: &str) -> u32 {
+            if text.is_empty() {
+                return 0;
+            }
+            *self.known.entry(text.to_owned()).or_insert_with(|| self.symbols.push(text).unwrap())
+        }
+
+        pub(super) fn series(
+            &mut self,
+            pairs: &[(&str, &str)],
+            kind: MetricKind,
+            help: &str,
+            unit: &str,
+        ) -> (&Symbols, Series<'_>) {
+            self.labels.clear();
+            for (name, value) in pairs {
+                for text in [name, value] {
+                    let number = self.number(text);
+                    put_varint(&mut self.labels, number.into());
+                }
+            }
+            let (help, unit) = (self.number(help), self.number(unit));
+            (&self.symbols, Series { labels: &self.labels, kind, help, unit })
+        }
+    }
 
     /// `io.prometheus.write.v2.Request`, written down from the specification: the oracle.
     #[derive(Clone, PartialEq, Message)]
@@ -280,16 +319,16 @@ mod tests {
         fn what_we_encode_prost_reads(
             requests in prop::collection::vec(prop::collection::vec(any_series(), 0..9), 1..4)
         ) {
-            let (mut symbols, mut request) = (Symbols::default(), Request::default());
+            let (mut interned, mut request) = (Interned::default(), Request::default());
             for given in requests {
                 request.clear();
                 for (pairs, counter, help, samples) in &given {
-                    let mut labels = Vec::new();
-                    encode_labels(&mut labels, pairs.iter().map(|(n, v)| (&**n, &**v)));
+                    let pairs: Vec<_> = pairs.iter().map(|(n, v)| (&**n, &**v)).collect();
                     let kind = if *counter { MetricKind::Counter } else { MetricKind::Unknown };
-                    let series = Series::new(&mut symbols, &labels, kind, help, "s").unwrap();
+                    let (symbols, series) = interned.series(&pairs, kind, help, "s");
+                    prop_assert_eq!(series.pairs(symbols).collect::<Vec<_>>(), pairs);
                     let samples: Vec<_> = samples.iter().map(|(v, t)| (f64::from_bits(*v), *t)).collect();
-                    request.series(&symbols, &series, &samples);
+                    request.series(symbols, series, &samples);
                 }
                 let raw = decompress(request.finish().unwrap()).unwrap();
                 prop_assert_eq!(raw.len(), request.raw_len());

@@ -1,12 +1,14 @@
 //! What the records of a log hold, counted.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
+use taffrail_core::Histogram;
 use taffrail_spool::{Inspect, Record, SegmentId};
 use taffrail_wire::loki;
 
 use super::progress::Progress;
-use crate::metrics::record::{Decoder, Definition, Visit};
+use crate::metrics::record::{Decoder, Exemplar, Numbered, Table, Visit};
 
 /// Of records that cannot be decoded, this many are named.
 const NAMED: usize = 20;
@@ -30,7 +32,7 @@ pub(super) struct Contents {
 }
 
 enum Kind {
-    Samples(Decoder<SegmentId, ()>),
+    Samples(Decoder<SegmentId>),
     Entries,
     Unknown,
 }
@@ -60,13 +62,19 @@ impl Contents {
 struct Count<'a>(&'a mut u64);
 
 impl Visit for Count<'_> {
-    type Series = ();
+    fn segment(&mut self, _table: &Arc<Mutex<Table>>) {}
 
-    fn define(&mut self, _definition: Definition<'_>) {}
-
-    fn sample(&mut self, (): &(), _ts_ms: i64, _value: f64) {
+    fn sample(&mut self, _series: Numbered<'_>, _ts_ms: i64, _value: f64) {
         *self.0 += 1;
     }
+
+    fn start(&mut self, _series: Numbered<'_>, _start_ms: i64) {}
+
+    fn histogram(&mut self, _series: Numbered<'_>, _ts_ms: i64, _histogram: Histogram) {
+        *self.0 += 1;
+    }
+
+    fn exemplar(&mut self, _exemplar: Exemplar) {}
 }
 
 impl Inspect for Contents {

@@ -5,19 +5,20 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
+use taffrail_core::Histogram;
 use taffrail_spool::{CursorFile, Inspect, Record, SegmentId, inspect};
 use taffrail_wire::loki;
-use taffrail_wire::remote_write::decode_labels;
 
 use super::line::{self, Format};
 use super::progress::Progress;
 use super::selector::Selector;
 use super::{Place, in_use, time};
 use crate::cli::{USAGE, print};
-use crate::metrics::record::{Decoder, Definition, Visit};
+use crate::metrics::record::{Decoder, Exemplar, Numbered, Table, Visit};
 
 /// `taffrail spool export`
 #[derive(Args, Debug)]
@@ -72,7 +73,10 @@ impl Export {
             let names: Vec<&str> = found.cursors.iter().map(|cursor| cursor.name.as_str()).collect();
             anyhow::bail!("no output `{output}` reads this log; there are: {}", names.join(", "));
         }
-        let Written { bad, left_out } = printer.finish()?;
+        let Written { bad, left_out, histograms } = printer.finish()?;
+        if histograms > 0 {
+            print::err(&format!("{histograms} native histograms are left out: no line can hold one"));
+        }
         if left_out > 0 {
             print::err(&format!("{left_out} ends of series are left out: OpenMetrics has no word for them"));
         }
@@ -91,13 +95,14 @@ struct Written {
     bad: u64,
     /// Staleness markers.
     left_out: u64,
+    histograms: u64,
 }
 
 /// Prints what it is shown.
 struct Printer<'a, W: Write> {
     options: &'a Export,
     progress: Progress,
-    decoder: Decoder<SegmentId, Option<Rc<str>>>,
+    decoder: Decoder<SegmentId>,
     /// Records before this position are behind the output that is asked for.
     first: u64,
     /// That there is no such output.
@@ -113,7 +118,10 @@ struct Out<'a, W> {
     /// The record is read for what it defines only.
     mute: bool,
     left_out: u64,
+    histograms: u64,
     failed: Option<io::Error>,
+    /// What stands before the values of the segment's series, once one was met: nothing where it is not asked for.
+    heads: Vec<Option<Option<Rc<str>>>>,
 }
 
 impl<'a, W: Write> Printer<'a, W> {
@@ -124,7 +132,15 @@ impl<'a, W: Write> Printer<'a, W> {
             decoder: Decoder::default(),
             first: 0,
             nobody: None,
-            out: Out { options, to, mute: false, left_out: 0, failed: None },
+            out: Out {
+                options,
+                to,
+                mute: false,
+                left_out: 0,
+                histograms: 0,
+                failed: None,
+                heads: Vec::new(),
+            },
             bad: 0,
         }
     }
@@ -137,7 +153,9 @@ impl<'a, W: Write> Printer<'a, W> {
         let failed = self.out.failed.or(self.out.to.flush().err());
         match failed.filter(|error| error.kind() != ErrorKind::BrokenPipe) {
             Some(error) => Err(error).context("cannot write to standard output"),
-            None => Ok(Written { bad: self.bad, left_out: self.out.left_out }),
+            None => {
+                Ok(Written { bad: self.bad, left_out: self.out.left_out, histograms: self.out.histograms })
+            }
         }
     }
 }
@@ -213,20 +231,47 @@ fn pair<'a>((name, value): &'a (Cow<'_, str>, Cow<'_, str>)) -> (&'a str, &'a st
     (name, value)
 }
 
-impl<W: Write> Visit for Out<'_, W> {
-    /// What stands before its values; nothing where it is not asked for.
-    type Series = Option<Rc<str>>;
+impl<W: Write> Out<'_, W> {
+    /// What stands before the values of a series; nothing where it is not asked for.
+    fn head(&mut self, series: Numbered<'_>) -> Option<Rc<str>> {
+        let at = series.number as usize;
+        if self.heads.len() <= at {
+            self.heads.resize(at + 1, None);
+        }
+        if let Some(known) = &self.heads[at] {
+            return known.clone();
+        }
+        let labels: Vec<(&str, &str)> = series.labels().collect();
+        let head: Option<Rc<str>> =
+            self.selects(&labels).then(|| line::head(self.options.format, &labels).into());
+        self.heads[at] = Some(head.clone());
+        head
+    }
+}
 
-    fn define(&mut self, definition: Definition<'_>) -> Self::Series {
-        let labels: Vec<(&str, &str)> = decode_labels(definition.labels).collect::<Result<_, _>>().ok()?;
-        self.selects(&labels).then(|| line::head(self.options.format, &labels).into())
+impl<W: Write> Visit for Out<'_, W> {
+    fn segment(&mut self, _table: &Arc<Mutex<Table>>) {
+        self.heads.clear();
     }
 
-    fn sample(&mut self, series: &Self::Series, ts_ms: i64, value: f64) {
-        let Some(head) = series.as_ref().filter(|_| self.wants(ts_ms)) else { return };
-        match line::sample(self.options.format, head, ts_ms, value) {
+    fn sample(&mut self, series: Numbered<'_>, ts_ms: i64, value: f64) {
+        if !self.wants(ts_ms) {
+            return;
+        }
+        let Some(head) = self.head(series) else { return };
+        match line::sample(self.options.format, &head, ts_ms, value) {
             Some(line) => self.write(&line),
             None => self.left_out += 1,
         }
     }
+
+    fn start(&mut self, _series: Numbered<'_>, _start_ms: i64) {}
+
+    fn histogram(&mut self, series: Numbered<'_>, ts_ms: i64, _histogram: Histogram) {
+        if self.wants(ts_ms) && self.head(series).is_some() {
+            self.histograms += 1;
+        }
+    }
+
+    fn exemplar(&mut self, _exemplar: Exemplar) {}
 }

@@ -3,10 +3,12 @@
 
 mod access;
 mod containers;
+mod formats;
 mod host;
 mod listen;
 mod logs;
 mod outputs;
+mod postgres;
 mod probe_kinds;
 mod probes;
 mod redis;
@@ -67,6 +69,7 @@ impl<'a> Checker<'a> {
             interval,
             host,
             containers,
+            postgres: self.postgres_servers(written, interval),
             probes: self.probes(written, interval),
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use taffrail_wire::page::Format;
 use taffrail_wire::relabel::{self, Names, Rule};
 
 use super::{Checker, bounds};
@@ -14,10 +13,10 @@ use crate::config::secret::Secret;
 use crate::config::source::Span;
 use crate::config::valid::Auth;
 use crate::config::written::Written;
-use crate::config::written::scrape::{self as written, Authorization, Global, Protocol, Relabel, Validation};
+use crate::config::written::scrape::{self as written, Authorization, Global, Relabel, Validation};
 use crate::scrape::Group;
 use crate::scrape::discovery::fixed;
-use crate::scrape::job::{DEFAULT_BODY_BYTES, Discovery, Formats, Http, Job, Limits, Tls};
+use crate::scrape::job::{DEFAULT_BODY_BYTES, Discovery, Http, Job, Limits, Tls};
 
 impl Checker<'_> {
     pub(super) fn scrape(&mut self, written: &Written, interval: Duration) -> Vec<Job> {
@@ -70,10 +69,7 @@ impl Checker<'_> {
             limits,
             target_limit: count(&job.target_limit, &global.target_limit),
             keep_dropped_targets: count(&job.keep_dropped_targets, &global.keep_dropped_targets),
-            formats: Formats {
-                names,
-                fallback: job.fallback_scrape_protocol.get().map(|written| format(*written)),
-            },
+            formats: self.formats(job, global, names),
             compression: job.enable_compression.get().copied().unwrap_or(true),
             http: self.http(job),
             relabel: self.rules(&job.relabel_configs, names),
@@ -276,12 +272,5 @@ impl Checker<'_> {
                 "its name ends in .json, .yml or .yaml, and `*` stands in its last part only",
             );
         }
-    }
-}
-
-fn format(written: Protocol) -> Format {
-    match written {
-        Protocol::Text004 | Protocol::Text100 => Format::Text,
-        Protocol::OpenMetrics001 | Protocol::OpenMetrics100 => Format::OpenMetrics,
     }
 }

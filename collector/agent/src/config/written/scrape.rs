@@ -47,6 +47,22 @@ pub struct Global {
     /// Which names of labels and metrics are valid.
     #[schemars(extend("default" = "utf8"))]
     pub metric_name_validation_scheme: Field<Validation>,
+    /// Formats to ask for, the most wanted first. Default: OpenMetrics, then text; with native histograms protobuf first.
+    #[schemars(extend("examples" = [["PrometheusProto", "OpenMetricsText1.0.0", "PrometheusText0.0.4"]]))]
+    pub scrape_protocols: Field<Vec<Field<Protocol>>>,
+    /// Take native histograms. Only protobuf pages have them, so that is asked for first.
+    #[schemars(extend("default" = false))]
+    pub scrape_native_histograms: Field<bool>,
+    /// Take the classic buckets too of a histogram that is native, or is made so.
+    #[schemars(extend("default" = false))]
+    pub always_scrape_classic_histograms: Field<bool>,
+    /// Make native histograms with custom buckets of classic ones.
+    #[schemars(extend("default" = false))]
+    pub convert_classic_histograms_to_nhcb: Field<bool>,
+    /// How targets shall write names of other characters than letters, digits and `_`. Default: as they are, or
+    /// `underscores` where only `legacy` names are valid.
+    #[schemars(extend("examples" = ["underscores"]))]
+    pub metric_name_escaping_scheme: Field<Escaping>,
 }
 
 /// One scrape job.
@@ -95,6 +111,29 @@ pub struct Job {
     pub keep_dropped_targets: Field<u64>,
     /// Which names of labels and metrics are valid. Default: as `global` says.
     pub metric_name_validation_scheme: Field<Validation>,
+    /// Formats to ask for, the most wanted first. Default: as `global` says.
+    #[schemars(extend("examples" = [["PrometheusProto", "OpenMetricsText1.0.0", "PrometheusText0.0.4"]]))]
+    pub scrape_protocols: Field<Vec<Field<Protocol>>>,
+    /// Take native histograms. Only protobuf pages have them, so that is asked for first. Default: as `global` says.
+    pub scrape_native_histograms: Field<bool>,
+    /// Take the classic buckets too of a histogram that is native, or is made so. Default: as `global` says.
+    pub always_scrape_classic_histograms: Field<bool>,
+    /// Make native histograms with custom buckets of classic ones. Default: as `global` says.
+    pub convert_classic_histograms_to_nhcb: Field<bool>,
+    /// How targets shall write names of other characters than letters, digits and `_`. Default: as
+    /// `global` says.
+    #[schemars(extend("examples" = ["underscores"]))]
+    pub metric_name_escaping_scheme: Field<Escaping>,
+    /// The same as `always_scrape_classic_histograms`, as Prometheus 2 calls it.
+    pub scrape_classic_histograms: Field<bool>,
+    /// The most buckets of a native histogram, which is made coarser if it has more; `0` is no limit. A page with one
+    /// that cannot be made coarser is not taken.
+    #[schemars(extend("default" = 0))]
+    pub native_histogram_bucket_limit: Field<u64>,
+    /// How much a bucket of a native histogram has to reach further than the one before, at least. A finer one is made
+    /// coarser; `0` is no limit.
+    #[schemars(extend("default" = 0))]
+    pub native_histogram_min_bucket_factor: Field<f64>,
     /// The format of pages whose `Content-Type` says none. Without it, such pages are refused.
     pub fallback_scrape_protocol: Field<Protocol>,
     /// Ask for compressed pages.
@@ -141,9 +180,29 @@ pub enum Validation {
     Legacy,
 }
 
+/// How targets shall write names of any characters.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+pub enum Escaping {
+    /// As they are.
+    #[serde(rename = "allow-utf-8")]
+    AllowUtf8,
+    /// With `_` for each other character.
+    #[serde(rename = "underscores")]
+    Underscores,
+    /// With `_dot_` for a dot, and `__` for others.
+    #[serde(rename = "dots")]
+    Dots,
+    /// With `U__` in front, and the number of each other character.
+    #[serde(rename = "values")]
+    Values,
+}
+
 /// A format of pages.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
 pub enum Protocol {
+    /// Protobuf, which alone has native histograms.
+    #[serde(rename = "PrometheusProto")]
+    Proto,
     /// The text format.
     #[serde(rename = "PrometheusText0.0.4")]
     Text004,
@@ -287,8 +346,8 @@ pub fn hint(path: &str) -> Option<String> {
         ("scrape_configs", key) if key.ends_with("_sd_configs") => {
             "this version discovers by `static_configs` and `file_sd_configs`: let a program write such files"
         }
-        ("global" | "scrape_configs", key) if FORMATS.contains(&key) => {
-            "this version reads the text formats only, and shows failures on the page; remove the key"
+        ("global" | "scrape_configs", "scrape_failure_log_file" | "extra_scrape_metrics") => {
+            "failures are shown on the page and logged once; remove the key"
         }
         ("scrape_configs", key) if CONNECTION.contains(&key) => {
             "this version reaches targets directly, by HTTP/1.1 and without OAuth 2.0; remove the key"
@@ -297,20 +356,6 @@ pub fn hint(path: &str) -> Option<String> {
     };
     Some(format!("`{key}`: {what}"))
 }
-
-/// Keys of Prometheus' about formats that are not read yet.
-const FORMATS: [&str; 10] = [
-    "scrape_protocols",
-    "scrape_native_histograms",
-    "scrape_classic_histograms",
-    "always_scrape_classic_histograms",
-    "convert_classic_histograms_to_nhcb",
-    "native_histogram_bucket_limit",
-    "native_histogram_min_bucket_factor",
-    "metric_name_escaping_scheme",
-    "scrape_failure_log_file",
-    "extra_scrape_metrics",
-];
 
 /// Keys of Prometheus' about connections that are not made yet.
 const CONNECTION: [&str; 6] =

@@ -4,10 +4,11 @@ use taffrail_wire::remote_write::{is_order_refusal, v2};
 
 use super::super::http::Answer;
 use super::super::verdict::{OUT_OF_ORDER, Verdict, classify};
+use super::batch::Counts;
 use super::version::Version;
 
-/// The meaning of `answer` to a request of `samples` samples.
-pub(super) fn judge(answer: &Answer, version: Version, samples: u64) -> Verdict {
+/// The meaning of `answer` to a request of so many samples and histograms.
+pub(super) fn judge(answer: &Answer, version: Version, sent: Counts) -> Verdict {
     match version {
         Version::V1 => match classify(answer) {
             Verdict::Reject { reason, message } => {
@@ -15,16 +16,36 @@ pub(super) fn judge(answer: &Answer, version: Version, samples: u64) -> Verdict 
             }
             verdict => verdict,
         },
-        Version::V2 => judge_v2(answer, samples),
+        Version::V2 => judge_v2(answer, sent),
+    }
+}
+
+/// The verdict on a batch of which the request could not carry all.
+pub(super) fn without(verdict: Verdict, left_out: u64) -> Verdict {
+    match verdict {
+        Verdict::Done if left_out > 0 => Verdict::Partial {
+            refused: left_out,
+            reason: "custom_buckets",
+            message:
+                "remote write 1.0 carries no histograms with custom buckets: the receiver has to take 2.0"
+                    .into(),
+        },
+        verdict => verdict,
     }
 }
 
 /// A receiver of 2.0 says how many samples it has stored, even when it refuses some; what it has not is lost, and sent
 /// again it would be refused again. One that does not say so took the request for something else, and stored nothing.
-fn judge_v2(answer: &Answer, samples: u64) -> Verdict {
-    let written = answer.headers.get(v2::SAMPLES_WRITTEN);
-    let written = written.and_then(|value| value.to_str().ok()?.trim().parse::<u64>().ok());
-    let status = answer.status;
+fn judge_v2(answer: &Answer, sent: Counts) -> Verdict {
+    let header = |name: &str| {
+        let value = answer.headers.get(name)?.to_str().ok()?;
+        value.trim().parse::<u64>().ok()
+    };
+    // One that stores no histograms at all may say nothing of them.
+    let histograms = header(v2::HISTOGRAMS_WRITTEN).unwrap_or(0);
+    let written = header(v2::SAMPLES_WRITTEN)
+        .map(|samples| samples.min(sent.samples) + histograms.min(sent.histograms));
+    let (status, samples) = (answer.status, sent.all());
     match (classify(answer), written) {
         (Verdict::Done | Verdict::Reject { .. }, Some(written)) if written >= samples => Verdict::Done,
         (Verdict::Done, Some(written)) => partial(answer, samples - written, "not_written"),
@@ -56,12 +77,14 @@ mod tests {
 
     use super::*;
 
+    const TEN: Counts = Counts { samples: 10, histograms: 0 };
+
     fn v2(status: u16, written: Option<&str>, body: &str) -> Verdict {
         let mut headers = HeaderMap::new();
         if let Some(written) = written {
             headers.insert(v2::SAMPLES_WRITTEN, written.parse().unwrap());
         }
-        judge(&Answer { status, retry_after: None, headers, body: body.into() }, Version::V2, 10)
+        judge(&Answer { status, retry_after: None, headers, body: body.into() }, Version::V2, TEN)
     }
 
     #[test]
@@ -97,6 +120,29 @@ mod tests {
             body: "out of order sample".into(),
         };
         let expected = Verdict::Reject { reason: OUT_OF_ORDER, message: "out of order sample".into() };
-        assert_eq!(judge(&answer, Version::V1, 10), expected);
+        assert_eq!(judge(&answer, Version::V1, TEN), expected);
+    }
+
+    #[test]
+    fn histograms_are_counted_beside_samples() {
+        let mut headers = HeaderMap::new();
+        headers.insert(v2::SAMPLES_WRITTEN, "10".parse().unwrap());
+        let sent = Counts { samples: 10, histograms: 3 };
+        let answer = |headers| Answer { status: 204, retry_after: None, headers, body: String::new() };
+        let lost = |refused| Verdict::Partial { refused, reason: "not_written", message: String::new() };
+        assert_eq!(judge(&answer(headers.clone()), Version::V2, sent), lost(3));
+        headers.insert(v2::HISTOGRAMS_WRITTEN, "2".parse().unwrap());
+        assert_eq!(judge(&answer(headers.clone()), Version::V2, sent), lost(1));
+        headers.insert(v2::HISTOGRAMS_WRITTEN, "3".parse().unwrap());
+        assert_eq!(judge(&answer(headers), Version::V2, sent), Verdict::Done);
+    }
+
+    #[test]
+    fn what_a_request_cannot_carry_is_lost_for_that_reason() {
+        assert_eq!(without(Verdict::Done, 0), Verdict::Done);
+        let Verdict::Partial { refused: 2, reason: "custom_buckets", .. } = without(Verdict::Done, 2) else {
+            panic!("it is counted")
+        };
+        assert_eq!(without(Verdict::Split, 2), Verdict::Split);
     }
 }

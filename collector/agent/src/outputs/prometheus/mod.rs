@@ -15,8 +15,8 @@ use taffrail_core::Clock;
 use taffrail_spool::{Record, SegmentId};
 use taffrail_wire::remote_write;
 
-use self::answer::judge;
-use self::batch::{Batch, Reading, Series};
+use self::answer::{judge, without};
+use self::batch::{Batch, Reading};
 use self::version::{Speaking, Version};
 use super::deliver::{Delivery, Ready};
 use super::http::{Client, ClientError, protocol};
@@ -29,7 +29,7 @@ pub struct Prometheus {
     client: Client,
     speaking: Speaking,
     headers: [HeaderMap; 2],
-    decoder: Decoder<SegmentId, Option<Series>>,
+    decoder: Decoder<SegmentId>,
     reading: Reading,
     request: remote_write::Request,
     request_v2: remote_write::v2::Request,
@@ -60,12 +60,14 @@ impl Prometheus {
         })
     }
 
-    /// The body of a request with `batch` in it, or `None` if no request can hold it.
-    fn body(&mut self, batch: &Batch, version: Version) -> Option<Bytes> {
+    /// The body of a request with `batch` in it, and how many samples it cannot carry; or `None` if no request can hold
+    /// it.
+    fn body(&mut self, batch: &Batch, version: Version) -> Option<(Bytes, u64)> {
+        let mut left_out = 0;
         let body = match version {
             Version::V1 => {
                 self.request.clear();
-                batch.write(&mut self.request);
+                left_out = batch.write(&mut self.request);
                 self.request.finish()
             }
             Version::V2 => {
@@ -74,7 +76,7 @@ impl Prometheus {
                 self.request_v2.finish()
             }
         };
-        body.ok().map(Bytes::copy_from_slice)
+        Some((Bytes::copy_from_slice(body.ok()?), left_out))
     }
 }
 
@@ -105,12 +107,12 @@ impl Delivery for Prometheus {
 
     async fn send(&mut self, batch: &Batch, _fate: Fate) -> (Verdict, u64) {
         let version = self.speaking.version();
-        let Some(body) = self.body(batch, version) else { return (Verdict::Split, 0) };
+        let Some((body, left_out)) = self.body(batch, version) else { return (Verdict::Split, 0) };
         let bytes = body.len() as u64;
         let headers = &self.headers[version as usize];
         match self.client.post(body, headers).await {
             Ok(answer) => {
-                let verdict = judge(&answer, version, batch.len() as u64);
+                let verdict = without(judge(&answer, version, batch.counts()), left_out);
                 (self.speaking.heard(version, verdict), bytes)
             }
             Err(verdict) => (verdict, 0),

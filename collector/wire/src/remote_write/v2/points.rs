@@ -7,7 +7,7 @@ use crate::proto::{put_bytes, put_varint, varint_len};
 impl Request {
     /// Adds a series with all there is of it. When it began is said in both places, as receivers before and after
     /// 2.0-rc.4 look for it: once for the series, and in each sample and histogram.
-    pub fn points(&mut self, symbols: &Symbols, series: &Series, points: &Points<'_>) {
+    pub fn points(&mut self, symbols: &Symbols, series: Series<'_>, points: &Points<'_>) {
         self.one.clear();
         self.labels(symbols, series);
         let mut part = Vec::new();
@@ -26,7 +26,7 @@ impl Request {
         }
         for exemplar in points.exemplars {
             part.clear();
-            self.exemplar(&mut part, symbols, exemplar);
+            self.exemplar(&mut part, exemplar);
             put_bytes(&mut self.one, 4, &part);
         }
         self.metadata(symbols, series);
@@ -34,10 +34,10 @@ impl Request {
         put_bytes(&mut self.series, 5, &self.one);
     }
 
-    fn exemplar(&mut self, part: &mut Vec<u8>, symbols: &Symbols, exemplar: &ExemplarPoint<'_>) {
+    fn exemplar(&mut self, part: &mut Vec<u8>, exemplar: &ExemplarPoint<'_>) {
         let mut refs = Vec::with_capacity(2 * exemplar.labels.len());
         for (name, value) in exemplar.labels {
-            refs.extend([self.passing_symbol(symbols, name), self.passing_symbol(symbols, value)]);
+            refs.extend([self.passing_symbol(name), self.passing_symbol(value)]);
         }
         if !refs.is_empty() {
             part.push(1 << 3 | 2);
@@ -48,10 +48,11 @@ impl Request {
         put_number(part, 3, exemplar.ts_ms as u64);
     }
 
-    /// The request's number for a text that need not be among the lasting ones: traces' ids come once and never again.
-    fn passing_symbol(&mut self, symbols: &Symbols, text: &str) -> u32 {
-        if let Some(number) = symbols.find(text) {
-            return self.symbol(symbols, number);
+    /// The request's number for a text that is not among the lasting ones: traces' ids come once and never again. A text
+    /// that is both stands in the request twice, which is rare, and read as well.
+    fn passing_symbol(&mut self, text: &str) -> u32 {
+        if text.is_empty() {
+            return 0;
         }
         if let Some(known) = self.passing.get(text) {
             return *known;

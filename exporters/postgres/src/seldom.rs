@@ -1,0 +1,177 @@
+//! What is read more seldom, in a session of its own: the server's settings and sizes, and each database's own views, one
+//! database after the other.
+
+use std::sync::Arc;
+
+use taffrail_core::subject::Collecting;
+use taffrail_core::{Clock, Collect, CollectError, Out, metrics};
+use tokio::sync::Mutex;
+
+use crate::cell;
+use crate::config::Server;
+use crate::error::Error;
+use crate::keeper::Keeper;
+use crate::memory::Memory;
+use crate::often::settle;
+use crate::round::{self, Outcome};
+use crate::session::Answer;
+use crate::view::{Pace, View};
+use crate::views::VIEWS;
+
+metrics! {
+    /// Databases whose own views are not read, as `max_databases` allows no more.
+    LEFT_OUT: Gauge = "taffrail_postgres_databases_left_out" [];
+}
+
+/// How often is looked whether sessions wait for locks still, and how often at most.
+const WAITS_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+const WAITS_MOST: u32 = 6;
+
+/// Databases that the role may look into, those that are asked for first.
+const DATABASES: &str = "select datname::text, count(*) over () from pg_database \
+    where datallowconn and not datistemplate and has_database_privilege(oid, 'connect') \
+    order by datname <> current_database(), oid";
+/// Whether any session waits for a lock.
+const WAITING: &str = "select exists (select from pg_locks where not granted)::int";
+
+/// What is read more seldom.
+pub struct Seldom {
+    /// Shared by all that is read seldom: one session at a time.
+    keeper: Arc<Mutex<Keeper>>,
+    server: Arc<Server>,
+    clock: Clock,
+    whole: Vec<&'static View>,
+    each: Vec<&'static View>,
+    memory: Memory,
+}
+
+impl Seldom {
+    /// Nothing read yet. `whole` views are read once, `each` in each database.
+    pub fn new(keeper: Arc<Mutex<Keeper>>, server: Arc<Server>, clock: Clock, paces: &[Pace]) -> Self {
+        let views = |database: bool| {
+            let fits = |view: &&&View| paces.contains(&view.pace) && (view.pace != Pace::Seldom) == database;
+            VIEWS.iter().filter(fits).copied().filter(|view| server.reads(view)).collect()
+        };
+        let (whole, each) = (views(false), views(true));
+        Seldom { keeper, server, clock, whole, each, memory: Memory::default() }
+    }
+
+    /// Whether there is anything to read.
+    pub fn is_empty(&self) -> bool {
+        self.whole.is_empty() && self.each.is_empty()
+    }
+
+    async fn read(&mut self, out: &mut Out, outcomes: &mut Vec<Outcome>) -> Result<(), Error> {
+        let keeper = self.keeper.clone();
+        let mut keeper = keeper.lock().await;
+        // Begun where the last round ended, where that will do: one login less.
+        let first = self.server.database.clone();
+        let (whole, patient): (Vec<_>, Vec<_>) = self.whole.iter().partition(|view| !view.patient);
+        self.views(&mut keeper, &first, &whole, out, outcomes).await?;
+        let databases = self.databases(&mut keeper, out).await?;
+        for (at, database) in databases.iter().enumerate() {
+            let mut views = self.each.clone();
+            if at == 0 {
+                views.extend(&patient);
+            }
+            if self.sessions_wait(&mut keeper, database).await? {
+                let why = "put off: sessions wait for locks; see pg_locks_count and what blocks them";
+                for view in views.iter().filter(|view| view.patient) {
+                    round::note(outcomes, view.name, std::time::Duration::ZERO, Some(why.to_owned()));
+                }
+                views.retain(|view| !view.patient);
+            }
+            let read = self.views(&mut keeper, database, &views, out, outcomes).await;
+            if let Err(error) = read {
+                // One database that cannot be read hides no other.
+                for view in &views {
+                    let problem = format!("database {database}: {error}");
+                    round::note(outcomes, view.name, std::time::Duration::ZERO, Some(problem));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads views in one database; once more where a session that was kept turns out to have ended.
+    async fn views(
+        &mut self,
+        keeper: &mut Keeper,
+        database: &str,
+        views: &[&'static View],
+        out: &mut Out,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<(), Error> {
+        let Seldom { server, clock, memory, .. } = self;
+        loop {
+            let (session, new) = keeper.session(database).await?;
+            let read = round::read(session, server, views, memory, clock, out, outcomes).await;
+            let Err(error) = read else { return Ok(()) };
+            keeper.drop_session();
+            if new || !matches!(error, Error::Closed(_)) {
+                return Err(error);
+            }
+        }
+    }
+
+    /// The databases to look into.
+    async fn databases(&mut self, keeper: &mut Keeper, out: &mut Out) -> Result<Vec<String>, Error> {
+        if self.each.is_empty() {
+            return Ok(vec![self.server.database.clone()]);
+        }
+        let rows = self.ask(keeper, &self.server.database.clone(), DATABASES).await?;
+        let all = rows.iter().map(|row| cell::text(row, 0).into_owned());
+        let wanted = &self.server.databases;
+        let mut found: Vec<String> = all.filter(|name| wanted.is_empty() || wanted.contains(name)).collect();
+        let most = self.server.limits.databases as usize;
+        if self.each.iter().any(|view| view.pace == Pace::Database) {
+            out.put(&LEFT_OUT, [], found.len().saturating_sub(most) as f64);
+        }
+        found.truncate(most);
+        if let Some(kept) = keeper.database().and_then(|kept| found.iter().position(|name| name == kept)) {
+            found.swap(0, kept);
+        }
+        Ok(found)
+    }
+
+    /// Whether sessions wait for locks, and go on waiting for a while.
+    async fn sessions_wait(&mut self, keeper: &mut Keeper, database: &str) -> Result<bool, Error> {
+        for _ in 0..WAITS_MOST {
+            let rows = self.ask(keeper, database, WAITING).await?;
+            if rows.first().and_then(|row| cell::number(row, 0)) != Some(1.0) {
+                return Ok(false);
+            }
+            tokio::time::sleep(WAITS_EVERY).await;
+        }
+        Ok(true)
+    }
+
+    async fn ask(
+        &mut self,
+        keeper: &mut Keeper,
+        database: &str,
+        text: &str,
+    ) -> Result<Vec<tokio_postgres::Row>, Error> {
+        let (session, _) = keeper.session(database).await?;
+        let texts = [text.to_owned()];
+        session.prepare(&texts, self.server.timeout).await?.into_iter().collect::<Result<(), _>>()?;
+        let mut answer = Ok(Vec::new());
+        let mut each = |_, _, given: Answer| answer = given.map(|(rows, _)| rows);
+        let ran = session.run(&texts, self.server.timeout, &self.clock, &mut each).await;
+        if ran.is_err() {
+            keeper.drop_session();
+        }
+        ran.and(answer)
+    }
+}
+
+impl Collect for Seldom {
+    fn collect<'a>(&'a mut self, out: &'a mut Out) -> Collecting<'a> {
+        Box::pin(async move {
+            let mut outcomes = Vec::new();
+            let read = self.read(out, &mut outcomes).await;
+            let problems = settle(read, &outcomes, out);
+            problems.map_err(|error| CollectError::Other(error.to_string()))
+        })
+    }
+}

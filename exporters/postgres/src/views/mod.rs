@@ -1,0 +1,39 @@
+//! The views: one a file, one line each here.
+
+mod activity;
+mod archiver;
+mod database;
+mod indexes;
+mod locks;
+mod progress;
+mod replication;
+mod roles;
+mod settings;
+mod slots;
+mod stat_database;
+mod user_tables;
+mod wal;
+mod wal_receiver;
+mod writer;
+
+use crate::view::View;
+
+/// Every view, in the order in which they are asked.
+pub static VIEWS: &[&View] = &[
+    &replication::VIEW,
+    &activity::VIEW,
+    &locks::VIEW,
+    &stat_database::VIEW,
+    &writer::VIEW,
+    &archiver::VIEW,
+    &slots::VIEW,
+    &wal_receiver::VIEW,
+    &progress::VIEW,
+    &settings::VIEW,
+    &database::VIEW,
+    &wal::VIEW,
+    &roles::VIEW,
+    &user_tables::VIEW,
+    &user_tables::DETAIL,
+    &indexes::VIEW,
+];
