@@ -105,6 +105,8 @@ pub struct LogStatus {
     pub records: u64,
     /// Records given up, by reason.
     pub dropped: BTreeMap<String, u64>,
+    /// Why the disk takes no records, while that is so.
+    pub blocked: Option<String>,
 }
 
 /// One output.

@@ -11,6 +11,7 @@
 mod beside_peer;
 mod browser;
 mod end_to_end;
+mod faults;
 mod files;
 mod hang;
 mod names;

@@ -91,6 +91,8 @@ metrics! {
     pub LOG_RECORDS: Counter = "taffrail_spool_records_total" ["log"];
     /// Records that a log with cursors gave up, by reason.
     pub LOG_DROPPED: Counter = "taffrail_spool_dropped_records_total" ["log", "reason"];
+    /// Whether the disk takes no records of a log with cursors (1), so that memory has to hold them, or it does (0).
+    pub LOG_BLOCKED: Gauge = "taffrail_spool_blocked" ["log"];
     /// Samples or entries delivered.
     pub DELIVERED: Counter = "taffrail_output_delivered_total" ["kind", "output"];
     /// Samples or entries given up, by reason.
@@ -271,6 +273,7 @@ fn logs(snapshot: &Snapshot, out: &mut Out) {
         out.put(&LOG_BYTES, [log.name], log.bytes as f64);
         out.put(&LOG_CAPACITY, [log.name], log.max_bytes as f64);
         out.put(&LOG_RECORDS, [log.name], log.records as f64);
+        out.put(&LOG_BLOCKED, [log.name], f64::from(u8::from(log.blocked.is_some())));
         for (reason, records) in &log.dropped {
             out.put(&LOG_DROPPED, [log.name, reason], *records as f64);
         }

@@ -117,11 +117,15 @@ fn of_job(job: &JobStatus) -> Vec<String> {
 }
 
 fn of_log(log: &LogStatus) -> Vec<String> {
-    let lost = reasons(&log.dropped);
-    if lost.is_empty() {
-        return vec![];
+    let mut found = Vec::new();
+    if let Some(why) = &log.blocked {
+        found.push(format!("takes no records on disk, memory holds them as far as it goes: {why}"));
     }
-    vec![format!("records were given up since the start: {lost}")]
+    let lost = reasons(&log.dropped);
+    if !lost.is_empty() {
+        found.push(format!("records were given up since the start: {lost}"));
+    }
+    found
 }
 
 fn of_output(output: &OutputStatus) -> Vec<String> {
@@ -264,6 +268,7 @@ mod tests {
         at.logs = vec![LogStatus {
             name: "metrics",
             dropped: BTreeMap::from([("full".into(), 2)]),
+            blocked: Some("/data: no space left".into()),
             ..Default::default()
         }];
         at.process.config = Some("taffrail.yml".into());
@@ -272,6 +277,7 @@ mod tests {
             texts(&at),
             [
                 "config taffrail.yml: the new config was refused, the one before it goes on: line 3",
+                "log metrics: takes no records on disk, memory holds them as far as it goes: /data: no space left",
                 "log metrics: records were given up since the start: 2 full",
                 "output loki/audit: given up since the start: 12 too old",
                 "output loki/audit: delivers nothing for 3 min, and is tried again: connection refused",

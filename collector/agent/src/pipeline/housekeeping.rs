@@ -29,6 +29,7 @@ pub(super) async fn housekeeping(shared: Shared) {
             status.max_bytes = stats.capacity_bytes;
             status.records = stats.appended.records;
             status.dropped = dropped(&stats);
+            status.blocked = blocked(&stats);
             drop(status);
             for cursor in &stats.cursors {
                 shared.board.lag(&cursor.name, cursor.lag.records, cursor.lag_age.as_secs_f64());
@@ -69,6 +70,11 @@ fn dropped(stats: &LogStats) -> BTreeMap<String, u64> {
         ("corrupt", stats.corrupt),
     ];
     by_reason.into_iter().map(|(reason, tally)| (reason.to_owned(), tally.records)).collect()
+}
+
+fn blocked(stats: &LogStats) -> Option<String> {
+    let why = stats.last_error.as_ref().map_or("the disk takes no writes", |(_, what)| what.as_str());
+    stats.disk_blocked.then(|| why.to_owned())
 }
 
 /// A cursor that nobody reads holds back everything behind it.

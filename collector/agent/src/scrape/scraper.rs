@@ -125,6 +125,7 @@ impl Scraper {
         status.failures += u64::from(scrape.failed.is_some());
         match scrape.failed {
             Some(Failed { text, .. }) => {
+                let text = shortened(text);
                 if status.error.is_none() {
                     tracing::warn!(job = %self.job.name, target = %self.target.url, "cannot be scraped: {text}");
                 }
@@ -137,6 +138,18 @@ impl Scraper {
             }
         }
     }
+}
+
+/// The most bytes of an error that are kept: it may quote a page, which may be anything.
+const ERROR_BYTES: usize = 400;
+
+fn shortened(mut error: String) -> String {
+    if error.len() > ERROR_BYTES {
+        error.truncate(error.floor_char_boundary(ERROR_BYTES));
+        error.push('…');
+        error.shrink_to_fit();
+    }
+    error
 }
 
 fn warnings(scrape: &Scrape) -> Vec<String> {

@@ -10,5 +10,6 @@ mod inspect;
 mod kill;
 mod load;
 mod model;
+mod outage;
 mod state;
 mod trouble;

@@ -1,0 +1,8 @@
+//! Faults, in loops: whatever is killed, cut off, filled up or hostile, every sample is counted.
+
+mod disk;
+mod kill;
+mod pages;
+mod receiver;
+mod rig;
+mod staleness;
