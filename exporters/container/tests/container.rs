@@ -8,6 +8,8 @@ mod golden;
 mod hostile;
 #[path = "container/inventory.rs"]
 mod inventory;
+#[path = "container/names.rs"]
+mod names;
 #[path = "container/socket.rs"]
 mod socket;
 

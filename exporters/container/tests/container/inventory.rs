@@ -52,7 +52,7 @@ async fn a_new_image_under_the_same_name_is_a_deployment() {
     })
     .await;
     assert_eq!(kept.events(), ["container_die", "container_destroy", "container_start", "deployment"]);
-    let notes = kept.notes.lock().unwrap();
+    let notes = kept.notes.lock().unwrap().clone();
     assert_eq!(notes[0].text, "container web ended with 3");
     assert_eq!(notes[3].text, "web now runs two, before one");
     assert!(notes[3].facts.contains(&("previous_image", "one".to_owned())));
