@@ -24,7 +24,7 @@ use crate::probe::Endpoint;
 use crate::server::{self, Allowed, Control, Reload, State};
 use crate::status::{Board, Failure, lock};
 use crate::telemetry::{self, Levels};
-use crate::watch;
+use crate::watch::{self, Watched};
 
 /// Reads and checks the config anew.
 pub type Load = Box<dyn Fn() -> Result<Config, Errors> + Send + Sync>;
@@ -69,7 +69,7 @@ struct Process {
     server: Server,
     reloads: mpsc::Receiver<Reload>,
     control: Control,
-    watching: Option<tokio::task::JoinHandle<()>>,
+    watching: Option<(Watched, tokio::task::JoinHandle<()>)>,
 }
 
 /// The present socket and what stops it.
@@ -166,14 +166,17 @@ impl Process {
 
     /// Reloads when the config file changes, while that is asked for.
     fn watch(&mut self) {
-        match (self.config.watch, &self.options.path, self.watching.take()) {
-            (true, Some(path), None) => {
-                self.watching = Some(tokio::spawn(watch::watch(path.clone(), self.control.clone())));
-            }
-            (true, _, watching) => self.watching = watching,
-            (false, _, Some(watching)) => watching.abort(),
-            (false, _, None) => {}
+        let patterns = self.config.scrape_files.clone();
+        let path = self.options.path.clone().filter(|_| self.config.watch);
+        let wanted = path.map(|path| Watched { path, patterns });
+        if self.watching.as_ref().map(|(watched, _)| watched) == wanted.as_ref() {
+            return;
         }
+        if let Some((_, watching)) = self.watching.take() {
+            watching.abort();
+        }
+        self.watching = wanted
+            .map(|watched| (watched.clone(), tokio::spawn(watch::watch(watched, self.control.clone()))));
     }
 
     async fn stop(self) {
@@ -266,11 +269,15 @@ fn instance(config: &Config) -> anyhow::Result<String> {
 /// Opens the logs and makes what is shared.
 fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
     let folder = config.data_dir.join("spool");
-    let options = DiskOptions { memory_bytes: 1 << 20, ..DiskOptions::default() };
+    // A tenth of a large disk is no shortage: there, four times what a log may hold is room enough for others.
+    let most = 4 << 30;
+    let options = DiskOptions { memory_bytes: 1 << 20, min_free_most: most, ..DiskOptions::default() };
     // Samples cannot be read again, so they are written at once. Lines are still in their files, so only what an output
     // is late for is written.
     let late = WriteMode::OnLag { bytes: 1 << 20, age: Duration::from_secs(2) };
-    let metrics = DiskLog::open(&folder.join("metrics"), options, clock.clone())?;
+    // Every segment defines anew all series that it has: with many of them, small ones would hold little else.
+    let of_metrics = DiskOptions { segment_bytes: 64 << 20, ..options };
+    let metrics = DiskLog::open(&folder.join("metrics"), of_metrics, clock.clone())?;
     let logs = DiskLog::open(&folder.join("logs"), DiskOptions { write: late, ..options }, clock.clone())?;
     Ok(Shared {
         board: Arc::new(Board::default()),

@@ -10,10 +10,12 @@
 
 mod beside_peer;
 mod browser;
+mod discovery;
 mod end_to_end;
 mod faults;
 mod files;
 mod hang;
+mod histograms;
 mod names;
 mod page;
 mod pages;

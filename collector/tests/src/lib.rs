@@ -15,6 +15,7 @@
 
 mod alertmanager;
 mod browser;
+mod dnsmasq;
 mod exposition;
 mod gate;
 mod hang;
@@ -33,6 +34,7 @@ mod wire;
 
 pub use alertmanager::Alertmanager;
 pub use browser::{Seen, open_page, run_node};
+pub use dnsmasq::Dnsmasq;
 pub use exposition::{Exposition, Labels, series_text};
 pub use gate::Gate;
 pub use hang::HangingMount;

@@ -11,6 +11,14 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::wait::wait_for;
 
+/// A command that runs `program` behind others, such as one that changes what it sees; none is the program itself.
+pub(crate) fn behind(prefix: &[String], program: &Path) -> Command {
+    let Some((first, rest)) = prefix.split_first() else { return Command::new(program) };
+    let mut command = Command::new(first);
+    command.args(rest).arg(program);
+    command
+}
+
 /// Lines of a log that a failed test prints.
 const LOG_TAIL: usize = 60;
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -11,7 +10,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::http::Client;
-use crate::process::Process;
+use crate::process::{Process, behind};
 use crate::tools::tool;
 use crate::wait::{free_port, wait_for};
 
@@ -57,6 +56,7 @@ impl Series {
 #[derive(Debug)]
 pub struct Prometheus {
     binary: PathBuf,
+    prefix: Vec<String>,
     args: Vec<String>,
     port: u16,
     /// None while it is stopped.
@@ -80,6 +80,19 @@ impl Prometheus {
     /// # Errors
     /// As [`Prometheus::start`].
     pub fn start_with(version: Version, config: &str, extra_args: &[&str]) -> Result<Self> {
+        Self::start_behind(&[], version, config, extra_args)
+    }
+
+    /// The same behind other programs, that end by becoming it.
+    ///
+    /// # Errors
+    /// As [`Prometheus::start`].
+    pub fn start_behind(
+        prefix: &[String],
+        version: Version,
+        config: &str,
+        extra_args: &[&str],
+    ) -> Result<Self> {
         let binary = tool(match version {
             Version::V3 => "PROMETHEUS",
             Version::V2 => "PROMETHEUS2",
@@ -97,7 +110,7 @@ impl Prometheus {
             "--web.enable-lifecycle".to_owned(),
         ];
         args.extend(extra_args.iter().map(|arg| (*arg).to_owned()));
-        let mut server = Self { binary, args, port, process: None, dir };
+        let mut server = Self { binary, prefix: prefix.to_vec(), args, port, process: None, dir };
         server.restart()?;
         Ok(server)
     }
@@ -135,7 +148,7 @@ impl Prometheus {
             self.stop()?;
         }
         let log = self.dir.path().join("log");
-        let mut command = Command::new(&self.binary);
+        let mut command = behind(&self.prefix, &self.binary);
         let mut process = Process::start("Prometheus", command.args(&self.args), &log)?;
         let client = self.client();
         process.wait_ready(Duration::from_secs(30), || client.get_ok("/-/ready").map(drop))?;

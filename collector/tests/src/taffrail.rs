@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::http::Client;
-use crate::process::{Process, output};
+use crate::process::{Process, behind, output};
 use crate::tools::repo_root;
 use crate::wait::free_port;
 
@@ -23,6 +23,7 @@ pub struct Taffrail {
     process: Option<Process>,
     dir: TempDir,
     variables: Vec<(String, String)>,
+    prefix: Vec<String>,
 }
 
 impl Taffrail {
@@ -44,7 +45,8 @@ impl Taffrail {
     /// When the folder cannot be made.
     pub fn prepare(config: &str) -> Result<Self> {
         let dir = TempDir::with_prefix("taffrail-run-")?;
-        let taffrail = Self { port: free_port()?, process: None, dir, variables: Vec::new() };
+        let taffrail =
+            Self { port: free_port()?, process: None, dir, variables: Vec::new(), prefix: Vec::new() };
         taffrail.configure(config)?;
         Ok(taffrail)
     }
@@ -52,6 +54,11 @@ impl Taffrail {
     /// A variable in the environment of all later starts.
     pub fn set_variable(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Programs to start it behind, that end by becoming it.
+    pub fn set_prefix(&mut self, prefix: Vec<String>) {
+        self.prefix = prefix;
     }
 
     /// Starts the process without waiting for it to be ready.
@@ -68,7 +75,7 @@ impl Taffrail {
     /// As [`Taffrail::spawn`].
     pub fn spawn_with(&mut self, args: &[&str]) -> Result<()> {
         self.process = None;
-        let mut command = Command::new(Self::binary()?);
+        let mut command = behind(&self.prefix, Self::binary()?);
         command
             .arg("run")
             .arg("--config")

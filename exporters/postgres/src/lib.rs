@@ -11,6 +11,7 @@ mod keeper;
 mod memory;
 mod often;
 mod pgpass;
+mod redact;
 mod round;
 mod seldom;
 mod session;

@@ -50,6 +50,14 @@ pub(super) struct Path<'a> {
     pub(super) key: &'a str,
 }
 
+impl Path<'_> {
+    /// Whether its lists may be as long as the text has room for: machines write lists of jobs and targets.
+    fn long(&self) -> bool {
+        let parent = self.parent.filter(|parent| parent.parent.is_some());
+        parent.map_or(self.key == "scrape_configs", Path::long)
+    }
+}
+
 impl fmt::Display for Path<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut keys = Vec::new();
@@ -245,7 +253,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_> {
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Fault> {
         match &self.node.value {
             _ if self.node.is_null() => visitor.visit_seq(Items { reader: self, rest: &[] }),
-            Value::List(items) if items.len() <= MAX_ENTRIES => {
+            Value::List(items) if items.len() <= MAX_ENTRIES || self.path.long() => {
                 self.place(visitor.visit_seq(Items { reader: self, rest: items }))
             }
             Value::List(_) => Err(self.fault(format!("{} has more than {MAX_ENTRIES} entries", self.name()))),

@@ -18,10 +18,10 @@ use super::source::Source;
 use super::tree::{self, Key, Node, Value};
 use super::valid::Config;
 use super::written::{Written, hint, literal};
-use super::{secrets, set};
+use super::{include, secrets, set};
 
 /// The largest configuration file, in bytes.
-const MAX_FILE: u64 = 1 << 20;
+pub(super) const MAX_FILE: u64 = 4 << 20;
 
 /// Reads `path`, or without one what is built in, and lays the `--set` arguments over it. `env` looks variables up.
 ///
@@ -56,7 +56,10 @@ fn attempt(source: Source, sets: &[String], env: Env<'_>) -> (Option<Config>, Op
     sources.extend(sets.iter().map(|argument| Source::new("--set", argument.as_str(), "")));
     let mut faults = Vec::new();
     let root = match tree(&mut sources, &mut faults) {
-        Ok(root) => root,
+        Ok(mut root) => {
+            include::scrape_configs(&mut root, &mut sources, env, &mut faults);
+            root
+        }
         Err(fault) => {
             for source in sources.iter_mut().filter(|source| source.hidden.is_empty()) {
                 source.hidden = secrets::in_text(&source.text);
@@ -102,7 +105,8 @@ fn wrapped(keys: &[Key], value: Node) -> Node {
         .fold(value, |node, key| Node { span: node.span, value: Value::Map(vec![(key.clone(), node)]) })
 }
 
-fn read(path: &Path) -> Result<Source, Errors> {
+/// The text of a configuration file.
+pub(super) fn read(path: &Path) -> Result<Source, Errors> {
     let name = path.display().to_string();
     let unreadable = |e: std::io::Error| {
         let help = match e.kind() {
@@ -116,7 +120,7 @@ fn read(path: &Path) -> Result<Source, Errors> {
     let mut bytes = Vec::new();
     File::open(path).and_then(|file| file.take(MAX_FILE + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
     if bytes.len() as u64 > MAX_FILE {
-        let what = "is larger than 1 MiB, which no configuration is";
+        let what = "is larger than 4 MiB, which no configuration is";
         return Err(Errors::file(name, what, Some("is this the right file?".to_owned())));
     }
     let text = String::from_utf8(bytes).map_err(|e| {
@@ -145,7 +149,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_one_is_refused() {
         assert!(refused(b"host: {}\n\xff").contains("line 2 is not UTF-8"));
-        assert!(refused(&vec![b'#'; 2 << 20]).contains("larger than 1 MiB"));
+        assert!(refused(&vec![b'#'; 5 << 20]).contains("larger than 4 MiB"));
         let folder = tempfile::tempdir().unwrap();
         assert!(
             load(Some(folder.path()), &[], &none).unwrap_err().to_string().contains("name the file in it")

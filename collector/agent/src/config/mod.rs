@@ -11,6 +11,7 @@ pub mod defaults;
 pub mod env;
 pub mod error;
 pub mod field;
+mod include;
 pub mod load;
 pub mod reference;
 pub mod scalar;

@@ -12,7 +12,7 @@ use super::source::Span;
 const MAX_DEPTH: usize = 32;
 
 /// The most values in one text, aliases counted as often as they are used.
-const MAX_NODES: usize = 100_000;
+const MAX_NODES: usize = 400_000;
 
 /// A value and its place.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ impl<'a> Reader<'a, '_> {
     }
 
     fn span(&self, start: usize, end: usize) -> Span {
-        // A text is bounded to a mebibyte before it comes here.
+        // A text is bounded to some mebibytes before it comes here.
         let place = |at: usize| u32::try_from(at + self.offset).unwrap_or(u32::MAX);
         Span { source: self.source, start: place(start), end: place(end) }
     }

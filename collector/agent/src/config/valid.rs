@@ -10,7 +10,6 @@ use taffrail_core::Pattern;
 use taffrail_host::HostConfig;
 use taffrail_wire::relabel::Rule;
 
-use super::Secret;
 pub use super::scalar::Network;
 pub use super::written::OutOfOrder;
 use crate::http_client::{self, Tls};
@@ -43,6 +42,8 @@ pub struct Config {
     pub own_metrics: bool,
     /// Scrape jobs.
     pub scrape: Vec<Job>,
+    /// Absolute patterns of the files that some of these stand in.
+    pub scrape_files: Vec<String>,
     /// Log sources.
     pub logs: Vec<LogSource>,
     /// Prometheus remote-write receivers.
@@ -175,20 +176,6 @@ pub struct Receiver {
     pub timeout: Duration,
     /// How to trust the receiver, and who we are to it.
     pub tls: Tls,
-}
-
-/// How a scrape job authenticates.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Auth {
-    /// `Authorization: Basic`
-    Basic {
-        /// The user's name.
-        username: String,
-        /// The user's password.
-        password: Secret,
-    },
-    /// `Authorization: Bearer`
-    Bearer(Secret),
 }
 
 /// A Prometheus remote-write receiver.

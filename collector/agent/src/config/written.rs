@@ -2,6 +2,8 @@
 //! the JSON schema are made from them.
 
 mod containers;
+pub mod discovery;
+pub mod http;
 mod outputs;
 mod postgres;
 mod probes;
@@ -76,6 +78,9 @@ pub struct Written {
     pub own: Field<bool>,
     /// Defaults of all scrape jobs, as in prometheus.yml.
     pub global: Field<scrape::Global>,
+    /// Files with more `scrape_configs`; a relative name starts at the configuration's folder, and `*` may stand in it.
+    #[schemars(extend("examples" = [["jobs/*.yml"]]))]
+    pub scrape_config_files: Field<Vec<Field<PathText>>>,
     /// What to scrape, as in prometheus.yml.
     pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
     /// Log sources.

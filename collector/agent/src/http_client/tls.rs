@@ -1,7 +1,7 @@
 //! TLS as a client: whom to trust, and who we are. Files are read again when they change, and count from the next
 //! connection on.
 
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, LazyLock, Mutex, RwLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
@@ -10,6 +10,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme, SupportedProtocolVersion};
+use rustls_platform_verifier::Verifier;
 use taffrail_core::Clock;
 use tracing::{info, warn};
 
@@ -144,7 +145,7 @@ impl Trust {
 type Parts = (Arc<dyn ServerCertVerifier>, Option<Arc<CertifiedKey>>);
 
 fn parts(tls: &Tls, [ca, cert, key]: &Pems) -> Result<Parts, String> {
-    let provider = CryptoProvider::get_default().cloned().ok_or("no TLS provider is installed")?;
+    let provider = provider()?;
     let verifier: Arc<dyn ServerCertVerifier> = match ca {
         _ if tls.insecure_skip_verify => Arc::new(Anybody(provider.clone())),
         Some(pem) => {
@@ -156,11 +157,7 @@ fn parts(tls: &Tls, [ca, cert, key]: &Pems) -> Result<Parts, String> {
                 WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
             built.map_err(|error| format!("ca: {error}"))?
         }
-        None => {
-            let platform = rustls_platform_verifier::Verifier::new(provider.clone());
-            let wrong = |error| format!("the machine's certificate authorities cannot be read: {error}");
-            Arc::new(platform.map_err(wrong)?)
-        }
+        None => Arc::new(Machine),
     };
     let (Some(cert), Some(key)) = (cert, key) else { return Ok((verifier, None)) };
     let chain = certificates(cert, "cert")?;
@@ -169,6 +166,10 @@ fn parts(tls: &Tls, [ca, cert, key]: &Pems) -> Result<Parts, String> {
     let ours = CertifiedKey::from_der(chain, key, &provider);
     let ours = ours.map_err(|error| format!("cert and key do not go together: {error}"))?;
     Ok((verifier, Some(Arc::new(ours))))
+}
+
+fn provider() -> Result<Arc<CryptoProvider>, String> {
+    CryptoProvider::get_default().cloned().ok_or_else(|| "no TLS provider is installed".to_owned())
 }
 
 fn certificates(pem: &Secret, what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
@@ -230,6 +231,58 @@ impl ResolvesClientCert for Now {
 
     fn has_certs(&self) -> bool {
         get(&self.ours).is_some()
+    }
+}
+
+/// Trusts the authorities that the machine trusts. They are read when the first certificate is shown, and once for all
+/// clients: that takes memory, and much that is asked speaks no TLS.
+#[derive(Debug)]
+struct Machine;
+
+static MACHINE: LazyLock<Result<Verifier, String>> = LazyLock::new(|| {
+    let read = provider().and_then(|provider| Verifier::new(provider).map_err(|error| error.to_string()));
+    read.map_err(|error| format!("the machine's certificate authorities cannot be read: {error}"))
+});
+
+impl Machine {
+    fn verifier() -> Result<&'static Verifier, rustls::Error> {
+        MACHINE.as_ref().map_err(|error| rustls::Error::General(error.clone()))
+    }
+}
+
+impl ServerCertVerifier for Machine {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Self::verifier()?.verify_server_cert(end_entity, intermediates, name, ocsp, now)
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Self::verifier()?.verify_tls12_signature(message, cert, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Self::verifier()?.verify_tls13_signature(message, cert, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        let provider = CryptoProvider::get_default();
+        provider.map(|p| p.signature_verification_algorithms.supported_schemes()).unwrap_or_default()
     }
 }
 

@@ -52,7 +52,7 @@ impl Make {
             Make::Prometheus(config) => drop(Prometheus::new(config, clock.clone())?),
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
-            Make::Scrape(job) => drop(scrape::client(job).map_err(anyhow::Error::msg)?),
+            Make::Scrape(job) => scrape::check(job, clock).map_err(anyhow::Error::msg)?,
             Make::Host(..)
             | Make::Containers(..)
             | Make::Postgres(..)

@@ -1,9 +1,15 @@
-//! Discovery that needs no service: fixed targets, and files that list targets.
+//! Discovery: where targets come from. Lists of them are read here; what asks a service is below.
+
+pub mod dns;
+pub mod docker;
+pub mod http;
+pub mod refresh;
+mod resolv;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use taffrail_wire::relabel::Labels;
@@ -17,15 +23,13 @@ const MAX_FILE: u64 = 64 << 20;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
-    #[serde(default)]
-    targets: Vec<String>,
-    #[serde(default)]
-    labels: BTreeMap<String, String>,
+    targets: Option<Vec<String>>,
+    labels: Option<BTreeMap<String, String>>,
 }
 
 /// Reads groups in JSON, or in YAML, which the file's name says.
 pub fn groups(text: &str, yaml: bool, source: &str) -> Result<Vec<Group>, String> {
-    let written: Vec<Written> = if text.trim().is_empty() {
+    let written: Vec<Written> = if yaml && text.trim().is_empty() {
         Vec::new()
     } else if yaml {
         serde_saphyr::from_str(text).map_err(|error| error.to_string())?
@@ -33,7 +37,8 @@ pub fn groups(text: &str, yaml: bool, source: &str) -> Result<Vec<Group>, String
         serde_json::from_str(text).map_err(|error| error.to_string())?
     };
     let group = |(at, written): (usize, &Written)| {
-        fixed(&written.targets, written.labels.iter().collect(), format!("{source}:{at}"))
+        let labels = written.labels.iter().flatten().collect();
+        fixed(written.targets.as_deref().unwrap_or_default(), labels, format!("{source}:{at}"))
     };
     Ok(written.iter().enumerate().map(group).collect())
 }
@@ -60,19 +65,27 @@ pub fn read_file(path: &Path) -> Result<Vec<Group>, String> {
     Ok(groups)
 }
 
-/// The files that a pattern names; `*` and `?` stand in its last part only.
-pub fn matching(pattern: &str) -> Vec<std::path::PathBuf> {
-    let path = Path::new(pattern);
-    let (Some(folder), Some(name)) = (path.parent(), path.file_name().and_then(|name| name.to_str())) else {
-        return Vec::new();
-    };
-    let Ok(glob) = globset::Glob::new(name) else { return Vec::new() };
-    let glob = glob.compile_matcher();
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
-    let mut found: Vec<_> = entries
-        .map(|entry| entry.path())
-        .filter(|path| path.file_name().is_some_and(|n| glob.is_match(n)))
-        .collect();
+/// The files that a pattern names, sorted; `*`, `?` and `[a-z]` stand for parts of names of files and folders.
+pub fn matching(pattern: &str) -> Vec<PathBuf> {
+    let mut found = vec![PathBuf::new()];
+    for part in Path::new(pattern).components() {
+        let name = part.as_os_str().to_str().unwrap_or_default();
+        if !name.contains(['*', '?', '[']) {
+            found.iter_mut().for_each(|path| path.push(part));
+            continue;
+        }
+        // Braces have a meaning to the library that they do not have to Prometheus.
+        let name = name.replace('{', "\\{").replace('}', "\\}");
+        let Ok(glob) = globset::Glob::new(&name) else { return Vec::new() };
+        let glob = glob.compile_matcher();
+        let here = |folder: PathBuf| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
+        let entries =
+            found.into_iter().flat_map(|folder| std::fs::read_dir(here(folder)).into_iter().flatten());
+        let paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+        found = paths.filter(|path| path.file_name().is_some_and(|name| glob.is_match(name))).collect();
+    }
+    // One that is there and cannot be read stays: that has to be said.
+    found.retain(|path| path.symlink_metadata().is_ok());
     found.sort();
     found
 }
@@ -96,6 +109,7 @@ mod tests {
         assert_eq!(groups.len(), 2);
         assert_eq!(groups[0].targets[1].get("__address__"), "b:2");
         assert_eq!((groups[0].labels.get("env"), &*groups[0].source), ("test", "f:0"));
+        // As Prometheus has it: an empty YAML file is an empty list, an empty JSON file is none.
         assert!(super::groups("", true, "f").unwrap().is_empty());
     }
 
@@ -106,6 +120,7 @@ mod tests {
             ("- targets: [a", true),
             ("[{\"target\": []}]", false),
             ("{}", false),
+            ("", false),
         ] {
             assert!(groups(text, yaml, "f").is_err(), "{text}");
         }
@@ -124,5 +139,10 @@ mod tests {
         assert_eq!(matching(&pattern("*")).len(), 3);
         assert!(read_file(&dir.path().join("c.txt")).unwrap_err().contains("ends in none of"));
         assert!(matching("/nowhere/*.json").is_empty());
+        std::fs::create_dir(dir.path().join("sub")).unwrap();
+        std::fs::write(dir.path().join("sub/{d}.json"), "[]").unwrap();
+        assert_eq!(matching(&pattern("s?b/{[c-e]}.json")), [dir.path().join("sub/{d}.json")]);
+        assert_eq!(matching(&pattern("a.json")).len(), 1);
+        assert!(matching(&pattern("x.json")).is_empty());
     }
 }

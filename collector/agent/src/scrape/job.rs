@@ -1,13 +1,15 @@
 //! A job: how to find targets and how to scrape them, with every default filled in.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use taffrail_probe::http::Proxy;
 use taffrail_wire::page::Format;
 use taffrail_wire::relabel::{Names, Rule};
 
 use super::target::Group;
-use crate::config::{Auth, Secret};
+use crate::http_client::{Auth, Source, Tls};
 
 /// One entry of `scrape_configs`.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,45 +107,31 @@ impl Job {
 /// How targets, and services that know of targets, are reached.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Http {
-    /// `basic_auth`, or `authorization` with the type `Bearer`.
+    /// `basic_auth`, `authorization` or `oauth2`.
     pub auth: Option<Auth>,
-    /// `authorization` of another type: `Authorization: <type> <credentials>`.
-    pub authorization: Option<(String, Secret)>,
     /// `tls_config`
     pub tls: Tls,
+    /// `proxy_url` with `no_proxy`, or `proxy_from_environment`.
+    pub proxy: Option<Proxy>,
+    /// `enable_http2`: HTTP/2 where TLS is spoken and the host wants it.
+    pub http2: bool,
     /// `follow_redirects`
     pub follow_redirects: bool,
     /// `http_headers`
-    pub headers: Vec<(String, Secret)>,
+    pub headers: Vec<(String, Source)>,
 }
 
 impl Default for Http {
     fn default() -> Self {
         Http {
             auth: None,
-            authorization: None,
             tls: Tls::default(),
+            proxy: None,
+            http2: true,
             follow_redirects: true,
             headers: Vec::new(),
         }
     }
-}
-
-/// `tls_config`
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tls {
-    /// `ca` or the contents of `ca_file`, PEM.
-    pub ca: Option<String>,
-    /// `cert` or the contents of `cert_file`, PEM.
-    pub cert: Option<String>,
-    /// `key` or the contents of `key_file`, PEM.
-    pub key: Option<Secret>,
-    /// `server_name`
-    pub server_name: Option<String>,
-    /// `insecure_skip_verify`
-    pub insecure_skip_verify: bool,
-    /// `min_version` is TLS 1.3; else 1.2 will do.
-    pub tls13_only: bool,
 }
 
 /// Where targets come from.
@@ -156,6 +144,109 @@ pub enum Discovery {
         /// Absolute; `*` stands in the last part only.
         files: Vec<String>,
     },
+    /// `http_sd_configs`
+    Http(HttpList),
+    /// `dns_sd_configs`
+    Dns(DnsNames),
+    /// `docker_sd_configs`
+    Docker(DockerEngine),
+}
+
+impl Discovery {
+    /// Where it asks: another that asks there, perhaps at other times or with other credentials, knows the same.
+    pub fn place(&self) -> String {
+        match self {
+            Discovery::Static(_) => String::new(),
+            Discovery::Files { files } => format!("files {}", files.join(" ")),
+            Discovery::Http(list) => format!("http {}", list.url),
+            Discovery::Dns(DnsNames { names, kind, port, .. }) => {
+                format!("dns {kind:?} {port} {}", names.join(" "))
+            }
+            Discovery::Docker(engine) => {
+                let DockerEngine { host, port, host_networking_host, match_first_network, filters, .. } =
+                    engine;
+                format!("docker {host:?} {port} {host_networking_host} {match_first_network} {filters:?}")
+            }
+        }
+    }
+
+    /// The key in the config.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Discovery::Static(_) => "static_configs",
+            Discovery::Files { .. } => "file_sd_configs",
+            Discovery::Http(_) => "http_sd_configs",
+            Discovery::Dns(_) => "dns_sd_configs",
+            Discovery::Docker(_) => "docker_sd_configs",
+        }
+    }
+}
+
+/// A list of targets that a service has.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpList {
+    /// Where it is.
+    pub url: String,
+    /// How often it is asked for.
+    pub refresh: Duration,
+    /// How the service is reached.
+    pub http: Http,
+}
+
+/// Names whose records are targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DnsNames {
+    /// The names.
+    pub names: Vec<String>,
+    /// Which records.
+    pub kind: DnsKind,
+    /// The port of targets; a service record has its own.
+    pub port: u16,
+    /// How often they are asked for.
+    pub refresh: Duration,
+}
+
+/// Records that tell of targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsKind {
+    /// Services: hosts with ports.
+    Srv,
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Mail servers.
+    Mx,
+    /// Name servers.
+    Ns,
+}
+
+/// A Docker engine whose containers are targets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DockerEngine {
+    /// Where it is.
+    pub host: DockerHost,
+    /// The port of containers that expose none.
+    pub port: u16,
+    /// The address of containers in the host's network.
+    pub host_networking_host: String,
+    /// Of several networks of a container, only the first by name.
+    pub match_first_network: bool,
+    /// Names and values, as `docker ps --filter` has them.
+    pub filters: BTreeMap<String, Vec<String>>,
+    /// How often it is asked.
+    pub refresh: Duration,
+    /// How it is reached, where that is not a socket.
+    pub http: Http,
+}
+
+/// Where a Docker engine is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DockerHost {
+    /// A socket in the file system.
+    Socket(PathBuf),
+    /// `http://host:port`, without a slash at its end.
+    Url(String),
 }
 
 #[cfg(test)]

@@ -7,7 +7,8 @@ use taffrail_core::Clock;
 use taffrail_wire::relabel::Labels;
 use tokio::task::spawn_blocking;
 
-use super::job::Job;
+use super::discovery::refresh::Known;
+use super::job::{Discovery, Job};
 use super::state::State;
 use super::target::Target;
 use super::watch::Files;
@@ -18,8 +19,30 @@ use crate::metrics::Writer;
 pub struct Left {
     /// The states of its targets.
     pub(super) orphans: Orphans,
-    /// What files of targets held, by the patterns that name them: one that is half written now keeps its targets.
-    pub(super) files: BTreeMap<Vec<String>, Arc<Mutex<Files>>>,
+    /// What discoveries knew, by where they ask: what cannot be found out now stays as it was known.
+    pub(super) memories: BTreeMap<String, Memory>,
+}
+
+/// What a discovery knows.
+#[derive(Clone, Debug)]
+pub(super) enum Memory {
+    /// All that there is, from the beginning.
+    Fixed,
+    /// What files held.
+    Files(Arc<Mutex<Files>>),
+    /// What a service said.
+    Service(Arc<Mutex<Known>>),
+}
+
+impl Memory {
+    /// That of `discovery`, which knows nothing yet.
+    pub(super) fn new(discovery: &Discovery) -> Self {
+        match discovery {
+            Discovery::Static(_) => Memory::Fixed,
+            Discovery::Files { .. } => Memory::Files(Arc::default()),
+            Discovery::Http(_) | Discovery::Dns(_) | Discovery::Docker(_) => Memory::Service(Arc::default()),
+        }
+    }
 }
 
 impl Left {

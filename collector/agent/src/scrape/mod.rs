@@ -2,6 +2,8 @@
 //!
 //! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>
 
+pub mod client;
+mod dial;
 pub mod discovery;
 pub mod failed;
 mod families;
@@ -18,11 +20,10 @@ mod taken;
 pub mod target;
 mod task;
 pub mod times;
-mod tls;
 mod watch;
 
 pub use job::Job;
 pub use left::Left;
 pub use scraper::Shared;
 pub use target::{Found, Group, Target};
-pub use task::{JobTask, client};
+pub use task::{JobTask, check};

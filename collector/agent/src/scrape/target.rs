@@ -137,7 +137,7 @@ fn url(job: &Job, labels: &Labels, address: &str) -> String {
 }
 
 /// A query's name or value, as `application/x-www-form-urlencoded` has it.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     encode(text, |byte| byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte)).replace("%20", "+")
 }
 

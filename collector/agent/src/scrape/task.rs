@@ -3,19 +3,21 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use taffrail_core::Clock;
 use taffrail_wire::relabel::Labels;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::discovery::refresh::{Finder, refresh};
 use super::fetch::Client;
 use super::job::{Discovery, Job};
-use super::left::{Left, Orphans};
+use super::left::{Left, Memory, Orphans};
 use super::scraper::{Refusal, Scraper, Shared};
 use super::state::State;
 use super::target::{Found, Target};
-use super::watch::{Files, News, watch_files};
+use super::watch::{News, watch_files};
 use crate::contain::keep_running;
 use crate::status::{JobPlace, LabelMap, Place, TargetStatus, lock};
 
@@ -30,7 +32,8 @@ pub struct JobTask {
     place: Arc<JobPlace>,
     /// What each discovery has found; nothing before it has looked.
     found: Vec<Option<News>>,
-    files: Vec<Option<Arc<Mutex<Files>>>>,
+    memories: Vec<Memory>,
+    finders: Vec<Option<Arc<Finder>>>,
     running: BTreeMap<Target, Running>,
     /// States without a scraper: their targets are found again, or are gone.
     orphans: Orphans,
@@ -48,15 +51,14 @@ impl JobTask {
     /// The task of `job`; nothing is asked before [`JobTask::run`]. With what its predecessor `left`, targets that stay
     /// go on without an end.
     pub fn new(job: Job, shared: Shared, place: Arc<JobPlace>, left: Left) -> Result<Self, String> {
-        let client = Arc::new(client(&job)?);
-        let Left { orphans, files: mut before } = left;
-        let files = job.discovery.iter().map(|discovery| match discovery {
-            Discovery::Static(_) => None,
-            Discovery::Files { files } => Some(before.remove(files).unwrap_or_default()),
-        });
-        let (files, found) = (files.collect(), vec![None; job.discovery.len()]);
+        let client = Arc::new(client(&job, &shared.clock)?);
+        let finders = finders(&job, &shared.clock)?.into_iter().map(|finder| finder.map(Arc::new)).collect();
+        let Left { orphans, memories: mut before } = left;
+        let memory = |d: &Discovery| before.remove(&d.place()).unwrap_or_else(|| Memory::new(d));
+        let memories = job.discovery.iter().map(memory).collect();
+        let found = vec![None; job.discovery.len()];
         let (job, running, refusal) = (Arc::new(job), BTreeMap::new(), Refusal::default());
-        Ok(JobTask { job, client, shared, place, found, files, running, orphans, refusal })
+        Ok(JobTask { job, client, shared, place, found, memories, finders, running, orphans, refusal })
     }
 
     /// Scrapes until `stop`. Gives back what it knew; no series was ended.
@@ -64,14 +66,18 @@ impl JobTask {
         let (news, mut hear) = mpsc::channel::<News>(16);
         let mut discoveries = JoinSet::new();
         for (at, discovery) in self.job.discovery.iter().enumerate() {
-            match (discovery, &self.files[at]) {
-                (Discovery::Static(groups), _) => {
+            match (discovery, &self.memories[at], &self.finders[at]) {
+                (Discovery::Static(groups), ..) => {
                     self.found[at] = Some(News { at, groups: groups.clone(), problems: Vec::new() });
                 }
-                (Discovery::Files { files }, known) => {
-                    let known = known.clone().unwrap_or_default();
-                    discoveries.spawn(watch_files(at, files.clone(), known, news.clone()));
+                (Discovery::Files { files }, Memory::Files(known), _) => {
+                    discoveries.spawn(watch_files(at, files.clone(), known.clone(), news.clone()));
                 }
+                (_, Memory::Service(known), Some(finder)) => {
+                    discoveries.spawn(refresh(at, finder.clone(), known.clone(), news.clone()));
+                }
+                // A memory is made for its discovery, so there is no such pair.
+                _ => {}
             }
         }
         self.sync().await;
@@ -91,13 +97,8 @@ impl JobTask {
         discoveries.shutdown().await;
         let all = std::mem::take(&mut self.running);
         self.leave(all).await;
-        let mut files = BTreeMap::new();
-        for (discovery, known) in self.job.discovery.iter().zip(self.files) {
-            if let (Discovery::Files { files: patterns }, Some(known)) = (discovery, known) {
-                files.insert(patterns.clone(), known);
-            }
-        }
-        Left { orphans: self.orphans, files }
+        let memories = self.job.discovery.iter().map(Discovery::place).zip(self.memories).collect();
+        Left { orphans: self.orphans, memories }
     }
 
     /// Makes what is scraped equal to what is found. What is equal goes on undisturbed.
@@ -190,7 +191,17 @@ impl JobTask {
     }
 }
 
-/// What a job's targets are asked with. An error is one of the config.
-pub fn client(job: &Job) -> Result<Client, String> {
-    Client::new(job, &job.formats.accept)
+/// Whether all that `job` needs can be made. An error is one of the config.
+pub fn check(job: &Job, clock: &Clock) -> Result<(), String> {
+    client(job, clock)?;
+    finders(job, clock).map(drop)
+}
+
+fn finders(job: &Job, clock: &Clock) -> Result<Vec<Option<Finder>>, String> {
+    job.discovery.iter().map(|discovery| Finder::new(discovery, clock)).collect()
+}
+
+/// What a job's targets are asked with.
+fn client(job: &Job, clock: &Clock) -> Result<Client, String> {
+    Client::new(job, &job.formats.accept, clock)
 }

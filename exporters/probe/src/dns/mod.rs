@@ -2,7 +2,7 @@
 
 mod checks;
 mod exchange;
-mod message;
+pub mod message;
 pub mod numbers;
 mod record;
 
@@ -15,7 +15,7 @@ pub use self::checks::Checks;
 use self::message::{MessageError, Response};
 use crate::attempt::Attempt;
 use crate::failure::Failure;
-use crate::number::random_u16;
+pub use crate::number::random_u16 as random_id;
 use crate::resolve::Addressing;
 use crate::target::host_and_port;
 use crate::tls;
@@ -145,7 +145,7 @@ async fn ask(settings: &Settings, attempt: &mut Attempt<'_>, measured: &mut Meas
     measured.resolve = took;
     let to = SocketAddr::new(ip?, port);
     let Question { name, kind, class } = &settings.question;
-    let id = random_u16();
+    let id = random_id();
     let query = message::query(id, name, *kind, *class, settings.recursion)
         .map_err(|error| Failure::Answer(error.to_string()))?;
     attempt.trail.say(format!(

@@ -1,5 +1,6 @@
 //! Probing through an HTTP proxy.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use http::HeaderMap;
@@ -14,7 +15,7 @@ use crate::failure::Failure;
 const MAX_ANSWER: usize = 16 << 10;
 
 /// Where requests go first, and which do not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Proxy {
     http: Option<Url>,
     https: Option<Url>,
@@ -23,6 +24,15 @@ pub struct Proxy {
     spare_loopback: bool,
     /// Headers of CONNECT.
     connect_headers: HeaderMap,
+}
+
+/// The URLs may hold a password, so they are not shown.
+impl fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = |url: &Option<Url>| url.as_ref().and_then(Url::host_str).map(str::to_owned);
+        let (http, https) = (host(&self.http), host(&self.https));
+        f.debug_struct("Proxy").field("http", &http).field("https", &https).finish_non_exhaustive()
+    }
 }
 
 /// A target that is asked directly.
@@ -74,7 +84,7 @@ impl Proxy {
     }
 
     /// The proxy for a request, if it goes through one.
-    pub(super) fn of(&self, request: &Url) -> Option<&Url> {
+    pub fn of(&self, request: &Url) -> Option<&Url> {
         let host = request.host_str()?.trim_matches(['[', ']']);
         let port = request.port_or_known_default()?;
         let ip: Option<IpAddr> = host.parse().ok();
@@ -85,6 +95,11 @@ impl Proxy {
             return None;
         }
         if request.scheme() == "https" { self.https.as_ref() } else { self.http.as_ref() }
+    }
+
+    /// Headers of CONNECT, beside those that it needs.
+    pub fn connect_headers(&self) -> &HeaderMap {
+        &self.connect_headers
     }
 
     /// Opens a tunnel to `authority` (host:port) over a connection to the proxy.

@@ -6,7 +6,7 @@ use crate::config::field::Field;
 use crate::config::scalar::PathText;
 use crate::config::secret::Secret;
 use crate::config::source::Span;
-use crate::config::written::scrape::{Authorization, Tls as WrittenTls, TlsVersion};
+use crate::config::written::http::{Authorization, Tls as WrittenTls, TlsVersion};
 use crate::config::written::{self, BasicAuth, Output};
 use crate::http_client::{Auth, OAuth2, Source, Tls, Version};
 
@@ -43,7 +43,7 @@ impl Checker<'_> {
         Some(Auth::Header { kind: "Bearer".into(), credentials })
     }
 
-    fn basic_source(&mut self, at: Span, written: &BasicAuth) -> Option<Auth> {
+    pub(super) fn basic_source(&mut self, at: Span, written: &BasicAuth) -> Option<Auth> {
         if matches!(written.username, Field::Absent) {
             self.fault(at, "`basic_auth` has no `username`", "add username: …");
         }
@@ -52,7 +52,7 @@ impl Checker<'_> {
         Some(Auth::Basic { username: written.username.get()?.0.clone(), password })
     }
 
-    fn header_source(&mut self, at: Span, written: &Authorization) -> Option<Auth> {
+    pub(super) fn header_source(&mut self, at: Span, written: &Authorization) -> Option<Auth> {
         let words = ("the credentials", "`authorization` has no credentials", "credentials_file");
         let credentials = self.one_source(at, &written.credentials, &written.credentials_file, words)?;
         let kind = written.kind.get().map_or("Bearer", |kind| &kind.0);
@@ -109,7 +109,7 @@ impl Checker<'_> {
     }
 
     /// A file with a secret. It has to be there now: what is wrong with it shows at the start, not in the night.
-    fn secret_file(&mut self, at: Span, path: &PathText) -> Source {
+    pub(super) fn secret_file(&mut self, at: Span, path: &PathText) -> Source {
         self.secret(at, path);
         Source::File(self.path(at, path))
     }
@@ -133,17 +133,29 @@ impl Checker<'_> {
             }
             _ => {}
         }
+        let min_version = match written.min_version.get() {
+            Some(TlsVersion::V13) => Version::V13,
+            _ => Version::V12,
+        };
+        let max_version = written.max_version.good().map(|(at, newest)| {
+            let most = if *newest == TlsVersion::V13 { Version::V13 } else { Version::V12 };
+            if matches!(newest, TlsVersion::V10 | TlsVersion::V11) || most < min_version {
+                self.fault(
+                    at,
+                    "no version of TLS is left",
+                    "TLS 1.2 and 1.3 are spoken: write TLS12 or TLS13",
+                );
+            }
+            most
+        });
         Tls {
             ca,
             cert,
             key,
             server_name: written.server_name.get().map(|name| name.0.clone()),
             insecure_skip_verify: written.insecure_skip_verify.get().copied().unwrap_or(false),
-            min_version: match written.min_version.get() {
-                Some(TlsVersion::V13) => Version::V13,
-                _ => Version::V12,
-            },
-            max_version: None,
+            min_version,
+            max_version,
         }
     }
 

@@ -3,8 +3,10 @@
 
 mod access;
 mod containers;
+mod discovery;
 mod formats;
 mod host;
+mod http;
 mod listen;
 mod logs;
 mod outputs;
@@ -74,6 +76,7 @@ impl<'a> Checker<'a> {
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
+            scrape_files: self.scrape_files(written),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),

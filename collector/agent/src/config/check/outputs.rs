@@ -11,8 +11,8 @@ use super::{Checker, bounds};
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::source::Span;
-use crate::config::valid::{Auth, LokiOutput, PrometheusOutput, Receiver, RemoteWriteVersion};
-use crate::config::written::{BasicAuth, Output, Outputs, Version};
+use crate::config::valid::{LokiOutput, PrometheusOutput, Receiver, RemoteWriteVersion};
+use crate::config::written::{Output, Outputs, Version};
 
 /// The largest file with certificates, in bytes: twice Debian's bundle of all authorities.
 const MAX_CA: u64 = 1 << 20;
@@ -108,26 +108,6 @@ impl Checker<'_> {
             Field::Good(_, url) => url.or_path(path),
         };
         Some(Receiver { name, url, headers, auth, timeout, tls })
-    }
-
-    pub(super) fn basic(&mut self, at: Span, basic: &BasicAuth) -> Option<Auth> {
-        if matches!(basic.username, Field::Absent) {
-            self.fault(at, "`basic_auth` has no `username`", "add username: …");
-        }
-        if let (Some(second), Some(_)) = (basic.password_file.span(), basic.password.span()) {
-            self.fault(second, "the password is given twice", "keep `password_file`");
-        }
-        let password = match (&basic.password, &basic.password_file) {
-            (Field::Absent, Field::Absent) => {
-                self.fault(at, "`basic_auth` has no password", "add password_file: /path/to/the/secret");
-                return None;
-            }
-            (_, Field::Good(at, path)) => self.secret(*at, path),
-            (Field::Good(_, password), _) => password.clone(),
-            _ => return None,
-        };
-        let username = basic.username.get()?.0.clone();
-        Some(Auth::Basic { username, password })
     }
 }
 

@@ -1,6 +1,5 @@
 //! `global` and `scrape_configs`: defaults as Prometheus has them, rules that compile, files that are there.
 
-use std::path::Path;
 use std::time::Duration;
 
 use taffrail_wire::relabel::{self, Names, Rule};
@@ -8,15 +7,10 @@ use taffrail_wire::relabel::{self, Names, Rule};
 use super::{Checker, bounds};
 use crate::config::defaults;
 use crate::config::field::Field;
-use crate::config::scalar::{Base2Size, PathText};
-use crate::config::secret::Secret;
-use crate::config::source::Span;
-use crate::config::valid::Auth;
+use crate::config::scalar::Base2Size;
 use crate::config::written::Written;
-use crate::config::written::scrape::{self as written, Authorization, Global, Relabel, Validation};
-use crate::scrape::Group;
-use crate::scrape::discovery::fixed;
-use crate::scrape::job::{DEFAULT_BODY_BYTES, Discovery, Http, Job, Limits, Tls};
+use crate::config::written::scrape::{self as written, Global, Relabel, Validation};
+use crate::scrape::job::{DEFAULT_BODY_BYTES, Job, Limits};
 
 impl Checker<'_> {
     pub(super) fn scrape(&mut self, written: &Written, interval: Duration) -> Vec<Job> {
@@ -34,6 +28,12 @@ impl Checker<'_> {
             jobs.push(self.job(&name.0, job, global, interval));
         }
         jobs
+    }
+
+    /// The patterns of files that hold some of the jobs.
+    pub(super) fn scrape_files(&mut self, written: &Written) -> Vec<String> {
+        let patterns = written.scrape_config_files.get().into_iter().flatten().filter_map(Field::good);
+        patterns.map(|(at, pattern)| self.path(at, pattern).display().to_string()).collect()
     }
 
     fn job(&mut self, name: &str, job: &written::Job, global: &Global, interval: Duration) -> Job {
@@ -71,7 +71,7 @@ impl Checker<'_> {
             keep_dropped_targets: count(&job.keep_dropped_targets, &global.keep_dropped_targets),
             formats: self.formats(job, global, names),
             compression: job.enable_compression.get().copied().unwrap_or(true),
-            http: self.http(job),
+            http: self.http(job.http()),
             relabel: self.rules(&job.relabel_configs, names),
             metric_relabel: self.rules(&job.metric_relabel_configs, names),
             discovery: self.discovery(name, job),
@@ -129,148 +129,5 @@ impl Checker<'_> {
             }
         }
         valid
-    }
-
-    fn http(&mut self, job: &written::Job) -> Http {
-        let mut http =
-            Http { follow_redirects: job.follow_redirects.get().copied().unwrap_or(true), ..Http::default() };
-        if let Some((at, basic)) = job.basic_auth.good() {
-            http.auth = self.basic(at, basic);
-            if let Some(second) = job.authorization.span() {
-                self.fault(
-                    second,
-                    "more than one way to authenticate",
-                    "keep `basic_auth` or `authorization`",
-                );
-            }
-        } else if let Some((at, authorization)) = job.authorization.good() {
-            self.authorization(at, authorization, &mut http);
-        }
-        for (name, header) in job.http_headers.get().into_iter().flatten() {
-            let Some((_, header)) = header.good() else { continue };
-            let mut add = |secret| http.headers.push((name.0.clone(), secret));
-            header.values.get().into_iter().flatten().for_each(|value| add(Secret::new(value)));
-            header.secrets.get().into_iter().flatten().for_each(|secret| add(secret.clone()));
-            for (at, path) in header.files.get().into_iter().flatten().filter_map(Field::good) {
-                http.headers.push((name.0.clone(), self.secret(at, path)));
-            }
-        }
-        if let Some(tls) = job.tls_config.get() {
-            http.tls = self.tls(tls);
-        }
-        http
-    }
-
-    fn authorization(&mut self, at: Span, written: &Authorization, http: &mut Http) {
-        let credentials = match (&written.credentials, written.credentials_file.good()) {
-            (Field::Good(second, _), Some(_)) => {
-                self.fault(*second, "the credentials are given twice", "keep `credentials_file`");
-                return;
-            }
-            (Field::Good(_, secret), None) => secret.clone(),
-            (_, Some((at, path))) => self.secret(at, path),
-            (Field::Absent, None) => {
-                self.fault(
-                    at,
-                    "`authorization` has no credentials",
-                    "add credentials_file: /path/to/the/secret",
-                );
-                return;
-            }
-            _ => return,
-        };
-        match written.kind.get() {
-            Some(kind) if kind.0.eq_ignore_ascii_case("basic") => {
-                let at = written.kind.span().unwrap_or(at);
-                self.fault(at, "`authorization` is not for user and password", "write `basic_auth`");
-            }
-            Some(kind) if kind.0 != "Bearer" => http.authorization = Some((kind.0.clone(), credentials)),
-            _ => http.auth = Some(Auth::Bearer(credentials)),
-        }
-    }
-
-    fn tls(&mut self, written: &written::Tls) -> Tls {
-        let ca = self.pem(&written.ca, &written.ca_file);
-        let cert = self.pem(&written.cert, &written.cert_file);
-        let key = match written.key_file.good() {
-            Some((at, path)) => Some(self.secret(at, path)),
-            None => written.key.get().cloned(),
-        };
-        if let (Some(at), false) = (written.cert_file.span().or(written.cert.span()), key.is_some()) {
-            self.fault(at, "a certificate without its key", "add key_file: …");
-        }
-        Tls {
-            ca,
-            cert,
-            key,
-            server_name: written.server_name.get().map(|name| name.0.clone()),
-            insecure_skip_verify: written.insecure_skip_verify.get().copied().unwrap_or(false),
-            tls13_only: written.min_version.get() == Some(&written::TlsVersion::V13),
-        }
-    }
-
-    fn pem(&mut self, text: &Field<String>, file: &Field<PathText>) -> Option<String> {
-        let Some((at, path)) = file.good() else { return text.get().cloned() };
-        let path = self.path(at, path);
-        match super::outputs::read_pem(&path) {
-            Ok(text) => Some(text),
-            Err(what) => {
-                self.fault(at, format!("{}: {what}", path.display()), "name a file of certificates in PEM");
-                None
-            }
-        }
-    }
-
-    fn discovery(&mut self, name: &str, job: &written::Job) -> Vec<Discovery> {
-        let mut all = Vec::new();
-        let mut groups: Vec<Group> = Vec::new();
-        for (at, (place, group)) in
-            job.static_configs.get().into_iter().flatten().filter_map(Field::good).enumerate()
-        {
-            let targets = group.targets.get().cloned().unwrap_or_default();
-            let bad = targets.iter().find(|target| target.contains('/') || target.is_empty());
-            // Rules may still make an address of it.
-            if let (Some(bad), true) = (bad, job.relabel_configs.get().is_none_or(Vec::is_empty)) {
-                let place = group.targets.span().unwrap_or(place);
-                let what = format!("`{bad}` is not an address");
-                self.fault(
-                    place,
-                    what,
-                    "write host:port; the path is `metrics_path`, https is `scheme: https`",
-                );
-            }
-            let labels = group.labels.get().into_iter().flatten().collect();
-            groups.push(fixed(&targets, labels, format!("static_configs of {name}, {at}")));
-        }
-        if !groups.is_empty() {
-            all.push(Discovery::Static(groups));
-        }
-        for (at, files) in job.file_sd_configs.get().into_iter().flatten().filter_map(Field::good) {
-            let mut patterns = Vec::new();
-            for (at, pattern) in files.files.get().into_iter().flatten().filter_map(Field::good) {
-                let path = self.path(at, pattern);
-                self.file_pattern(at, &path);
-                patterns.push(path.display().to_string());
-            }
-            if patterns.is_empty() {
-                self.fault(at, "`file_sd_configs` without files", "add files: [/path/to/targets/*.json]");
-            }
-            all.push(Discovery::Files { files: patterns });
-        }
-        all
-    }
-
-    fn file_pattern(&mut self, at: Span, path: &Path) {
-        let known =
-            path.extension().and_then(|e| e.to_str()).is_some_and(|e| matches!(e, "json" | "yml" | "yaml"));
-        let folder = path.parent().map(|folder| folder.display().to_string()).unwrap_or_default();
-        if !known || folder.contains('*') {
-            let what = format!("`{}` cannot be a file of targets", path.display());
-            self.fault(
-                at,
-                what,
-                "its name ends in .json, .yml or .yaml, and `*` stands in its last part only",
-            );
-        }
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::scrape::{Authorization, Relabel, Tls};
+use super::http::{Authorization, Tls};
+use super::scrape::Relabel;
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{HeaderName, HeaderValue, Interval, Name, PathText, Text, Url};
@@ -133,8 +134,7 @@ pub struct BasicAuth {
     pub username: Field<Text>,
     /// The password. Better: `password_file`.
     pub password: Field<Secret>,
-    /// A file that holds the password. Outputs read it again when it changes, scrape jobs at
-    /// reload.
+    /// A file that holds the password. It is read again when it changes.
     #[schemars(extend("examples" = ["/run/secrets/password"]))]
     pub password_file: Field<PathText>,
 }

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::BasicAuth;
+use super::discovery::{DnsNames, DockerEngine, Files, HttpList, Static};
+use super::http::{Authorization, Header, Tls, http_keys};
+use super::{BasicAuth, OAuth2};
 use crate::config::defaults;
 use crate::config::field::Field;
-use crate::config::scalar::{Base2Size, HeaderName, Interval, PathText, Text};
+use crate::config::scalar::{Base2Size, HeaderName, Interval, Text};
 use crate::config::secret::Secret;
 
 /// Defaults of all scrape jobs.
@@ -143,11 +145,27 @@ pub struct Job {
     pub basic_auth: Field<BasicAuth>,
     /// The `Authorization` header.
     pub authorization: Field<Authorization>,
+    /// Tokens of OAuth 2.0.
+    pub oauth2: Field<OAuth2>,
     /// How to trust targets, and who we are.
     pub tls_config: Field<Tls>,
+    /// A proxy that targets are asked through, `http://host:port`.
+    #[schemars(extend("examples" = ["http://proxy:3128"]))]
+    pub proxy_url: Field<Text>,
+    /// Hosts, domains and networks that are asked without the proxy, with commas between.
+    #[schemars(extend("examples" = ["localhost,.internal.example,10.0.0.0/8"]))]
+    pub no_proxy: Field<String>,
+    /// Take the proxy from `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY`.
+    #[schemars(extend("default" = false))]
+    pub proxy_from_environment: Field<bool>,
+    /// Sent to the proxy with CONNECT.
+    pub proxy_connect_header: Field<BTreeMap<HeaderName, Vec<Secret>>>,
     /// Follow redirects.
     #[schemars(extend("default" = true))]
     pub follow_redirects: Field<bool>,
+    /// Speak HTTP/2 over TLS where the target wants it.
+    #[schemars(extend("default" = true))]
+    pub enable_http2: Field<bool>,
     /// Sent with every request.
     pub http_headers: Field<BTreeMap<HeaderName, Field<Header>>>,
     /// Rules that change or drop targets.
@@ -158,7 +176,15 @@ pub struct Job {
     pub static_configs: Field<Vec<Field<Static>>>,
     /// Files that list targets.
     pub file_sd_configs: Field<Vec<Field<Files>>>,
+    /// Services that have a list of targets.
+    pub http_sd_configs: Field<Vec<Field<HttpList>>>,
+    /// Names whose records are targets.
+    pub dns_sd_configs: Field<Vec<Field<DnsNames>>>,
+    /// Docker engines whose containers are targets.
+    pub docker_sd_configs: Field<Vec<Field<DockerEngine>>>,
 }
+
+http_keys!(Job);
 
 /// `http` or `https`.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
@@ -217,71 +243,6 @@ pub enum Protocol {
     OpenMetrics100,
 }
 
-/// The `Authorization` header.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Authorization {
-    /// What stands before the credentials.
-    #[serde(rename = "type")]
-    #[schemars(extend("default" = "Bearer"))]
-    pub kind: Field<Text>,
-    /// The credentials. Better: `credentials_file`.
-    pub credentials: Field<Secret>,
-    /// A file that holds the credentials. It is read at start and at reload.
-    #[schemars(extend("examples" = ["/run/secrets/token"]))]
-    pub credentials_file: Field<PathText>,
-}
-
-/// How to trust targets, and who we are.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Tls {
-    /// Certificates of the authorities to trust instead of the machine's, in PEM.
-    pub ca: Field<String>,
-    /// A file of them.
-    #[schemars(extend("examples" = ["/etc/ssl/private-ca.pem"]))]
-    pub ca_file: Field<PathText>,
-    /// Our certificate, in PEM.
-    pub cert: Field<String>,
-    /// A file with it.
-    pub cert_file: Field<PathText>,
-    /// Our private key, in PEM. Better: `key_file`.
-    pub key: Field<Secret>,
-    /// A file with it.
-    pub key_file: Field<PathText>,
-    /// The name that the target's certificate has to be for. Default: the host's in its address.
-    pub server_name: Field<Text>,
-    /// Take any certificate. Whoever stands in between can then read and change all.
-    #[schemars(extend("default" = false))]
-    pub insecure_skip_verify: Field<bool>,
-    /// The oldest version of TLS.
-    #[schemars(extend("default" = "TLS12"))]
-    pub min_version: Field<TlsVersion>,
-}
-
-/// A version of TLS.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
-pub enum TlsVersion {
-    /// TLS 1.2
-    #[serde(rename = "TLS12")]
-    V12,
-    /// TLS 1.3
-    #[serde(rename = "TLS13")]
-    V13,
-}
-
-/// The values of one header.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Header {
-    /// Values that may be shown.
-    pub values: Field<Vec<String>>,
-    /// Values that may not.
-    pub secrets: Field<Vec<Secret>>,
-    /// Files that hold a value each. They are read at start and at reload.
-    pub files: Field<Vec<Field<PathText>>>,
-}
-
 /// A rule of relabelling.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -307,56 +268,27 @@ pub struct Relabel {
     pub action: Field<String>,
 }
 
-/// Targets by address.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Static {
-    /// `host:port`, each.
-    #[schemars(extend("examples" = [["app:8080"]]))]
-    pub targets: Field<Vec<String>>,
-    /// Labels of all of them.
-    pub labels: Field<BTreeMap<String, String>>,
-}
-
-/// Files that list targets.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct Files {
-    /// Names of files, in JSON or YAML; `*` may stand in the last part.
-    #[schemars(extend("examples" = [["/etc/taffrail/targets/*.json"]]))]
-    pub files: Field<Vec<Field<PathText>>>,
-    /// Taken for the sake of prometheus.yml: files are looked at every two seconds.
-    pub refresh_interval: Field<Interval>,
-}
-
 /// Why a key of Prometheus' is not known here, and what to do instead.
 pub fn hint(path: &str) -> Option<String> {
-    let (section, key) = path.rsplit_once('.')?;
+    let (section, key) = path.rsplit_once('.').unwrap_or(("", path));
+    let of_job = section == "scrape_configs" || section.starts_with("scrape_configs.");
     let what = match (section, key) {
+        ("", "rule_files" | "alerting" | "storage" | "remote_read" | "tracing" | "runtime") => {
+            "this belongs to the Prometheus that stores the samples; keep it there, and remove it here"
+        }
         ("global", "external_labels") => "here it is the top-level `labels`",
         ("global", "evaluation_interval" | "rule_query_offset" | "query_log_file") => {
             "rules are Prometheus' to evaluate; remove the key"
         }
-        ("scrape_configs", "bearer_token" | "bearer_token_file") => {
+        ("global", "runtime") => "it is about Prometheus' own memory; remove the key",
+        (_, "bearer_token" | "bearer_token_file") if of_job => {
             "write `authorization: {credentials_file: …}`, as Prometheus 3 does"
         }
-        ("scrape_configs", "kubernetes_sd_configs") => {
-            "this version does not discover Kubernetes yet; remove the key"
-        }
-        ("scrape_configs", key) if key.ends_with("_sd_configs") => {
-            "this version discovers by `static_configs` and `file_sd_configs`: let a program write such files"
-        }
+        ("scrape_configs", key) if key.ends_with("_sd_configs") => super::discovery::instead_of(key),
         ("global" | "scrape_configs", "scrape_failure_log_file" | "extra_scrape_metrics") => {
             "failures are shown on the page and logged once; remove the key"
-        }
-        ("scrape_configs", key) if CONNECTION.contains(&key) => {
-            "this version reaches targets directly, by HTTP/1.1 and without OAuth 2.0; remove the key"
         }
         _ => return None,
     };
     Some(format!("`{key}`: {what}"))
 }
-
-/// Keys of Prometheus' about connections that are not made yet.
-const CONNECTION: [&str; 6] =
-    ["oauth2", "proxy_url", "no_proxy", "proxy_from_environment", "proxy_connect_header", "enable_http2"];

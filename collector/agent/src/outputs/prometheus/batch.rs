@@ -14,8 +14,8 @@ use super::super::deliver::Ready;
 use crate::metrics::record::{Exemplar, Numbered, Table, Visit};
 use crate::status::lock;
 
-/// The most samples in a request, as Prometheus' own default has it.
-const MAX_SAMPLES: usize = 2000;
+/// The most samples in a request: those of one full record. Fewer would cost a request for each few of a large page.
+const MAX_SAMPLES: usize = 8192;
 
 /// Samples of one segment's series.
 #[derive(Debug, Default)]
