@@ -216,6 +216,11 @@ impl Pipeline {
                 let exporter = move || probe::exporter(&probes, &host, &clock);
                 Ok(self.start_exporter(key, exporter, interval, identity.clone()))
             }
+            Make::PgBouncer(poolers, interval, identity) => {
+                let poolers = poolers.clone();
+                let exporter = move || taffrail_pgbouncer::exporter(&poolers, defaults::PGBOUNCER_JOB);
+                Ok(self.start_exporter(key, exporter, *interval, identity.clone()))
+            }
             Make::Redis(servers, interval, identity) => {
                 let (servers, clock) = (servers.clone(), clock.clone());
                 let exporter = move || taffrail_redis::exporter(&servers, defaults::REDIS_JOB, &clock);

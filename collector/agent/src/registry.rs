@@ -50,12 +50,17 @@ pub static EXPORTERS: &[Registered] = &[
     Registered {
         name: "probe",
         description: "Services seen from outside, named as blackbox_exporter names them; backups and certificates.",
-        metrics: probe,
+        metrics: || grouped("probe", taffrail_probe::groups()),
+    },
+    Registered {
+        name: "pgbouncer",
+        description: "PgBouncer, named as pgbouncer_exporter names it.",
+        metrics: || grouped("pgbouncer", &taffrail_pgbouncer::GROUPS),
     },
     Registered {
         name: "redis",
         description: "Redis servers, named as redis_exporter names them.",
-        metrics: redis,
+        metrics: || grouped("redis", &taffrail_redis::GROUPS),
     },
 ];
 
@@ -99,20 +104,13 @@ fn postgres() -> Vec<Entry> {
     taffrail_postgres::groups().into_iter().flat_map(of).collect()
 }
 
-fn probe() -> Vec<Entry> {
+/// Metrics that come in groups, each with what it is about.
+fn grouped(exporter: &'static str, groups: &[(&'static str, &'static [&'static Metric])]) -> Vec<Entry> {
     let of = |(about, metrics): &(&'static str, &'static [&'static Metric])| {
         let about = *about;
-        metrics.iter().map(move |metric| Entry { metric, exporter: "probe", subject: None, about })
+        metrics.iter().map(move |metric| Entry { metric, exporter, subject: None, about })
     };
-    taffrail_probe::groups().iter().flat_map(of).collect()
-}
-
-fn redis() -> Vec<Entry> {
-    let of = |(about, metrics): &(&'static str, &'static [&'static Metric])| {
-        let about = *about;
-        metrics.iter().map(move |metric| Entry { metric, exporter: "redis", subject: None, about })
-    };
-    taffrail_redis::GROUPS.iter().flat_map(of).collect()
+    groups.iter().flat_map(of).collect()
 }
 
 /// Every declared metric: of all exporters, of their common frame, and the collector's own.

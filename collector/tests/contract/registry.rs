@@ -12,7 +12,8 @@ use crate::files;
 const NO_EXPORTERS: [&str; 2] = ["core", "app"];
 
 /// Declared metrics that no golden file shows, by prefix, with the reason.
-const NOT_IN_GOLDEN: [(&str, &str); 9] = [
+const NOT_IN_GOLDEN: [(&str, &str); 10] = [
+    ("pgbouncer_", "what comes from a pooler; the crate looks for each name at a real one"),
     (
         "pg_",
         "what comes from a server; the crate compares its pages with postgres_exporter's, and each with its declarations",

@@ -33,6 +33,10 @@ pub const DATABASE_INTERVAL: &str = "1m";
 pub const COSTLY_INTERVAL: &str = "1h";
 /// `postgres.*.timeout`
 pub const POSTGRES_TIMEOUT: &str = "5s";
+/// The `job` label of PgBouncer
+pub const PGBOUNCER_JOB: &str = "pgbouncer";
+/// `pgbouncer[].timeout`
+pub const PGBOUNCER_TIMEOUT: &str = "5s";
 /// The `job` label of Redis servers
 pub const REDIS_JOB: &str = "redis";
 /// `redis[].timeout`

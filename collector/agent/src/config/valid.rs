@@ -36,6 +36,8 @@ pub struct Config {
     pub postgres: Vec<taffrail_postgres::Server>,
     /// Probes, and `/probe`, when anything is written about them.
     pub probes: Option<Probes>,
+    /// PgBouncer; each as a server whose database is the console.
+    pub pgbouncer: Vec<taffrail_postgres::Server>,
     /// Redis servers.
     pub redis: Vec<taffrail_redis::Server>,
     /// Whether the collector's own metrics are pushed too.

@@ -5,6 +5,7 @@ mod containers;
 pub mod discovery;
 pub mod http;
 mod outputs;
+mod pgbouncer;
 mod postgres;
 mod probes;
 mod redis;
@@ -24,6 +25,7 @@ use super::subjects::{self, Subjects};
 
 pub use containers::{Containers, Detail};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
+pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
 pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
@@ -69,6 +71,9 @@ pub struct Written {
     pub probes: Field<Vec<Field<Probe>>>,
     /// What all probes share, and `/probe` for Prometheus jobs that were made for blackbox_exporter.
     pub probe: Field<ProbeSection>,
+    /// PgBouncer, named as pgbouncer_exporter names it.
+    #[schemars(extend("examples" = [[{"url": "postgres://stats@pool.example:6432"}]]))]
+    pub pgbouncer: Field<Vec<Field<PgBouncer>>>,
     /// Redis servers, named as redis_exporter names them.
     #[schemars(extend("examples" = [[{"url": "redis://cache.example:6379", "keys": ["celery"]}]]))]
     pub redis: Field<Vec<Field<Redis>>>,

@@ -22,6 +22,7 @@ pub(super) enum Make {
     Postgres(Vec<Server>, Duration, Identity),
     /// Probes, whose job has this identity, from the host of this name.
     Probes(Box<Probes>, Identity, String),
+    PgBouncer(Vec<Server>, Duration, Identity),
     Redis(Vec<taffrail_redis::Server>, Duration, Identity),
     Own(Duration, Identity),
     Scrape(Box<Job>),
@@ -39,6 +40,7 @@ impl Make {
             | Make::Containers(..)
             | Make::Postgres(..)
             | Make::Probes(..)
+            | Make::PgBouncer(..)
             | Make::Redis(..)
             | Make::Own(..)
             | Make::Scrape(_) => 1,
@@ -57,6 +59,7 @@ impl Make {
             | Make::Containers(..)
             | Make::Postgres(..)
             | Make::Probes(..)
+            | Make::PgBouncer(..)
             | Make::Redis(..)
             | Make::Own(..) => {}
         }
@@ -82,6 +85,11 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     if let Some(probes) = config.probes.as_ref().filter(|probes| !probes.list.is_empty()) {
         let make = Make::Probes(Box::new(probes.clone()), identity(&probes.job), instance.to_owned());
         wanted.insert(Key::new("exporter", "probe"), make);
+    }
+    if !config.pgbouncer.is_empty() {
+        let identity = identity(defaults::PGBOUNCER_JOB);
+        let make = Make::PgBouncer(config.pgbouncer.clone(), config.interval, identity);
+        wanted.insert(Key::new("exporter", "pgbouncer"), make);
     }
     if !config.redis.is_empty() {
         let make = Make::Redis(config.redis.clone(), config.interval, identity(defaults::REDIS_JOB));

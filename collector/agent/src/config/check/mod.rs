@@ -10,6 +10,7 @@ mod http;
 mod listen;
 mod logs;
 mod outputs;
+mod pgbouncer;
 mod postgres;
 mod probe_kinds;
 mod probes;
@@ -73,6 +74,7 @@ impl<'a> Checker<'a> {
             containers,
             postgres: self.postgres_servers(written, interval),
             probes: self.probes(written, interval),
+            pgbouncer: self.pgbouncer(&written.pgbouncer, interval),
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
