@@ -4,6 +4,7 @@
 //! Stop: exporters and sources first, then the processor, then the logs are closed and outputs drain until the grace
 //! period ends.
 
+mod containers;
 mod housekeeping;
 mod make;
 mod part;
@@ -203,6 +204,7 @@ impl Pipeline {
                 let exporter = move || taffrail_host::exporter(&host.config, &host.job);
                 Ok(self.start_exporter(key, exporter, interval, identity.clone()))
             }
+            Make::Containers(containers, identity) => Ok(self.start_containers(key, containers, identity)),
             Make::Postgres(servers, interval, identity) => {
                 let (servers, clock) = (servers.clone(), clock.clone());
                 let exporter = move || taffrail_postgres::exporter(&servers, defaults::POSTGRES_JOB, &clock);

@@ -7,7 +7,7 @@ use taffrail_core::Clock;
 use taffrail_postgres::Server;
 
 use crate::component::Key;
-use crate::config::{Config, Host, LogSource, LokiOutput, Probes, PrometheusOutput, defaults};
+use crate::config::{Config, Containers, Host, LogSource, LokiOutput, Probes, PrometheusOutput, defaults};
 use crate::metrics::Identity;
 use crate::outputs::{Loki, Prometheus};
 use crate::scrape::{self, Job};
@@ -17,6 +17,7 @@ use crate::sources::files::Patterns;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Make {
     Host(Box<Host>, Identity),
+    Containers(Box<Containers>, Identity),
     /// PostgreSQL servers, whose job has this identity.
     Postgres(Vec<Server>, Duration, Identity),
     /// Probes, whose job has this identity, from the host of this name.
@@ -37,6 +38,7 @@ impl Make {
         match self {
             Make::Prometheus(..) | Make::Loki(_) => 0,
             Make::Host(..)
+            | Make::Containers(..)
             | Make::Postgres(..)
             | Make::Probes(..)
             | Make::PgBouncer(..)
@@ -55,6 +57,7 @@ impl Make {
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
             Make::Scrape(job) => scrape::check(job, clock).map_err(anyhow::Error::msg)?,
             Make::Host(..)
+            | Make::Containers(..)
             | Make::Postgres(..)
             | Make::Probes(..)
             | Make::PgBouncer(..)
@@ -71,6 +74,10 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     let mut wanted = BTreeMap::new();
     if let Some(host) = &config.host {
         wanted.insert(Key::new("exporter", "host"), Make::Host(Box::new(host.clone()), identity(&host.job)));
+    }
+    if let Some(containers) = &config.containers {
+        let make = Make::Containers(Box::new(containers.clone()), identity(&containers.job));
+        wanted.insert(Key::new("exporter", "container"), make);
     }
     if !config.postgres.is_empty() {
         let make = Make::Postgres(config.postgres.clone(), config.interval, identity(defaults::POSTGRES_JOB));
