@@ -2,7 +2,11 @@
 //!
 //! A new exporter is its folder under `exporters/`, its line here, and the dependency line that Cargo insists on.
 
+use std::borrow::Cow;
+
 use taffrail_core::Metric;
+
+pub use taffrail_container::config::LABEL_PREFIX;
 
 use crate::own;
 
@@ -34,6 +38,11 @@ pub struct Entry {
 pub static EXPORTERS: &[Registered] = &[
     Registered { name: "host", description: "This machine, named as node_exporter names it.", metrics: host },
     Registered {
+        name: "container",
+        description: "Containers, named as cAdvisor names them, and what happens to them.",
+        metrics: container,
+    },
+    Registered {
         name: "postgres",
         description: "PostgreSQL servers seen from inside, named as postgres_exporter names them.",
         metrics: postgres,
@@ -41,12 +50,17 @@ pub static EXPORTERS: &[Registered] = &[
     Registered {
         name: "probe",
         description: "Services seen from outside, named as blackbox_exporter names them; backups and certificates.",
-        metrics: probe,
+        metrics: || grouped("probe", taffrail_probe::groups()),
+    },
+    Registered {
+        name: "pgbouncer",
+        description: "PgBouncer, named as pgbouncer_exporter names it.",
+        metrics: || grouped("pgbouncer", &taffrail_pgbouncer::GROUPS),
     },
     Registered {
         name: "redis",
         description: "Redis servers, named as redis_exporter names them.",
-        metrics: redis,
+        metrics: || grouped("redis", &taffrail_redis::GROUPS),
     },
 ];
 
@@ -62,6 +76,27 @@ fn host() -> Vec<Entry> {
     subjects.chain(taffrail_host::METRICS.iter().map(|metric| entry(*metric, None, whole))).collect()
 }
 
+fn container() -> Vec<Entry> {
+    let entry = |metric, about: &taffrail_container::About| Entry {
+        metric,
+        exporter: "container",
+        subject: Some(about.name),
+        about: about.description,
+    };
+    let subjects = taffrail_container::SUBJECTS.iter();
+    subjects.flat_map(|about| about.metrics.iter().map(move |metric| entry(*metric, about))).collect()
+}
+
+/// Labels that series of a metric may have beside those that are declared: of containers, those of their labels and of
+/// their pods that the settings ask for. Here those that are there by default.
+pub fn more_labels(metric: &Metric) -> Vec<Cow<'static, str>> {
+    if metric.name.starts_with("container_") && metric.labels.contains(&"id") {
+        taffrail_container::ContainerConfig::default().more_labels()
+    } else {
+        Vec::new()
+    }
+}
+
 fn postgres() -> Vec<Entry> {
     let of = |(subject, about, metrics): taffrail_postgres::Group| {
         metrics.iter().map(move |metric| Entry { metric, exporter: "postgres", subject, about })
@@ -69,20 +104,13 @@ fn postgres() -> Vec<Entry> {
     taffrail_postgres::groups().into_iter().flat_map(of).collect()
 }
 
-fn probe() -> Vec<Entry> {
+/// Metrics that come in groups, each with what it is about.
+fn grouped(exporter: &'static str, groups: &[(&'static str, &'static [&'static Metric])]) -> Vec<Entry> {
     let of = |(about, metrics): &(&'static str, &'static [&'static Metric])| {
         let about = *about;
-        metrics.iter().map(move |metric| Entry { metric, exporter: "probe", subject: None, about })
+        metrics.iter().map(move |metric| Entry { metric, exporter, subject: None, about })
     };
-    taffrail_probe::groups().iter().flat_map(of).collect()
-}
-
-fn redis() -> Vec<Entry> {
-    let of = |(about, metrics): &(&'static str, &'static [&'static Metric])| {
-        let about = *about;
-        metrics.iter().map(move |metric| Entry { metric, exporter: "redis", subject: None, about })
-    };
-    taffrail_redis::GROUPS.iter().flat_map(of).collect()
+    groups.iter().flat_map(of).collect()
 }
 
 /// Every declared metric: of all exporters, of their common frame, and the collector's own.

@@ -269,11 +269,15 @@ fn instance(config: &Config) -> anyhow::Result<String> {
 /// Opens the logs and makes what is shared.
 fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
     let folder = config.data_dir.join("spool");
-    let options = DiskOptions { memory_bytes: 1 << 20, ..DiskOptions::default() };
+    // A tenth of a large disk is no shortage: there, four times what a log may hold is room enough for others.
+    let most = 4 << 30;
+    let options = DiskOptions { memory_bytes: 1 << 20, min_free_most: most, ..DiskOptions::default() };
     // Samples cannot be read again, so they are written at once. Lines are still in their files, so only what an output
     // is late for is written.
     let late = WriteMode::OnLag { bytes: 1 << 20, age: Duration::from_secs(2) };
-    let metrics = DiskLog::open(&folder.join("metrics"), options, clock.clone())?;
+    // Every segment defines anew all series that it has: with many of them, small ones would hold little else.
+    let of_metrics = DiskOptions { segment_bytes: 64 << 20, ..options };
+    let metrics = DiskLog::open(&folder.join("metrics"), of_metrics, clock.clone())?;
     let logs = DiskLog::open(&folder.join("logs"), DiskOptions { write: late, ..options }, clock.clone())?;
     Ok(Shared {
         board: Arc::new(Board::default()),

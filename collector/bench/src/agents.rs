@@ -102,7 +102,7 @@ fn taffrail(path: &Path, work: &Work, version: &str) -> Result<Running> {
     );
     fs::write(&config, text)?;
     let program = Program::start("taffrail", path, &["run", "--config", &config.to_string_lossy()])?;
-    Ok(Running { program, ready: Some((address, "/-/ready")) })
+    Ok(Running { program, ready: Some((address, "/-/healthy")) })
 }
 
 fn vmagent(path: &Path, work: &Work) -> Result<Running> {

@@ -4,6 +4,7 @@
 //! from a cgroup made for it, the largest resident size from `/proc`. Figures depend on the machine; ratios do so less.
 
 mod agents;
+mod away;
 mod fixture;
 mod floor;
 mod growth;
@@ -11,20 +12,23 @@ mod host;
 mod http;
 mod measure;
 mod pages;
+mod probe;
 mod program;
+mod replay;
 mod scrape;
 mod scrape_floor;
 mod series;
 mod sink;
 mod start;
+mod webs;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-/// The names of the parts, in the order in which they are measured.
-const PARTS: [&str; 4] = ["host", "growth", "start", "scrape"];
+/// The names of the parts, in the order in which they are measured. `away` is a part too, too long to be one of all.
+const PARTS: [&str; 6] = ["host", "growth", "start", "scrape", "replay", "probe"];
 
 /// Where the programs are.
 struct Programs {
@@ -34,6 +38,10 @@ struct Programs {
 impl Programs {
     fn node_exporter(&self) -> Result<PathBuf> {
         program("NODE_EXPORTER", "make setup")
+    }
+
+    fn blackbox_exporter(&self) -> Result<PathBuf> {
+        program("BLACKBOX_EXPORTER", "make setup")
     }
 
     fn vmagent(&self) -> Result<PathBuf> {
@@ -65,20 +73,28 @@ fn run(arguments: &[String]) -> Result<()> {
         "floor" => floor::serve(rest),
         "pages" => pages::run(rest),
         "sink" => sink::run(rest),
+        "webs" => webs::run(rest),
         "scrape-floor" => scrape_floor::run(rest),
         name => part(name, rest),
     }
 }
 
 fn part(name: &str, arguments: &[String]) -> Result<()> {
-    let programs = || -> Result<Programs> { Ok(Programs { taffrail: program("TAFFRAIL", "make build")? }) };
+    let programs = || -> Result<Programs> { Ok(Programs { taffrail: taffrail()? }) };
     match (name, arguments) {
         ("host", []) => host::run(&programs()?),
         ("growth", []) => growth::run(),
         ("start", []) => start::run(&programs()?),
+        ("away", arguments) => away::run(&programs()?, arguments),
+        ("probe", []) => probe::run(&programs()?),
+        ("replay", []) => replay::run(&programs()?),
         ("scrape", []) => scrape::run(&programs()?),
         ("scrape", arguments) => scrape::one(&programs()?, arguments),
-        _ => bail!("there is no part {:?}; there are {}", arguments_of(name, arguments), PARTS.join(", ")),
+        _ => bail!(
+            "there is no part {:?}; there are {}, away",
+            arguments_of(name, arguments),
+            PARTS.join(", ")
+        ),
     }
 }
 
@@ -86,11 +102,23 @@ fn arguments_of(name: &str, arguments: &[String]) -> String {
     [&[name.to_owned()], arguments].concat().join(" ")
 }
 
-/// A program named by the environment, which `make bench` sets.
+/// A program named by the environment, by `make bench`.
 fn program(variable: &str, made_by: &str) -> Result<PathBuf> {
     let path =
         std::env::var_os(variable).with_context(|| format!("${variable} is not set; run `make bench`"))?;
-    let path = PathBuf::from(path);
+    existing(PathBuf::from(path), variable, made_by)
+}
+
+/// The program that is measured: `$TAFFRAIL`, else the one that was built beside this.
+fn taffrail() -> Result<PathBuf> {
+    let path = match std::env::var_os("TAFFRAIL") {
+        Some(path) => PathBuf::from(path),
+        None => std::env::current_exe()?.with_file_name("taffrail"),
+    };
+    existing(path, "TAFFRAIL", "make build")
+}
+
+fn existing(path: PathBuf, variable: &str, made_by: &str) -> Result<PathBuf> {
     if !path.exists() {
         bail!("{} (${variable}) does not exist; `{made_by}` makes it", path.display());
     }

@@ -1,6 +1,6 @@
 //! A target of many series, in a process of its own: `taffrail-bench pages ADDRESS SERIES same|changing plain|gzip`.
 //!
-//! Until `/begin` is asked for, its page is empty, so that the programs can be measured without series. `/served` says how
+//! Until `/begin` is asked for, and after `/end`, its page is empty, so that programs can be measured without series. `/served` says how
 //! many pages with series it has given. The next page is made while nobody waits for it.
 
 use std::io::Write;
@@ -17,9 +17,6 @@ use flate2::write::GzEncoder;
 use crate::http::{self, Request, Response};
 use crate::series::Series;
 
-/// Two pages of a million series are as much memory as this may take.
-const AHEAD: usize = 0;
-
 struct Pages {
     begun: AtomicBool,
     served: AtomicU64,
@@ -35,7 +32,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let gzip = encoding == "gzip";
     let changing = values == "changing";
     let series = series.parse().context("pages: the number of series")?;
-    let (made, next) = sync_channel(AHEAD);
+    let (made, next) = sync_channel(0);
     thread::spawn(move || {
         let mut series = Series::new(series, changing);
         let mut text = String::new();
@@ -56,6 +53,7 @@ impl Pages {
     fn answer(&self, request: &Request) -> Response {
         match request.path.as_str() {
             "/begin" => self.begun.store(true, Ordering::Relaxed),
+            "/end" => self.begun.store(false, Ordering::Relaxed),
             "/served" => return Response::text(self.served.load(Ordering::Relaxed).to_string()),
             "/metrics" => return self.page(request),
             _ => return Response::empty("404 Not Found"),

@@ -65,7 +65,12 @@ impl Answer {
 
     /// A status with a text.
     pub fn text(status: u16, body: &str) -> Self {
-        Self::Http { status, headers: Vec::new(), body: body.as_bytes().to_vec() }
+        Self::bytes(status, body.as_bytes().to_vec())
+    }
+
+    /// A status with a body that is no text.
+    pub fn bytes(status: u16, body: Vec<u8>) -> Self {
+        Self::Http { status, headers: Vec::new(), body }
     }
 
     /// 429 with `Retry-After` in seconds.

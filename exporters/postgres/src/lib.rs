@@ -6,11 +6,13 @@
 
 mod cell;
 pub mod config;
+mod console;
 mod error;
 mod keeper;
 mod memory;
 mod often;
 mod pgpass;
+mod redact;
 mod round;
 mod seldom;
 mod session;
@@ -27,6 +29,7 @@ use taffrail_core::{Clock, Exporter, Metric, Subject, Target};
 use tokio::sync::Mutex;
 
 pub use config::Server;
+pub use console::{Console, Rows};
 pub use error::Error;
 pub use views::VIEWS;
 

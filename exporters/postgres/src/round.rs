@@ -43,6 +43,7 @@ pub async fn read(
     out: &mut Out,
     outcomes: &mut Vec<Outcome>,
 ) -> Result<(), Error> {
+    memory.now = clock.monotonic();
     let facts = session.facts.clone();
     let mut asked: Vec<(&'static View, &'static Query)> = Vec::new();
     for view in views {

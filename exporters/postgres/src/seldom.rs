@@ -2,6 +2,7 @@
 //! database after the other.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use taffrail_core::subject::Collecting;
 use taffrail_core::{Clock, Collect, CollectError, Out, metrics};
@@ -24,7 +25,7 @@ metrics! {
 }
 
 /// How often is looked whether sessions wait for locks still, and how often at most.
-const WAITS_EVERY: std::time::Duration = std::time::Duration::from_secs(5);
+const WAITS_EVERY: Duration = Duration::from_secs(5);
 const WAITS_MOST: u32 = 6;
 
 /// Databases that the role may look into, those that are asked for first.
@@ -64,33 +65,55 @@ impl Seldom {
     async fn read(&mut self, out: &mut Out, outcomes: &mut Vec<Outcome>) -> Result<(), Error> {
         let keeper = self.keeper.clone();
         let mut keeper = keeper.lock().await;
-        // Begun where the last round ended, where that will do: one login less.
         let first = self.server.database.clone();
         let (whole, patient): (Vec<_>, Vec<_>) = self.whole.iter().partition(|view| !view.patient);
         self.views(&mut keeper, &first, &whole, out, outcomes).await?;
-        let databases = self.databases(&mut keeper, out).await?;
-        for (at, database) in databases.iter().enumerate() {
-            let mut views = self.each.clone();
-            if at == 0 {
-                views.extend(&patient);
-            }
-            if self.sessions_wait(&mut keeper, database).await? {
-                let why = "put off: sessions wait for locks; see pg_locks_count and what blocks them";
-                for view in views.iter().filter(|view| view.patient) {
-                    round::note(outcomes, view.name, std::time::Duration::ZERO, Some(why.to_owned()));
-                }
-                views.retain(|view| !view.patient);
-            }
-            let read = self.views(&mut keeper, database, &views, out, outcomes).await;
-            if let Err(error) = read {
+        // How long this round waits in all while others wait for locks.
+        let mut patience = WAITS_MOST;
+        let patient = self.may_run(&mut keeper, &first, patient, &mut patience, outcomes).await?;
+        self.views(&mut keeper, &first, &patient, out, outcomes).await?;
+        for database in self.databases(&mut keeper, out).await? {
+            if let Err(error) = self.database(&mut keeper, &database, &mut patience, out, outcomes).await {
                 // One database that cannot be read hides no other.
-                for view in &views {
+                for view in &self.each {
                     let problem = format!("database {database}: {error}");
-                    round::note(outcomes, view.name, std::time::Duration::ZERO, Some(problem));
+                    round::note(outcomes, view.name, Duration::ZERO, Some(problem));
                 }
             }
         }
         Ok(())
+    }
+
+    async fn database(
+        &mut self,
+        keeper: &mut Keeper,
+        database: &str,
+        patience: &mut u32,
+        out: &mut Out,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<(), Error> {
+        let views = self.may_run(keeper, database, self.each.clone(), patience, outcomes).await?;
+        self.views(keeper, database, &views, out, outcomes).await
+    }
+
+    /// Those of `views` that may run while sessions wait for locks; all where none wait, or not any more.
+    async fn may_run(
+        &mut self,
+        keeper: &mut Keeper,
+        database: &str,
+        mut views: Vec<&'static View>,
+        patience: &mut u32,
+        outcomes: &mut Vec<Outcome>,
+    ) -> Result<Vec<&'static View>, Error> {
+        if !views.iter().any(|view| view.patient) || !self.sessions_wait(keeper, database, patience).await? {
+            return Ok(views);
+        }
+        let why = "put off: sessions wait for locks; pg_blocked_sessions tells for whose";
+        for view in views.iter().filter(|view| view.patient) {
+            round::note(outcomes, view.name, Duration::ZERO, Some(why.to_owned()));
+        }
+        views.retain(|view| !view.patient);
+        Ok(views)
     }
 
     /// Reads views in one database; once more where a session that was kept turns out to have ended.
@@ -117,7 +140,7 @@ impl Seldom {
     /// The databases to look into.
     async fn databases(&mut self, keeper: &mut Keeper, out: &mut Out) -> Result<Vec<String>, Error> {
         if self.each.is_empty() {
-            return Ok(vec![self.server.database.clone()]);
+            return Ok(Vec::new());
         }
         let rows = self.ask(keeper, &self.server.database.clone(), DATABASES).await?;
         let all = rows.iter().map(|row| cell::text(row, 0).into_owned());
@@ -135,15 +158,23 @@ impl Seldom {
     }
 
     /// Whether sessions wait for locks, and go on waiting for a while.
-    async fn sessions_wait(&mut self, keeper: &mut Keeper, database: &str) -> Result<bool, Error> {
-        for _ in 0..WAITS_MOST {
+    async fn sessions_wait(
+        &mut self,
+        keeper: &mut Keeper,
+        database: &str,
+        patience: &mut u32,
+    ) -> Result<bool, Error> {
+        loop {
             let rows = self.ask(keeper, database, WAITING).await?;
             if rows.first().and_then(|row| cell::number(row, 0)) != Some(1.0) {
                 return Ok(false);
             }
+            if *patience == 0 {
+                return Ok(true);
+            }
+            *patience -= 1;
             tokio::time::sleep(WAITS_EVERY).await;
         }
-        Ok(true)
     }
 
     async fn ask(

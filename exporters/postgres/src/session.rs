@@ -39,7 +39,7 @@ pub type Opening = Pin<Box<dyn Future<Output = Result<Session, Error>> + Send>>;
 /// The rows of a statement, and what their columns are.
 pub type Answer = Result<(Vec<Row>, Statement), Error>;
 
-type Connection = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
+pub(crate) type Connection = Pin<Box<dyn Future<Output = Result<(), tokio_postgres::Error>> + Send>>;
 
 /// What a server says of itself when a session begins.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,33 +88,7 @@ impl Session {
     }
 
     async fn login(server: Arc<Server>, database: String, clock: Clock) -> Result<Self, Error> {
-        let (own, name) = (server.clone(), database.clone());
-        // Files may be on a mount that hangs; the runtime must not.
-        let prepared = tokio::task::spawn_blocking(move || {
-            let password = pgpass::password(&own, &name)?;
-            let tls = match (&own.address, own.tls.mode) {
-                (_, Mode::Disable) | (Address::Socket(..), _) => None,
-                (Address::Host(host, _), _) => Some(own.tls.connector(host)?),
-            };
-            Ok((password, tls))
-        });
-        let (password, tls) = prepared.await.map_err(|e| Error::Refused(e.to_string()))??;
-        let mut config = tokio_postgres::Config::new();
-        config.user(&server.user).dbname(&database).application_name(APPLICATION);
-        if let Some(password) = &password {
-            config.password(password.reveal());
-        }
-        let stream = connect(&server.address).await?;
-        let (client, connection) = match &tls {
-            Some(connector) => {
-                config.ssl_mode(server.tls.library_mode());
-                start(config, stream, connector.clone(), server.user.clone()).await?
-            }
-            None => {
-                config.ssl_mode(tokio_postgres::config::SslMode::Disable);
-                start(config, stream, NoTls, server.user.clone()).await?
-            }
-        };
+        let (client, connection, tls) = log_in(&server, &database).await?;
         let mut session = Session {
             client,
             connection,
@@ -251,6 +225,41 @@ impl Session {
     }
 }
 
+/// Logs in, and says nothing yet.
+pub(crate) async fn log_in(
+    server: &Arc<Server>,
+    database: &str,
+) -> Result<(Client, Connection, Option<Connector>), Error> {
+    let (own, name) = (server.clone(), database.to_owned());
+    // Files may be on a mount that hangs; the runtime must not.
+    let prepared = tokio::task::spawn_blocking(move || {
+        let password = pgpass::password(&own, &name)?;
+        let tls = match (&own.address, own.tls.mode) {
+            (_, Mode::Disable) | (Address::Socket(..), _) => None,
+            (Address::Host(host, _), _) => Some(own.tls.connector(host)?),
+        };
+        Ok((password, tls))
+    });
+    let (password, tls) = prepared.await.map_err(|e| Error::Refused(e.to_string()))??;
+    let mut config = tokio_postgres::Config::new();
+    config.user(&server.user).dbname(database).application_name(APPLICATION);
+    if let Some(password) = &password {
+        config.password(password.reveal());
+    }
+    let stream = connect(&server.address).await?;
+    let (client, connection) = match &tls {
+        Some(connector) => {
+            config.ssl_mode(server.tls.library_mode());
+            start(config, stream, connector.clone(), server.user.clone()).await?
+        }
+        None => {
+            config.ssl_mode(tokio_postgres::config::SslMode::Disable);
+            start(config, stream, NoTls, server.user.clone()).await?
+        }
+    };
+    Ok((client, connection, tls))
+}
+
 fn cancelling(
     token: CancelToken,
     server: Arc<Server>,
@@ -298,7 +307,11 @@ where
 }
 
 /// Does `work`, and what the connection has to do for it.
-async fn drive<T>(connection: &mut Connection, mut work: Asking<'_, T>, user: &str) -> Result<T, Error> {
+pub(crate) async fn drive<T>(
+    connection: &mut Connection,
+    mut work: Asking<'_, T>,
+    user: &str,
+) -> Result<T, Error> {
     let done = std::future::poll_fn(|cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(Ok(done));

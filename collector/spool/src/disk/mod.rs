@@ -50,6 +50,8 @@ pub struct DiskOptions {
     pub max_age: Duration,
     /// The part of the file system, 0 to 1, that stays free for others: the oldest segments go to keep it so.
     pub min_free: f64,
+    /// The most bytes that [`DiskOptions::min_free`] comes to, on however large a file system.
+    pub min_free_most: u64,
     /// How large a segment grows; at most a quarter of `max_bytes`.
     pub segment_bytes: u64,
     /// How much memory the newest records take, so that readers that keep up never read the disk; also what is kept
@@ -67,6 +69,7 @@ impl Default for DiskOptions {
             max_bytes: 1 << 30,
             max_age: Duration::from_secs(6 * 3600),
             min_free: 0.1,
+            min_free_most: u64::MAX,
             segment_bytes: 8 << 20,
             memory_bytes: 2 << 20,
             sync_every: Duration::from_secs(1),

@@ -194,6 +194,7 @@ impl Store {
         self.engine.empty_trash();
         let Ok(stat) = rustix::fs::statvfs(&self.dir) else { return };
         let floor = (stat.f_blocks as f64 * self.options.min_free.clamp(0.0, 1.0)) as u64 * stat.f_frsize;
+        let floor = floor.min(self.options.min_free_most);
         let mut free = stat.f_bavail * stat.f_frsize;
         let mut ledger = self.engine.ledger();
         // Clearly more than that is needed to be out of it again.

@@ -81,6 +81,7 @@ impl Disk {
             max_bytes: MAX_BYTES,
             max_age: MAX_AGE,
             min_free: 0.0,
+            min_free_most: u64::MAX,
             segment_bytes: SEGMENT_BYTES,
             memory_bytes: self.memory_bytes,
             // Never by itself, so that each run is the same.

@@ -284,3 +284,16 @@ fn a_state_on_a_full_disk_stays_what_it_was() {
     let error = DirLock::acquire(&disk.path().join("data")).map(drop).map_err(|error| error.to_string());
     assert!(error.is_err_and(|error| error.contains("No space left on device")));
 }
+
+#[test]
+fn the_floor_of_a_large_disk_is_bounded() {
+    for (most, blocked) in [(u64::MAX, true), (0, false)] {
+        let dir = tempfile::tempdir().unwrap();
+        let options = DiskOptions { min_free: 1.0, min_free_most: most, ..options() };
+        let log = DiskLog::open(dir.path(), options, Clock::system()).unwrap();
+        let _cursor = log.cursor("out", Start::Oldest).unwrap();
+        log.append(Bytes::from_static(b"record"), Ticket::none()).unwrap();
+        log.sync();
+        assert_eq!(log.stats().disk_blocked, blocked, "{most}");
+    }
+}

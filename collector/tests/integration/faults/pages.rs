@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::OnceLock;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ fn answer(path: &str, stream: &mut TcpStream) {
         "endless" => endless(stream, &chunked, "series{of=\"x\"} 1\n"),
         "endless-line" => endless(stream, &chunked, "xxxxxxxxxxxxxxxx"),
         "gzip-bomb" => {
-            stream.write_all(&[head(TEXT, "content-encoding: gzip\r\n").as_bytes(), &bomb()].concat())
+            stream.write_all(&[head(TEXT, "content-encoding: gzip\r\n").as_bytes(), bomb()].concat())
         }
         "slow" => slow(stream, &chunked),
         "silent" => {
@@ -130,13 +131,16 @@ fn slow(stream: &mut TcpStream, head: &str) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A few kilobytes of gzip that are 64 MiB of zeros: stored once, made of equal blocks.
-fn bomb() -> Vec<u8> {
-    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
-    for _ in 0..64 {
-        gzip.write_all(&vec![b'#'; 1 << 20]).unwrap();
-    }
-    gzip.finish().unwrap()
+/// A few kilobytes of gzip that are 64 MiB of comments.
+fn bomb() -> &'static [u8] {
+    static BOMB: OnceLock<Vec<u8>> = OnceLock::new();
+    BOMB.get_or_init(|| {
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        for _ in 0..64 {
+            gzip.write_all(&vec![b'#'; 1 << 20]).unwrap();
+        }
+        gzip.finish().unwrap()
+    })
 }
 
 fn targets(taffrail: &Taffrail) -> Result<BTreeMap<String, Value>> {
@@ -156,6 +160,8 @@ fn peak(pid: u32) -> u64 {
 #[test]
 fn hostile_pages_harm_only_themselves() {
     let good = Numbered::start(10);
+    // Made before anybody waits for it.
+    bomb();
     let pages = Pages::serve(answer);
     let receiver = Receiver::start().unwrap();
     let list: Vec<String> = CASES
