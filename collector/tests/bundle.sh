@@ -104,6 +104,7 @@ long() { # WHAT COMMAND
 in_docker() {
     long "the bundle in Docker" "$here/compose.sh"
     long "inside a container as outside" "$here/container.sh"
+    long "containers as their engine sees them" "$here/containers.sh"
 }
 
 main() {

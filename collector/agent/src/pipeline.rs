@@ -4,6 +4,7 @@
 //! Stop: exporters and sources first, then the processor, then the logs are closed and outputs drain until the grace
 //! period ends.
 
+mod containers;
 mod housekeeping;
 mod make;
 mod part;
@@ -15,7 +16,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use taffrail_core::{Clock, Exporter};
-use taffrail_spool::{Cursor, Log, Start};
+use taffrail_spool::{Log, Start};
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
@@ -31,7 +32,7 @@ use crate::contain::{contain, keep_running};
 use crate::logs::{Chunk, Notes, NotesSource, Processor, Stages};
 use crate::measures::Measures;
 use crate::metrics::{Identity, Pages, Writer};
-use crate::outputs::{ClientError, Delivery, Loki, Prometheus, deliver};
+use crate::outputs::{ClientError, Delivery, Loki, Prometheus, Reads, deliver};
 use crate::own::Own;
 use crate::page::{Live, Tail};
 use crate::probe;
@@ -203,6 +204,7 @@ impl Pipeline {
                 let exporter = move || taffrail_host::exporter(&host.config, &host.job);
                 Ok(self.start_exporter(key, exporter, interval, identity.clone()))
             }
+            Make::Containers(containers, identity) => Ok(self.start_containers(key, containers, identity)),
             Make::Postgres(servers, interval, identity) => {
                 let (servers, clock) = (servers.clone(), clock.clone());
                 let exporter = move || taffrail_postgres::exporter(&servers, defaults::POSTGRES_JOB, &clock);
@@ -230,9 +232,9 @@ impl Pipeline {
             }
             Make::Scrape(job) => self.start_scrape(key, job, left),
             Make::Files(source, instance) => self.start_files(key, source, instance).await,
-            Make::Prometheus(config) => {
-                let (make, clock) = (config.clone(), clock.clone());
-                let output = move || Prometheus::new(&make, clock.clone());
+            Make::Prometheus(config, own) => {
+                let (make, own, clock) = (config.clone(), own.clone(), clock.clone());
+                let output = move || Prometheus::new(&make, &own, clock.clone());
                 self.start_output(key, &config.receiver.url, &self.shared.metrics, output)
             }
             Make::Loki(config) => {
@@ -322,19 +324,20 @@ impl Pipeline {
     ) -> anyhow::Result<Part> {
         let host = url.authority().map_or("", |authority| authority.as_str());
         let url = format!("{}://{host}{}", url.scheme_str().unwrap_or("http"), url.path());
-        let status = OutputStatus { kind: key.kind, name: key.name.clone(), url, ..Default::default() };
+        let status =
+            OutputStatus { kind: key.kind, name: key.name.clone(), url, shards: 1, ..Default::default() };
         let status = self.shared.board.output(key.clone(), status);
         let leave = CancellationToken::new();
         // The first ones are made here, so that what is wrong with them is known now.
-        let mut first = Some((output()?, log.cursor(&key.to_string(), Start::Newest)?));
+        let mut first = Some(parts(&output, log, &key.to_string())?);
         let (name, log, clock, left) =
             (key.to_string(), log.clone(), self.shared.clock.clone(), leave.clone());
         let task = keep_running(name.clone(), move || {
-            let parts = first.take().ok_or(()).or_else(|()| again(&output, log.as_ref(), &name));
+            let parts = first.take().ok_or(()).or_else(|()| parts(&output, &log, &name));
             let (status, clock, left) = (status.clone(), clock.clone(), left.clone());
             async move {
                 match parts {
-                    Ok((output, cursor)) => deliver(output, cursor, status, clock, left).await,
+                    Ok((output, reads)) => deliver(output, reads, status, clock, left).await,
                     Err(error) => error!("the output cannot be started again: {error:#}"),
                 }
             }
@@ -358,13 +361,13 @@ impl Pipeline {
     }
 }
 
-/// The parts of an output that panicked, made anew.
-fn again<D>(
+/// An output, and what it reads. Made anew when it panicked.
+fn parts<D>(
     output: &impl Fn() -> Result<D, ClientError>,
-    log: &dyn Log,
+    log: &Arc<dyn Log>,
     name: &str,
-) -> anyhow::Result<(D, Cursor)> {
-    Ok((output()?, log.cursor(name, Start::Newest)?))
+) -> anyhow::Result<(D, Reads)> {
+    Ok((output()?, Reads { cursor: log.cursor(name, Start::Newest)?, log: log.clone() }))
 }
 
 /// Runs the processor on a thread of its own: it computes, and writes to the disk.

@@ -2,7 +2,11 @@
 //!
 //! A new exporter is its folder under `exporters/`, its line here, and the dependency line that Cargo insists on.
 
+use std::borrow::Cow;
+
 use taffrail_core::Metric;
+
+pub use taffrail_container::config::LABEL_PREFIX;
 
 use crate::own;
 
@@ -33,6 +37,11 @@ pub struct Entry {
 /// The exporters. One line each.
 pub static EXPORTERS: &[Registered] = &[
     Registered { name: "host", description: "This machine, named as node_exporter names it.", metrics: host },
+    Registered {
+        name: "container",
+        description: "Containers, named as cAdvisor names them, and what happens to them.",
+        metrics: container,
+    },
     Registered {
         name: "postgres",
         description: "PostgreSQL servers seen from inside, named as postgres_exporter names them.",
@@ -65,6 +74,27 @@ fn host() -> Vec<Entry> {
     });
     let whole = "The exporter as a whole.";
     subjects.chain(taffrail_host::METRICS.iter().map(|metric| entry(*metric, None, whole))).collect()
+}
+
+fn container() -> Vec<Entry> {
+    let entry = |metric, about: &taffrail_container::About| Entry {
+        metric,
+        exporter: "container",
+        subject: Some(about.name),
+        about: about.description,
+    };
+    let subjects = taffrail_container::SUBJECTS.iter();
+    subjects.flat_map(|about| about.metrics.iter().map(move |metric| entry(*metric, about))).collect()
+}
+
+/// Labels that series of a metric may have beside those that are declared: of containers, those of their labels and of
+/// their pods that the settings ask for. Here those that are there by default.
+pub fn more_labels(metric: &Metric) -> Vec<Cow<'static, str>> {
+    if metric.name.starts_with("container_") && metric.labels.contains(&"id") {
+        taffrail_container::ContainerConfig::default().more_labels()
+    } else {
+        Vec::new()
+    }
 }
 
 fn postgres() -> Vec<Entry> {

@@ -126,6 +126,18 @@ pub struct OutputStatus {
     pub lost: BTreeMap<String, u64>,
     /// Samples or entries that were sent twice and stored once.
     pub resent: u64,
+    /// Samples that `write_relabel_configs` left out.
+    pub left_out: u64,
+    /// Requests since the start, answered or not.
+    pub requests: u64,
+    /// How many requests may be under way at once, as of now.
+    pub shards: usize,
+    /// Samples or entries that were read and are not settled yet.
+    pub in_flight: u64,
+    /// Whether new samples are sent beside a backlog.
+    pub live: bool,
+    /// Of those: samples that were read and are not settled yet.
+    pub live_in_flight: u64,
     /// Attempts that failed and were, or will be, repeated.
     pub retries: u64,
     /// Records that wait.

@@ -95,7 +95,8 @@ fn wait_for(pages: u64, target: SocketAddr) -> Result<u64> {
 /// failed a scrape, so not all that were served need come.
 fn drained(sink: SocketAddr, account: &Account, most: u64) -> Result<(Counts, Duration, Duration)> {
     const POLL: Duration = Duration::from_millis(100);
-    const QUIET: u32 = 30;
+    // Longer than a sender waits after its last vain attempt.
+    const QUIET: u32 = 150;
     let mut last = (Counts::of(sink)?, Duration::ZERO, account.cpu()?);
     let mut quiet = 0;
     for polls in 1..1200 {
@@ -112,6 +113,11 @@ fn drained(sink: SocketAddr, account: &Account, most: u64) -> Result<(Counts, Du
             break;
         }
     }
-    ensure!(last.0.samples >= most / 2, "of {most} samples only {} came in two minutes", last.0.samples);
+    ensure!(
+        last.0.samples >= most / 2,
+        "of {most} samples only {} came: is the disk nearly full? The log leaves some of it free; TMPDIR=/dev/shm puts it \
+         into memory",
+        last.0.samples
+    );
     Ok(last)
 }

@@ -55,8 +55,9 @@ impl Catalogue {
 
     /// Looks a series up by its full name.
     pub(crate) fn find(&self, name: &str) -> Option<Series> {
-        let with_identity =
-            |labels: &[&str]| labels.iter().chain(&IDENTITY).map(|label| (*label).to_owned()).collect();
+        let with_identity = |labels: &[&str]| -> BTreeSet<String> {
+            labels.iter().chain(&IDENTITY).map(|label| (*label).to_owned()).collect()
+        };
         if let Some(labels) = self.recorded.get(name) {
             return Some(Series { kind: Kind::Gauge, labels: labels.clone() });
         }
@@ -67,6 +68,8 @@ impl Catalogue {
         if metric.keys.is_some() && !self.keyed.contains(name) {
             return None;
         }
-        Some(Series { kind: metric.kind, labels: with_identity(metric.labels) })
+        let mut labels = with_identity(metric.labels);
+        labels.extend(registry::more_labels(metric).into_iter().map(Into::into));
+        Some(Series { kind: metric.kind, labels })
     }
 }

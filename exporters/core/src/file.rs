@@ -74,15 +74,27 @@ impl KernelFile {
     /// Reads it from the start. What does not exist is [`CollectError::Absent`], and is looked for again every fourth
     /// time.
     pub fn read(&mut self) -> Result<&[u8], CollectError> {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let before = buffer.len();
+        let len = self.read_into(&mut buffer).map(<[u8]>::len);
+        if buffer.len() != before {
+            cost::hold_bytes((buffer.len() - before) as i64);
+        }
+        self.buffer = buffer;
+        len.map(|len| &self.buffer[..len])
+    }
+
+    /// The same, into a buffer that many files share: where there are thousands of files, one each would be much memory.
+    /// The buffer only grows; who owns it counts it.
+    pub fn read_into<'b>(&mut self, buffer: &'b mut Vec<u8>) -> Result<&'b [u8], CollectError> {
         if self.rest > 0 {
             self.rest -= 1;
             return Err(CollectError::Absent);
         }
-        let read = self.try_read();
-        match read {
+        match self.try_read(buffer) {
             Ok(len) => {
                 self.missing = false;
-                Ok(&self.buffer[..len])
+                Ok(&buffer[..len])
             }
             Err(source) => {
                 // A file that failed is opened anew next time: the device behind it may have come back as another.
@@ -110,20 +122,16 @@ impl KernelFile {
         CollectError::Parse { path: self.path.clone(), what: what.to_string() }
     }
 
-    fn try_read(&mut self) -> io::Result<usize> {
-        let before = self.buffer.len();
+    fn try_read(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
         let read = match &self.file {
-            Some(Kept(file)) => read_into(file, &mut self.buffer),
+            Some(Kept(file)) => read_into(file, buffer),
             None => {
                 let file = File::open(&self.path)?;
-                let read = read_into(&file, &mut self.buffer);
+                let read = read_into(&file, buffer);
                 self.file = has_room().then(|| Kept::new(file));
                 read
             }
         };
-        if self.buffer.len() != before {
-            cost::hold_bytes((self.buffer.len() - before) as i64);
-        }
         cost::read(*read.as_ref().unwrap_or(&0));
         read
     }

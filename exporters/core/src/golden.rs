@@ -2,6 +2,7 @@
 //!
 //! `TAFFRAIL_GOLDEN=rewrite cargo test` (or `make golden`) rewrites the pages; read the difference before you commit it.
 
+use std::borrow::Cow;
 use std::fs;
 use std::path::Path;
 
@@ -12,6 +13,11 @@ use crate::text::{self, Format};
 
 /// Runs `subject` once at time 0 and returns its page, families sorted by name, series in the order written.
 pub fn page(subject: &mut Subject) -> Result<String, CollectError> {
+    page_with(subject, &[])
+}
+
+/// The same for a subject whose series may have labels of these names behind those declared.
+pub fn page_with(subject: &mut Subject, more: &[Cow<'_, str>]) -> Result<String, CollectError> {
     let mut out = Out::default();
     out.begin(0);
     match &mut subject.run {
@@ -20,7 +26,7 @@ pub fn page(subject: &mut Subject) -> Result<String, CollectError> {
             return Err(CollectError::Other("an asynchronous subject: page_async makes its page".into()));
         }
     }
-    finish(subject, out)
+    finish(subject, out, more)
 }
 
 /// The same for a subject of either kind.
@@ -31,12 +37,12 @@ pub async fn page_async(subject: &mut Subject) -> Result<String, CollectError> {
         Run::Blocking(run) => run(&mut out)?,
         Run::Async(collect) => collect.collect(&mut out).await?,
     }
-    finish(subject, out)
+    finish(subject, out, &[])
 }
 
-fn finish(subject: &Subject, mut out: Out) -> Result<String, CollectError> {
+fn finish(subject: &Subject, mut out: Out, more: &[Cow<'_, str>]) -> Result<String, CollectError> {
     let collected = out.finish();
-    undeclared(subject, &collected)?;
+    undeclared(subject, &collected, more)?;
     Ok(String::from_utf8_lossy(&text::page(&collected, Format::Prometheus)).into_owned())
 }
 
@@ -65,12 +71,16 @@ pub fn compare(page: &str, file: &Path) -> Result<(), String> {
 }
 
 /// A subject publishes only what it declared, with the labels and the type declared.
-fn undeclared(subject: &Subject, collected: &Collected) -> Result<(), CollectError> {
+fn undeclared(subject: &Subject, collected: &Collected, more: &[Cow<'_, str>]) -> Result<(), CollectError> {
     for (_, def) in &collected.new {
         let declared = subject.metrics.iter().any(|m| {
             m.covers(&def.family.name)
                 && m.kind == def.family.kind
-                && m.labels.iter().copied().eq(def.labels.iter().map(|(n, _)| &**n))
+                && m.labels.iter().copied().eq(def
+                    .labels
+                    .iter()
+                    .map(|(name, _)| &**name)
+                    .filter(|name| m.labels.contains(name) || !more.iter().any(|more| more == name)))
         });
         if !declared {
             return Err(CollectError::Other(format!(

@@ -3,6 +3,8 @@
 //! An [`Out`] remembers the series of the run before. A subject writes its values in much the same order every time, so
 //! the series expected next is compared first, and the hash table is asked only when that guess is wrong.
 
+mod more;
+
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::{BuildHasher, Hasher, RandomState};

@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{ConfigOptions, USAGE, print, refuse};
 use crate::config::scalar::show_duration;
 use crate::config::{Config, Start, reference};
+use crate::scrape::job::Discovery;
 
 /// `taffrail check`
 #[derive(Args, Debug)]
@@ -31,6 +32,7 @@ struct Summary {
     hostname: Option<String>,
     host: Option<HostSummary>,
     own_metrics: bool,
+    scrape: Vec<ScrapeSummary>,
     logs: Vec<LogSummary>,
     outputs: Vec<OutputSummary>,
 }
@@ -40,6 +42,16 @@ struct HostSummary {
     job: String,
     interval: String,
     subjects: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ScrapeSummary {
+    job: String,
+    interval: String,
+    /// Targets that the configuration names itself, before relabelling.
+    static_targets: usize,
+    /// The keys by which further ones are found.
+    discovery: Vec<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
@@ -91,6 +103,19 @@ fn summary(config: &Config) -> Summary {
             .filter(|name| host.config.schedule(name).on)
             .collect(),
     });
+    let scrape = config.scrape.iter().map(|job| {
+        let fixed = job.discovery.iter().filter_map(|discovery| match discovery {
+            Discovery::Static(groups) => Some(groups.iter().map(|group| group.targets.len()).sum::<usize>()),
+            _ => None,
+        });
+        let kinds = job.discovery.iter().filter(|discovery| !matches!(discovery, Discovery::Static(_)));
+        ScrapeSummary {
+            job: job.name.clone(),
+            interval: show_duration(job.interval),
+            static_targets: fixed.sum(),
+            discovery: kinds.map(Discovery::kind).collect(),
+        }
+    });
     let logs = config.logs.iter().map(|source| LogSummary {
         name: source.name.clone(),
         include: source.files.include.clone(),
@@ -114,6 +139,7 @@ fn summary(config: &Config) -> Summary {
         hostname: config.hostname.clone(),
         host,
         own_metrics: config.own_metrics,
+        scrape: scrape.collect(),
         logs: logs.collect(),
         outputs: outputs.collect(),
     }
@@ -137,6 +163,14 @@ fn text(file: Option<&str>, summary: &Summary) -> String {
         }
         None => line("collect", "no host metrics: there is no `host`".to_owned()),
     }
+    for job in &summary.scrape {
+        let count = match job.static_targets {
+            1 => "1 target".to_owned(),
+            count => format!("{count} targets"),
+        };
+        let found = job.discovery.iter().map(|kind| format!(", and what {kind} find"));
+        line("scrape", format!("{} every {}: {count}{}", job.job, job.interval, found.collect::<String>()));
+    }
     for source in &summary.logs {
         line("read", format!("{}: {} (start: {})", source.name, source.include.join(", "), source.start));
     }
@@ -158,7 +192,8 @@ mod tests {
     #[test]
     fn the_answer_names_what_would_run() {
         let written = "host: {subjects: {netclass: false}}\nlogs: [{files: {include: [/var/log/a.log]}}]\n\
-            outputs: {loki: [{url: http://loki:3100}]}\ndata_dir: /state\n";
+            outputs: {loki: [{url: http://loki:3100}]}\ndata_dir: /state\n\
+            scrape_configs: [{job_name: app, static_configs: [{targets: [a:1, b:1]}], dns_sd_configs: [{names: [x]}]}]\n";
         let config = load_text(Source::new("t.yml", written, ""), &[], &|_| None).unwrap();
         let text = text(Some("t.yml"), &summary(&config));
         for part in [
@@ -168,6 +203,7 @@ mod tests {
             "job=\"node\"",
             "/var/log/a.log",
             "loki:3100/loki/api",
+            "scrape   app every 15s: 2 targets, and what dns_sd_configs find",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
         }

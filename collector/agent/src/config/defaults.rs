@@ -23,6 +23,8 @@ pub const MAX_SHARDS: u64 = 16;
 pub const BUDGET: &str = "1s";
 /// `host.job`
 pub const HOST_JOB: &str = "node";
+/// `containers.job`
+pub const CONTAINERS_JOB: &str = "cadvisor";
 /// `postgres.*.job`
 pub const POSTGRES_JOB: &str = "postgres";
 /// `postgres.*.database_interval`
@@ -56,6 +58,7 @@ pub const WATCH: bool = false;
 /// Debian, Red Hat and their like write; a glob that matches nothing costs nothing.
 pub const WITHOUT_FILE: &str = "\
 host: {}
+containers: {}
 logs:
   - name: system
     files:

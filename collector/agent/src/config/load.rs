@@ -174,6 +174,56 @@ mod tests {
         assert!(config.host.is_none());
     }
 
+    /// The keys of Prometheus 3.5's `scrape_config` and `global`.
+    const OF_JOBS: &str = "job_name scrape_interval scrape_timeout scrape_protocols fallback_scrape_protocol \
+        scrape_native_histograms always_scrape_classic_histograms convert_classic_histograms_to_nhcb metrics_path \
+        honor_labels honor_timestamps track_timestamps_staleness scheme params enable_compression \
+        scrape_failure_log_file relabel_configs metric_relabel_configs body_size_limit sample_limit label_limit \
+        label_name_length_limit label_value_length_limit target_limit keep_dropped_targets \
+        metric_name_validation_scheme metric_name_escaping_scheme native_histogram_bucket_limit \
+        native_histogram_min_bucket_factor basic_auth authorization oauth2 follow_redirects enable_http2 tls_config \
+        proxy_url no_proxy proxy_from_environment proxy_connect_header http_headers bearer_token bearer_token_file \
+        azure_sd_configs consul_sd_configs digitalocean_sd_configs docker_sd_configs dockerswarm_sd_configs \
+        dns_sd_configs ec2_sd_configs eureka_sd_configs file_sd_configs gce_sd_configs hetzner_sd_configs \
+        http_sd_configs ionos_sd_configs kubernetes_sd_configs kuma_sd_configs lightsail_sd_configs \
+        linode_sd_configs marathon_sd_configs nerve_sd_configs nomad_sd_configs openstack_sd_configs \
+        ovhcloud_sd_configs puppetdb_sd_configs scaleway_sd_configs serverset_sd_configs stackit_sd_configs \
+        static_configs triton_sd_configs uyuni_sd_configs vultr_sd_configs";
+    const GLOBAL: &str = "scrape_interval scrape_timeout scrape_protocols evaluation_interval rule_query_offset \
+        external_labels query_log_file scrape_failure_log_file body_size_limit sample_limit label_limit \
+        label_name_length_limit label_value_length_limit target_limit keep_dropped_targets runtime \
+        metric_name_validation_scheme metric_name_escaping_scheme convert_classic_histograms_to_nhcb \
+        always_scrape_classic_histograms scrape_native_histograms";
+
+    #[test]
+    fn every_key_of_prometheus_is_known_or_says_what_to_do() {
+        let jobs =
+            OF_JOBS.split_whitespace().map(|key| (key, format!("scrape_configs: [{{{key}: {{}}}}]\n")));
+        let global = GLOBAL.split_whitespace().map(|key| (key, format!("global: {{{key}: {{}}}}\n")));
+        let top = ["rule_files", "alerting", "storage", "remote_read", "remote_write", "tracing", "runtime"];
+        let top = top.into_iter().map(|key| (key, format!("{key}: {{}}\n")));
+        for (key, text) in jobs.chain(global).chain(top) {
+            let said = load_text(Source::new("t.yml", text.as_str(), ""), &[], &none);
+            let said = said.map_or_else(|errors| errors.to_string(), |_| String::new());
+            assert!(!said.contains("unknown key"), "{key}: {said}");
+        }
+        let unknown = load_text(Source::new("t.yml", "scrape_configs: [{zebra: 1}]\n", ""), &[], &none);
+        assert!(unknown.unwrap_err().to_string().contains("unknown key"));
+    }
+
+    #[test]
+    fn lists_of_targets_may_be_long() {
+        let targets: Vec<String> = (0..5000).map(|at| format!("host-{at}:9100")).collect();
+        let text = format!(
+            "scrape_configs: [{{job_name: x, static_configs: [{{targets: [{}]}}]}}]\n",
+            targets.join(", ")
+        );
+        assert!(load_text(Source::new("t.yml", text.as_str(), ""), &[], &none).is_ok());
+        let text = format!("logs: [{{files: {{include: [{}]}}}}]\n", targets.join(", "));
+        let error = load_text(Source::new("t.yml", text.as_str(), ""), &[], &none).unwrap_err().to_string();
+        assert!(error.contains("more than 1000 entries"), "{error}");
+    }
+
     #[test]
     fn secrets_come_from_files_beside_the_configuration() {
         use crate::http_client::{Auth, Source as From, Watched};

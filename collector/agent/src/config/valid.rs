@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use taffrail_container::ContainerConfig;
 use taffrail_core::Pattern;
 use taffrail_host::HostConfig;
 use taffrail_wire::relabel::Rule;
@@ -29,6 +30,8 @@ pub struct Config {
     pub interval: Duration,
     /// Host metrics, when on.
     pub host: Option<Host>,
+    /// Container metrics, when on.
+    pub containers: Option<Containers>,
     /// PostgreSQL servers.
     pub postgres: Vec<taffrail_postgres::Server>,
     /// Probes, and `/probe`, when anything is written about them.
@@ -66,6 +69,17 @@ pub struct Host {
     pub interval: Duration,
     /// Roots, subjects and filters.
     pub config: HostConfig,
+}
+
+/// Container metrics.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Containers {
+    /// The `job` label.
+    pub job: String,
+    /// How often is collected.
+    pub interval: Duration,
+    /// Roots, the engine's address, details and labels.
+    pub config: ContainerConfig,
 }
 
 /// Probes, and `/probe`.

@@ -1,6 +1,7 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+mod containers;
 pub mod discovery;
 pub mod http;
 mod outputs;
@@ -22,6 +23,7 @@ use super::scalar::{
 };
 use super::subjects::{self, Subjects};
 
+pub use containers::{Containers, Detail};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
@@ -58,6 +60,8 @@ pub struct Written {
     pub interval: Field<Interval>,
     /// Metrics of this machine, named as node_exporter names them. `host: {}` turns them on with every default.
     pub host: Field<Host>,
+    /// Metrics of containers, named as cAdvisor names them. `containers: {}` turns them on with every default.
+    pub containers: Field<Containers>,
     /// Metrics of PostgreSQL servers, seen from inside; named as postgres_exporter names them.
     #[schemars(extend("examples" = [[{"name": "main", "url": "postgres://monitor@db.example/postgres", "password_file": "/run/secrets/password"}]]))]
     pub postgres: Field<Vec<Field<PostgresServer>>>,
@@ -241,8 +245,7 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 9] = [
-        ("containers", "metrics of containers"),
+    const LATER: [(&str, &str); 8] = [
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
         ("outputs.archive", "the archive output"),

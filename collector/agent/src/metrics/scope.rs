@@ -44,6 +44,11 @@ impl Identity {
         Identity { labels, shown: own.into_iter().collect() }
     }
 
+    /// The labels themselves.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The labels of one series as they are sent: sorted, none empty, its own before the job's.
     fn key(&self, def: &SeriesDef, interner: &mut Interner) -> Key {
         let mut all: BTreeMap<&str, &str> = self.labels.iter().map(|(n, v)| (&**n, &**v)).collect();

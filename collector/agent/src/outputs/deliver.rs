@@ -1,15 +1,19 @@
-//! The one loop that delivers: it reads a cursor, sends, obeys the verdict, and moves the cursor.
+//! Delivers what a log holds: reads with a cursor, sends, and moves the cursor behind what is settled.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use taffrail_core::Clock;
-use taffrail_spool::{Cursor, Peeked, Position, Record};
+use taffrail_spool::{Cursor, Log, Peeked, Position, Record};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::warn;
 
-use super::verdict::{Fate, OUT_OF_ORDER, Verdict};
-use crate::status::{Failure, OutputStatus, Place, lock};
+use super::flight::Flight;
+use super::live::Live;
+use super::settle::{Common, Outcome};
+use super::verdict::{Fate, Verdict};
+use crate::status::{OutputStatus, Place};
 
 /// A batch to send.
 #[derive(Debug)]
@@ -20,10 +24,21 @@ pub struct Ready<B> {
     pub upto: Option<Position>,
 }
 
+/// Whether a receiver takes samples that are older than what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Window {
+    /// It does, for as old ones as were asked about.
+    Open,
+    /// It does not.
+    Closed,
+    /// It did not say; it can be asked again.
+    Unknown,
+}
+
 /// Sends batches of one kind to one receiver.
-pub trait Delivery: Send {
+pub trait Delivery: Send + Sync + 'static {
     /// What is sent in one request.
-    type Batch: Send;
+    type Batch: Send + 'static;
 
     /// The most bytes of records that are read at once.
     const PEEK_BYTES: usize;
@@ -31,8 +46,31 @@ pub trait Delivery: Send {
     /// How long to wait for more once there is something, so that what is made together travels together.
     const LINGER: Duration;
 
+    /// How many samples or entries of one shard may be on their way before no more is read.
+    const AHEAD: u64;
+
+    /// Another one for the same receiver, which sends beside this one or reads another part of the log.
+    fn another(&self) -> Self;
+
+    /// The most requests under way at once.
+    fn shards(&self) -> usize {
+        1
+    }
+
     /// Makes batches of records, in order. What does not read as a record is left out, with an error for each.
     fn read(&mut self, records: &[Record]) -> (Vec<Ready<Self::Batch>>, Vec<String>);
+
+    /// Batches anew by shard, each in order; what belongs together in order has one shard. Asked for only where there may
+    /// be several shards.
+    fn spread(batches: Vec<Ready<Self::Batch>>, shards: usize) -> Vec<(usize, Self::Batch)> {
+        debug_assert!(shards == 1);
+        batches.into_iter().map(|ready| (0, ready.batch)).collect()
+    }
+
+    /// How many samples were left out since this was asked last, because the config wants them left out.
+    fn left_out(&mut self) -> u64 {
+        0
+    }
 
     /// How many samples or entries a batch has.
     fn len(batch: &Self::Batch) -> u64;
@@ -42,152 +80,201 @@ pub trait Delivery: Send {
 
     /// Sends a batch, knowing what is known of earlier attempts. Also says how many bytes travelled.
     fn send(&mut self, batch: &Self::Batch, fate: Fate) -> impl Future<Output = (Verdict, u64)> + Send;
+
+    /// Whether the receiver takes samples of this age beside new ones.
+    fn window(&mut self, _age: Duration) -> impl Future<Output = Window> + Send {
+        async { Window::Closed }
+    }
 }
 
-const FIRST_WAIT: Duration = Duration::from_millis(250);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// What an output reads.
+pub struct Reads {
+    /// Its cursor.
+    pub cursor: Cursor,
+    /// The log that the cursor is in.
+    pub log: Arc<dyn Log>,
+}
 
 /// Delivers until the log is closed and empty, or until `leave`. What a cursor has not committed stays in the log.
 pub async fn deliver<D: Delivery>(
-    mut output: D,
-    mut cursor: Cursor,
+    output: D,
+    reads: Reads,
     status: Place<OutputStatus>,
     clock: Clock,
     leave: CancellationToken,
 ) {
-    let work = async {
-        // The process before this one may have sent what it had no time to commit.
-        let mut earlier = Fate::Unknown;
-        while let Some(peeked) = next(&mut cursor, D::PEEK_BYTES, D::LINGER).await {
-            let (batches, errors) = output.read(&peeked.records);
-            for error in errors {
-                warn!(output = %lock(&status).name, %error, "a record cannot be read and is left out");
-                *lock(&status).lost.entry("unreadable".into()).or_default() += 1;
-            }
-            for Ready { batch, upto } in batches {
-                settle(&mut output, batch, earlier, &status, &clock).await;
-                earlier = Fate::NotStored;
-                if let Some(upto) = upto {
-                    cursor.commit(upto);
-                }
-            }
-            cursor.commit(peeked.upto);
-        }
-    };
+    let Reads { cursor, log } = reads;
+    let common = Common::new(status, clock);
+    let live = Live::new(log, cursor.name(), common.clone());
+    let feed = Feed::new(output, cursor, common, false);
     tokio::select! {
         () = leave.cancelled() => {}
-        () = work => {}
+        () = all(feed, live) => {}
     }
 }
 
-/// The next records: what is there, and what comes within `linger`.
-async fn next(cursor: &mut Cursor, bytes: usize, linger: Duration) -> Option<Peeked> {
-    let mut peeked = cursor.peek(bytes).await?;
-    // Who is behind has enough to send, and no time to wait.
-    let full = peeked.records.iter().map(|record| record.bytes.len()).sum::<usize>() * 2 > bytes;
-    if linger.is_zero() || full {
-        return Some(peeked);
-    }
-    tokio::time::sleep(linger).await;
-    if let Some(more) = cursor.try_peek(bytes) {
-        peeked.records.extend(more.records);
-        peeked.upto = more.upto;
-    }
-    Some(peeked)
-}
-
-/// Sends a batch, and its parts where the receiver wants parts, until all of it is stored or known to be lost.
-async fn settle<D: Delivery>(
-    output: &mut D,
-    batch: D::Batch,
-    earlier: Fate,
-    status: &Place<OutputStatus>,
-    clock: &Clock,
-) {
-    let mut work = vec![(batch, earlier)];
-    let mut wait = FIRST_WAIT;
-    while let Some((batch, fate)) = work.pop() {
-        let (verdict, bytes) = output.send(&batch, fate).await;
-        lock(status).sent_bytes += bytes;
-        if !matches!(verdict, Verdict::Retry { .. }) {
-            arrived(status);
-            wait = FIRST_WAIT;
-        }
-        match verdict {
-            Verdict::Done => delivered(status, clock, D::len(&batch)),
-            Verdict::Partial { refused, reason, message } => {
-                delivered(status, clock, D::len(&batch).saturating_sub(refused));
-                if reason == OUT_OF_ORDER && fate == Fate::Unknown {
-                    lock(status).resent += refused;
-                } else {
-                    lost(status, clock, refused, reason, &message);
-                }
+/// Delivers everything in its order, and beside a backlog what is new, where that is good.
+async fn all<D: Delivery>(mut feed: Feed<D>, mut live: Live) {
+    loop {
+        match feed.step(true).await {
+            Step::Ended => return,
+            Step::Settled(outcome) => {
+                live.heard(outcome);
+                live.consider(&mut feed).await;
             }
-            Verdict::Downgrade { .. } => work.push((batch, fate)),
-            Verdict::Retry { after, cause, fate: this } => {
-                retrying(status, clock, &cause);
-                // A receiver may ask for more time, never for none.
-                let least = jittered(wait, clock);
-                tokio::time::sleep(after.map_or(least, |after| after.max(least))).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
-                work.push((batch, fate.max(this)));
+            Step::Read(mut peeked) => {
+                feed.linger(&mut peeked).await;
+                live.pass(&mut peeked).await;
+                live.note::<D>(&peeked);
+                live.consider(&mut feed).await;
+                feed.send(&peeked).await;
             }
-            Verdict::Split => match D::split(batch) {
-                Ok((first, second)) => work.extend([(second, fate), (first, fate)]),
-                Err(whole) => lost(status, clock, D::len(&whole), "too_large", "too large even alone"),
-            },
-            Verdict::Reject { reason, message } => match D::split(batch) {
-                Ok((first, second)) => work.extend([(second, fate), (first, fate)]),
-                // An earlier attempt of unknown fate has stored it: refused because it is there already.
-                Err(whole) if reason == OUT_OF_ORDER && fate == Fate::Unknown => {
-                    lock(status).resent += D::len(&whole);
-                }
-                Err(whole) => lost(status, clock, D::len(&whole), reason, &message),
-            },
         }
     }
 }
 
-/// Up to a quarter more, so that many collectors do not come back to a receiver at one moment.
-fn jittered(wait: Duration, clock: &Clock) -> Duration {
-    let spread = (wait.as_millis() as u64 / 4).max(1);
-    wait + Duration::from_millis(clock.now_ns() as u64 / 1000 % spread)
+/// Reads with a cursor, and sends.
+pub(super) struct Feed<D: Delivery> {
+    pub(super) output: D,
+    cursor: Cursor,
+    flight: Flight<D>,
+    common: Common,
+    /// It is the live lane's.
+    live: bool,
+    /// The process before this one may have sent what is older than this without having saved that it did.
+    began_ms: i64,
+    /// Batches in a row that were stored whole.
+    whole: u32,
+    ended: bool,
 }
 
-fn delivered(status: &Place<OutputStatus>, clock: &Clock, count: u64) {
-    let mut status = lock(status);
-    status.delivered += count;
-    status.last_delivery_ms = clock.now_ms();
+/// What a [`Feed`] came upon.
+pub(super) enum Step {
+    /// Records.
+    Read(Peeked),
+    /// A batch was settled, and the cursor moved if it could.
+    Settled(Outcome),
+    /// The log is closed, and all of it is settled.
+    Ended,
 }
 
-fn lost(status: &Place<OutputStatus>, clock: &Clock, count: u64, reason: &str, message: &str) {
-    let mut status = lock(status);
-    let before = status.lost.get(reason).copied().unwrap_or_default();
-    let total = before + count;
-    // Said at the first, then at every doubling: a receiver that refuses all does not fill our own log.
-    if before.checked_ilog2() != total.checked_ilog2() {
-        warn!(kind = status.kind, output = %status.name, reason, total, "refused and lost: {message}");
+/// After so many batches in a row that were stored whole, nothing is taken for sent before.
+const SURE: u32 = 8;
+
+impl<D: Delivery> Feed<D> {
+    pub(super) fn new(output: D, cursor: Cursor, common: Common, live: bool) -> Self {
+        let flight = Flight::new(&output, common.clone());
+        let began_ms = common.clock().now_ms();
+        Feed { output, cursor, flight, common, live, began_ms, whole: 0, ended: false }
     }
-    status.lost.insert(reason.to_owned(), total);
-    status.last_error =
-        Some(Failure { at_ms: clock.now_ms(), text: format!("{count} refused ({reason}): {message}") });
+
+    pub(super) fn is_idle(&self) -> bool {
+        self.flight.is_empty()
+    }
+
+    pub(super) fn committed(&self) -> Position {
+        self.cursor.committed()
+    }
+
+    /// The next thing that happens; with `more`, that may be that there are records. May be cancelled.
+    pub(super) async fn step(&mut self, more: bool) -> Step {
+        loop {
+            let reads = more && !self.ended && self.flight.has_room();
+            if self.ended && self.flight.is_empty() {
+                return Step::Ended;
+            }
+            tokio::select! {
+                biased;
+                outcome = self.flight.next(), if !self.flight.is_empty() => {
+                    self.settled(outcome);
+                    return Step::Settled(outcome);
+                }
+                peeked = self.cursor.peek(D::PEEK_BYTES), if reads => match peeked {
+                    Some(peeked) => return Step::Read(peeked),
+                    None => self.ended = true,
+                },
+                else => std::future::pending().await,
+            }
+        }
+    }
+
+    fn settled(&mut self, outcome: Outcome) {
+        self.whole = if outcome == Outcome::Whole { self.whole.saturating_add(1) } else { 0 };
+        if self.whole >= SURE {
+            self.began_ms = i64::MIN;
+        }
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        if let Some(upto) = self.flight.commit() {
+            self.cursor.commit(upto);
+        }
+        let mut status = self.common.status();
+        *if self.live { &mut status.live_in_flight } else { &mut status.in_flight } = self.flight.held;
+    }
+
+    /// Adds to records what comes within a moment.
+    pub(super) async fn linger(&mut self, peeked: &mut Peeked) {
+        // Who is behind has enough to send, and no time to wait.
+        if D::LINGER.is_zero() || is_full::<D>(peeked) {
+            return;
+        }
+        tokio::time::sleep(D::LINGER).await;
+        if let Some(more) = self.cursor.try_peek(D::PEEK_BYTES) {
+            peeked.records.extend(more.records);
+            peeked.upto = more.upto;
+        }
+    }
+
+    /// Sends what records hold; they can be committed when that is settled.
+    pub(super) async fn send(&mut self, peeked: &Peeked) {
+        let (batches, errors) = self.output.read(&peeked.records);
+        self.common.status().left_out += self.output.left_out();
+        for error in errors {
+            let mut status = self.common.status();
+            warn!(output = %status.name, %error, "a record cannot be read and is left out");
+            *status.lost.entry("unreadable".into()).or_default() += 1;
+        }
+        let first = peeked.records.iter().find(|record| !record.replay);
+        let old = first.is_some_and(|first| first.appended_ms <= self.began_ms);
+        let fate = if old { Fate::Unknown } else { Fate::NotStored };
+        self.resize(is_full::<D>(peeked)).await;
+        let shards = self.flight.shards();
+        if shards == 1 {
+            for Ready { batch, upto } in batches {
+                self.flight.put(upto, std::iter::once((0, batch)), fate);
+            }
+            self.flight.put(Some(peeked.upto), std::iter::empty(), fate);
+        } else {
+            self.flight.put(Some(peeked.upto), D::spread(batches, shards).into_iter(), fate);
+        }
+        self.advance();
+    }
+
+    /// Takes more shards while it is behind and the receiver is far, and gives them up when it has caught up.
+    async fn resize(&mut self, behind: bool) {
+        let (wanted, present) = (self.flight.wanted(&self.output, behind), self.flight.shards());
+        // A few more are not worth waiting for all that is on its way.
+        if wanted * 2 > present * 3 {
+            while !self.flight.is_empty() {
+                let outcome = self.flight.next().await;
+                self.settled(outcome);
+            }
+        }
+        let changes = wanted > present || wanted == 1;
+        if wanted != present && changes && self.flight.is_empty() {
+            self.flight.resize(&self.output, wanted);
+            if !self.live {
+                self.common.status().shards = wanted;
+            }
+        }
+    }
 }
 
-fn retrying(status: &Place<OutputStatus>, clock: &Clock, cause: &str) {
-    let mut status = lock(status);
-    status.retries += 1;
-    if status.retrying.is_none() {
-        warn!(kind = status.kind, output = %status.name, "not delivered, trying again, nothing is lost: {cause}");
-    }
-    status.retrying = Some(cause.to_owned());
-    status.last_error = Some(Failure { at_ms: clock.now_ms(), text: cause.to_owned() });
-}
-
-fn arrived(status: &Place<OutputStatus>) {
-    let mut status = lock(status);
-    if status.retrying.take().is_some() {
-        info!(kind = status.kind, output = %status.name, "delivers again");
-    }
+/// Whether there is probably more where these come from.
+pub(super) fn is_full<D: Delivery>(peeked: &Peeked) -> bool {
+    peeked.records.iter().map(|record| record.bytes.len()).sum::<usize>() * 2 > D::PEEK_BYTES
 }
 
 #[cfg(test)]

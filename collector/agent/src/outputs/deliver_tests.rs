@@ -1,102 +1,14 @@
 //! The delivery loop against outputs whose answers are scripted; the wire itself is tested with real receivers.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bytes::Bytes;
-use taffrail_spool::{Log, MemoryLog, MemoryOptions, Settled, Start, Ticket};
+use taffrail_spool::{Log, Settled, Ticket};
 
-use super::*;
-
-/// What an output was sent, and the answers it still has to give; with none left it stores.
-#[derive(Clone, Default)]
-struct Script {
-    answers: Arc<Mutex<VecDeque<Verdict>>>,
-    /// A request with one of these is refused whole, as a transactional receiver does.
-    bad: Arc<Vec<&'static str>>,
-    stored: Arc<Mutex<Vec<String>>>,
-    requests: Arc<Mutex<Vec<Fate>>>,
-}
-
-impl Script {
-    fn answering(answers: impl IntoIterator<Item = Verdict>) -> Self {
-        Script { answers: Arc::new(Mutex::new(answers.into_iter().collect())), ..Script::default() }
-    }
-
-    fn stored(&self) -> Vec<String> {
-        lock(&self.stored).clone()
-    }
-}
-
-impl Delivery for Script {
-    type Batch = Vec<String>;
-    const PEEK_BYTES: usize = 1 << 20;
-    const LINGER: Duration = Duration::ZERO;
-
-    fn read(&mut self, records: &[Record]) -> (Vec<Ready<Vec<String>>>, Vec<String>) {
-        let ready = |record: &Record| {
-            let batch = String::from_utf8_lossy(&record.bytes).split(' ').map(str::to_owned).collect();
-            Ready { batch, upto: Some(record.position + 1) }
-        };
-        (records.iter().filter(|r| !r.replay).map(ready).collect(), vec![])
-    }
-
-    fn len(batch: &Vec<String>) -> u64 {
-        batch.len() as u64
-    }
-
-    fn split(mut batch: Vec<String>) -> Result<(Vec<String>, Vec<String>), Vec<String>> {
-        if batch.len() < 2 {
-            return Err(batch);
-        }
-        let second = batch.split_off(batch.len() / 2);
-        Ok((batch, second))
-    }
-
-    async fn send(&mut self, batch: &Vec<String>, fate: Fate) -> (Verdict, u64) {
-        lock(&self.requests).push(fate);
-        if let Some(answer) = lock(&self.answers).pop_front() {
-            return (answer, 1);
-        }
-        if batch.iter().any(|word| self.bad.contains(&word.as_str())) {
-            return (Verdict::Reject { reason: OUT_OF_ORDER, message: "out of order sample".into() }, 1);
-        }
-        lock(&self.stored).extend(batch.iter().cloned());
-        (Verdict::Done, 1)
-    }
-}
-
-fn retry(fate: Fate) -> Verdict {
-    Verdict::Retry { after: None, cause: "down".into(), fate }
-}
-
-struct Bed {
-    log: Arc<MemoryLog>,
-    clock: Clock,
-}
-
-impl Bed {
-    fn new() -> Self {
-        let clock = Clock::manual(1_000_000_000);
-        Bed { log: Arc::new(MemoryLog::new(MemoryOptions::default(), clock.clone())), clock }
-    }
-
-    /// Starts delivering to `script` with the cursor `name`.
-    fn start(
-        &self,
-        name: &str,
-        script: &Script,
-    ) -> (Place<OutputStatus>, CancellationToken, tokio::task::JoinHandle<()>) {
-        let cursor = self.log.cursor(name, Start::Oldest).unwrap();
-        let (status, leave) = (Place::<OutputStatus>::default(), CancellationToken::new());
-        let task = deliver(script.clone(), cursor, status.clone(), self.clock.clone(), leave.clone());
-        (status, leave, tokio::spawn(task))
-    }
-
-    fn append(&self, text: &'static str) {
-        self.log.append(Bytes::from_static(text.as_bytes()), Ticket::none()).unwrap();
-    }
-}
+use crate::outputs::scripted::{Bed, Script, retry};
+use crate::outputs::verdict::{Fate, OUT_OF_ORDER, Verdict};
+use crate::status::lock;
 
 #[tokio::test(start_paused = true)]
 async fn of_two_outputs_the_dead_one_harms_nobody() {
@@ -150,6 +62,8 @@ async fn the_bad_stand_alone_and_the_good_arrive_in_order() {
     let bed = Bed::new();
     let script = Script { bad: Arc::new(vec!["c", "f"]), ..Script::default() };
     let (status, _, task) = bed.start("one", &script);
+    tokio::task::yield_now().await;
+    bed.clock.advance(Duration::from_millis(1));
     bed.append("first");
     bed.append("a b c d e f g");
     bed.log.close();
@@ -166,6 +80,9 @@ async fn refused_for_order_after_an_unknown_fate_is_resent_not_lost() {
     let mut script = Script::answering([Verdict::Done, retry(Fate::Unknown), retry(Fate::NotStored)]);
     script.bad = Arc::new(vec!["a", "b"]);
     let (status, _, task) = bed.start("one", &script);
+    tokio::task::yield_now().await;
+    // What was there before the start may have been sent before the start.
+    bed.clock.advance(Duration::from_millis(1));
     bed.append("first");
     bed.append("a b");
     bed.log.close();

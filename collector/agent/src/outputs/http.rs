@@ -165,3 +165,7 @@ fn headers(receiver: &Receiver) -> Result<HeaderMap, ClientError> {
     }
     Ok(headers)
 }
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

@@ -51,6 +51,13 @@ impl Delivery for Loki {
     type Batch = Push;
     const PEEK_BYTES: usize = 512 << 10;
     const LINGER: Duration = Duration::ZERO;
+    // One push after the other.
+    const AHEAD: u64 = 1;
+
+    fn another(&self) -> Self {
+        let (client, headers) = (self.client.clone(), self.headers.clone());
+        Loki { client, headers, compressor: Compressor::default() }
+    }
 
     fn read(&mut self, records: &[Record]) -> (Vec<Ready<Push>>, Vec<String>) {
         let (mut batches, mut errors) = (Vec::new(), Vec::new());

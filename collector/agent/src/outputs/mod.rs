@@ -1,12 +1,17 @@
 //! Outputs: each reads one log with a cursor of its own and sends to one receiver.
 
 mod deliver;
+mod flight;
 mod http;
+mod live;
 mod loki;
 mod prometheus;
+#[cfg(test)]
+mod scripted;
+mod settle;
 mod verdict;
 
-pub use deliver::{Delivery, Ready, deliver};
+pub use deliver::{Delivery, Reads, Ready, Window, deliver};
 pub use http::{Client, ClientError};
 pub use loki::Loki;
 pub use prometheus::Prometheus;

@@ -99,6 +99,20 @@ metrics! {
     pub LOST: Counter = "taffrail_output_lost_total" ["kind", "output", "reason"];
     /// Samples or entries that were sent twice and stored once.
     pub RESENT: Counter = "taffrail_output_resent_total" ["kind", "output"];
+    /// Samples left out by `write_relabel_configs`.
+    pub LEFT_OUT: Counter = "taffrail_output_left_out_total" ["kind", "output"];
+    /// Requests sent, answered or not.
+    pub REQUESTS: Counter = "taffrail_output_requests_total" ["kind", "output"];
+    /// Requests that may be under way at once: more than one while there is a backlog and the receiver answers slowly.
+    pub SHARDS: Gauge = "taffrail_output_shards" ["kind", "output"];
+    /// Samples or entries that were read and are not settled yet. `lane` is `backlog` for what is sent in its order, `live`
+    /// for new samples that are sent beside a backlog.
+    pub IN_FLIGHT: Gauge = "taffrail_output_in_flight" ["kind", "output", "lane"];
+    /// Whether new samples are sent beside a backlog (1) or not (0).
+    pub LIVE: Gauge = "taffrail_output_live" ["kind", "output"];
+    /// Sent by the output itself, when there is a backlog, to learn whether the receiver takes samples that old out of
+    /// order; the value is how old that is.
+    pub WINDOW_PROBE: Gauge = "taffrail_output_window_probe_seconds" ["kind", "output"];
     /// Attempts to deliver that failed and were repeated.
     pub RETRIES: Counter = "taffrail_output_retries_total" ["kind", "output"];
     /// Bytes sent to a receiver, compressed.
@@ -290,6 +304,14 @@ fn outputs(snapshot: &Snapshot, out: &mut Out) {
         out.put(&WAITING, labels, output.waiting as f64);
         out.put(&LAG, labels, output.lag_s);
         out.put(&RETRYING, labels, flag(output.retrying.is_some()));
+        out.put(&REQUESTS, labels, output.requests as f64);
+        out.put(&SHARDS, labels, output.shards as f64);
+        out.put(&IN_FLIGHT, [output.kind, &output.name, "backlog"], output.in_flight as f64);
+        if output.kind == "prometheus" {
+            out.put(&LEFT_OUT, labels, output.left_out as f64);
+            out.put(&LIVE, labels, flag(output.live));
+            out.put(&IN_FLIGHT, [output.kind, &output.name, "live"], output.live_in_flight as f64);
+        }
         for (reason, lost) in &output.lost {
             out.put(&LOST, [output.kind, &output.name, reason], *lost as f64);
         }

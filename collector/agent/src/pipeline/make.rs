@@ -7,7 +7,7 @@ use taffrail_core::Clock;
 use taffrail_postgres::Server;
 
 use crate::component::Key;
-use crate::config::{Config, Host, LogSource, LokiOutput, Probes, PrometheusOutput, defaults};
+use crate::config::{Config, Containers, Host, LogSource, LokiOutput, Probes, PrometheusOutput, defaults};
 use crate::metrics::Identity;
 use crate::outputs::{Loki, Prometheus};
 use crate::scrape::{self, Job};
@@ -17,6 +17,7 @@ use crate::sources::files::Patterns;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Make {
     Host(Box<Host>, Identity),
+    Containers(Box<Containers>, Identity),
     /// PostgreSQL servers, whose job has this identity.
     Postgres(Vec<Server>, Duration, Identity),
     /// Probes, whose job has this identity, from the host of this name.
@@ -26,7 +27,8 @@ pub(super) enum Make {
     Own(Duration, Identity),
     Scrape(Box<Job>),
     Files(LogSource, String),
-    Prometheus(PrometheusOutput),
+    /// An output, and the identity of the series with which it asks about the receiver.
+    Prometheus(PrometheusOutput, Identity),
     Loki(LokiOutput),
 }
 
@@ -34,8 +36,9 @@ impl Make {
     /// The order of starting; stopping is the other way round.
     pub(super) fn order(&self) -> u8 {
         match self {
-            Make::Prometheus(_) | Make::Loki(_) => 0,
+            Make::Prometheus(..) | Make::Loki(_) => 0,
             Make::Host(..)
+            | Make::Containers(..)
             | Make::Postgres(..)
             | Make::Probes(..)
             | Make::PgBouncer(..)
@@ -49,11 +52,12 @@ impl Make {
     /// Makes what can fail, and throws it away: what is refused is refused before anything that runs is touched.
     pub(super) fn check(&self, clock: &Clock) -> anyhow::Result<()> {
         match self {
-            Make::Prometheus(config) => drop(Prometheus::new(config, clock.clone())?),
+            Make::Prometheus(config, own) => drop(Prometheus::new(config, own, clock.clone())?),
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
             Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
             Make::Scrape(job) => scrape::check(job, clock).map_err(anyhow::Error::msg)?,
             Make::Host(..)
+            | Make::Containers(..)
             | Make::Postgres(..)
             | Make::Probes(..)
             | Make::PgBouncer(..)
@@ -70,6 +74,10 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     let mut wanted = BTreeMap::new();
     if let Some(host) = &config.host {
         wanted.insert(Key::new("exporter", "host"), Make::Host(Box::new(host.clone()), identity(&host.job)));
+    }
+    if let Some(containers) = &config.containers {
+        let make = Make::Containers(Box::new(containers.clone()), identity(&containers.job));
+        wanted.insert(Key::new("exporter", "container"), make);
     }
     if !config.postgres.is_empty() {
         let make = Make::Postgres(config.postgres.clone(), config.interval, identity(defaults::POSTGRES_JOB));
@@ -104,7 +112,8 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
         wanted.insert(Key::new("source", &source.name), Make::Files(source, instance.to_owned()));
     }
     for output in &config.prometheus {
-        wanted.insert(Key::new("prometheus", &output.receiver.name), Make::Prometheus(output.clone()));
+        let make = Make::Prometheus(output.clone(), identity("taffrail"));
+        wanted.insert(Key::new("prometheus", &output.receiver.name), make);
     }
     for output in &config.loki {
         wanted.insert(Key::new("loki", &output.receiver.name), Make::Loki(output.clone()));

@@ -108,7 +108,8 @@ impl JobTask {
             for target in &group.targets {
                 let Found { discovered, target } = Found::new(&self.job, target, &group.labels);
                 match target {
-                    Ok(Some(target)) => drop(wanted.entry(target).or_insert(discovered)),
+                    // Of several that are the same target, the last is shown, as Prometheus does.
+                    Ok(Some(target)) => drop(wanted.insert(target, discovered)),
                     Ok(None) => dropped.push(discovered),
                     Err(problem) => problems.push(format!("{}: {problem}", group.source)),
                 }
@@ -126,7 +127,9 @@ impl JobTask {
         }
         self.leave(gone).await;
         for (target, discovered) in wanted {
-            if !self.running.contains_key(&target) {
+            if let Some(running) = self.running.get(&target) {
+                lock(&running.status).discovered = LabelMap(discovered);
+            } else {
                 let state = self.orphans.adopt(&target, &self.job);
                 let running = self.start(&target, discovered, state);
                 self.running.insert(target, running);

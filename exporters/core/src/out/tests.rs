@@ -30,6 +30,29 @@ fn users_name_labels() {
     }
 }
 
+#[test]
+fn more_labels_than_declared_where_they_have_values() {
+    let mut out = Out::default();
+    let names = [Cow::Borrowed("team"), Cow::Borrowed("tier")];
+    let values = |team: &str, tier: &str| [Box::from(team), Box::from(tier)];
+    for run in 0..2 {
+        out.begin(run);
+        out.put_more(&A, ["1"], (&names, &values("shop", "")), 1.0);
+        out.put_more(&A, ["1"], (&names, &values("", "shop")), 2.0);
+        out.put_more(&A, ["1"], (&names, &values("", "")), 3.0);
+        let collected = out.finish();
+        assert_eq!((collected.samples.len(), collected.duplicates), (3, 0));
+        assert_eq!(collected.new.len(), if run == 0 { 3 } else { 0 });
+        let labels = |at: usize| collected.new.get(at).map(|(_, def)| def.labels.to_vec());
+        if run == 0 {
+            let x = (Cow::Borrowed("x"), Box::from("1"));
+            assert_eq!(labels(0), Some(vec![x.clone(), (Cow::Borrowed("team"), Box::from("shop"))]));
+            assert_eq!(labels(1), Some(vec![x.clone(), (Cow::Borrowed("tier"), Box::from("shop"))]));
+            assert_eq!(labels(2), Some(vec![x]));
+        }
+    }
+}
+
 fn run(out: &mut Out, ts_ms: i64, values: &[(&str, f64)]) -> Collected {
     out.begin(ts_ms);
     for (label, value) in values {

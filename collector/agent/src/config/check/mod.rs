@@ -2,6 +2,7 @@
 //! together.
 
 mod access;
+mod containers;
 mod discovery;
 mod formats;
 mod host;
@@ -57,6 +58,9 @@ impl<'a> Checker<'a> {
         let level = written.log.get().and_then(|log| log.level.get());
         let outputs = written.outputs.get();
         let grace = bounds(Duration::ZERO, Duration::from_secs(3600));
+        let host = written.host.get().map(|host| self.host(host, interval));
+        let containers = written.containers.get();
+        let containers = containers.map(|containers| self.containers(containers, host.as_ref(), interval));
         Config {
             listen: self.listen(&written.listen),
             data_dir: written
@@ -66,7 +70,8 @@ impl<'a> Checker<'a> {
             hostname: written.hostname.get().map(|name| name.0.clone()),
             labels: self.labels(&written.labels, &RESERVED_EVERYWHERE),
             interval,
-            host: written.host.get().map(|host| self.host(host, interval)),
+            host,
+            containers,
             postgres: self.postgres_servers(written, interval),
             probes: self.probes(written, interval),
             pgbouncer: self.pgbouncer(&written.pgbouncer, interval),

@@ -4,7 +4,7 @@ use taffrail_wire::remote_write::MetricKind;
 use taffrail_wire::remote_write::v2::{Series, Symbols};
 
 use super::decode::DecodeError;
-use super::number::number;
+use super::number::{number, varint};
 
 /// The most of what is numbered that may be missing before a record: it was damaged, and the rest is still of use.
 const MOST_MISSING: usize = 1 << 20;
@@ -49,6 +49,12 @@ impl<'a> Numbered<'a> {
         self.table.series(self.number)
     }
 
+    /// What is known of its family: type, help text, unit.
+    pub fn family(self) -> (MetricKind, &'a str, &'a str) {
+        let known = self.series().map(|of| (of.kind, of.help, of.unit)).unwrap_or_default();
+        (known.0, self.table.symbols.text(known.1), self.table.symbols.text(known.2))
+    }
+
     /// Its labels, sorted by name.
     pub fn labels(self) -> impl Iterator<Item = (&'a str, &'a str)> {
         let pairs = self.series().map(|series| series.pairs(&self.table.symbols).collect::<Vec<_>>());
@@ -87,6 +93,26 @@ impl Table {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.series.is_empty()
+    }
+
+    /// Gives a text the next number.
+    pub fn add_text(&mut self, text: &str) -> Option<u32> {
+        self.symbols.push(text)
+    }
+
+    /// Adds a series that no record defined: labels that rules have made, sorted by name, names and values in turn as
+    /// numbers of texts. Gives its number, or nothing if all would take too much.
+    pub fn add_series(&mut self, kind: MetricKind, help: u32, unit: u32, labels: &[u32]) -> Option<u32> {
+        let same = |known: &Family| (known.kind, known.help, known.unit) == (kind, help, unit);
+        // Series of a family come one after the other.
+        if !self.families.last().is_some_and(same) {
+            self.families.push(Family { kind, help, unit });
+        }
+        labels.iter().for_each(|text| varint(&mut self.labels, u64::from(*text)));
+        let end = u32::try_from(self.labels.len()).ok()?;
+        reserve(&mut self.series, 1);
+        self.series.push(Known { family: (self.families.len() - 1) as u32, end });
+        u32::try_from(self.series.len() - 1).ok()
     }
 
     #[inline]

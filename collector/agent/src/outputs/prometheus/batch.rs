@@ -1,5 +1,7 @@
 //! Batches of samples, made of records and written into requests of either version.
 
+mod shards;
+
 use std::collections::HashMap;
 use std::mem::size_of;
 use std::sync::{Arc, Mutex};
@@ -11,11 +13,12 @@ use taffrail_wire::remote_write::v2;
 use taffrail_wire::remote_write::{self, ExemplarPoint, HistogramPoint, Points};
 
 use super::super::deliver::Ready;
+use super::relabel::Relabel;
 use crate::metrics::record::{Exemplar, Numbered, Table, Visit};
 use crate::status::lock;
 
 /// The most samples in a request: those of one full record. Fewer would cost a request for each few of a large page.
-const MAX_SAMPLES: usize = 8192;
+pub(super) const MAX_SAMPLES: usize = 8192;
 
 /// Samples of one segment's series.
 #[derive(Debug, Default)]
@@ -57,7 +60,15 @@ impl Counts {
     }
 }
 
+pub(super) use shards::spread;
+
 impl Batch {
+    /// One sample.
+    pub(super) fn of_one(table: Table, series: u32, value: f64, ts_ms: i64) -> Self {
+        let points = vec![Point { series, value, ts_ms }];
+        Batch { table: Arc::new(Mutex::new(table)), points, more: Vec::new() }
+    }
+
     pub(super) fn len(&self) -> usize {
         self.points.len()
     }
@@ -166,6 +177,12 @@ pub(super) struct Reading {
     /// The position after the records that are wholly in `batch` or before it.
     upto: Option<Position>,
     ready: Vec<Ready<Batch>>,
+    /// `write_relabel_configs`
+    relabel: Option<Relabel>,
+    /// Samples that rules dropped, since that was last asked for.
+    left_out: u64,
+    /// The last sample was dropped, and what comes with it has to be.
+    dropped: bool,
     /// Whether the present record is read for its definitions only.
     replay: bool,
     /// Where the present record's samples begin in `batch`.
@@ -173,6 +190,34 @@ pub(super) struct Reading {
 }
 
 impl Reading {
+    /// With rules that stand between the log and the receiver, if there are any.
+    pub(super) fn new(relabel: Option<Relabel>) -> Self {
+        Reading { relabel, ..Reading::default() }
+    }
+
+    /// How many samples rules have dropped since the last call.
+    pub(super) fn take_left_out(&mut self) -> u64 {
+        std::mem::take(&mut self.left_out)
+    }
+
+    /// The number of a series as it is sent, if it is.
+    #[inline]
+    fn sent(&mut self, series: Numbered<'_>) -> Option<u32> {
+        match &mut self.relabel {
+            None => Some(series.number),
+            Some(relabel) => relabel.number(series),
+        }
+    }
+
+    /// The same for a sample: what is dropped is counted.
+    #[inline]
+    fn sent_sample(&mut self, series: Numbered<'_>) -> Option<u32> {
+        let number = self.sent(series);
+        self.dropped = number.is_none();
+        self.left_out += u64::from(self.dropped);
+        number
+    }
+
     /// Before a record is read.
     pub(super) fn begin(&mut self, record: &Record) {
         self.replay = record.replay;
@@ -236,30 +281,39 @@ impl Reading {
 impl Visit for Reading {
     fn segment(&mut self, table: &Arc<Mutex<Table>>) {
         // A request speaks in the symbols of one segment.
-        self.table = table.clone();
+        self.table = match &mut self.relabel {
+            None => table.clone(),
+            Some(relabel) => relabel.segment(),
+        };
         self.starts.clear();
         self.cut();
     }
 
     fn sample(&mut self, series: Numbered<'_>, ts_ms: i64, value: f64) {
-        if !self.replay {
-            self.point(series.number, ts_ms, value);
+        if !self.replay
+            && let Some(number) = self.sent_sample(series)
+        {
+            self.point(number, ts_ms, value);
         }
     }
 
     fn start(&mut self, series: Numbered<'_>, start_ms: i64) {
-        self.starts.insert(series.number, start_ms);
+        if let Some(number) = self.sent(series) {
+            self.starts.insert(number, start_ms);
+        }
     }
 
     fn histogram(&mut self, series: Numbered<'_>, ts_ms: i64, histogram: Histogram) {
-        if !self.replay {
-            self.point(series.number, ts_ms, 0.0);
+        if !self.replay
+            && let Some(number) = self.sent_sample(series)
+        {
+            self.point(number, ts_ms, 0.0);
             self.add(More::Histogram(Box::new(histogram)));
         }
     }
 
     fn exemplar(&mut self, exemplar: Exemplar) {
-        if !self.replay {
+        if !self.replay && !self.dropped {
             self.add(More::Exemplar(Box::new(exemplar)));
         }
     }

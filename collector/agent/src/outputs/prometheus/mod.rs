@@ -5,39 +5,59 @@
 
 mod answer;
 mod batch;
+mod relabel;
 mod version;
+mod window;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::HeaderMap;
 use taffrail_core::Clock;
 use taffrail_spool::{Record, SegmentId};
+use taffrail_wire::relabel::{Labels, Rule};
 use taffrail_wire::remote_write;
 
 use self::answer::{judge, without};
 use self::batch::{Batch, Reading};
+use self::relabel::Relabel;
 use self::version::{Speaking, Version};
-use super::deliver::{Delivery, Ready};
+use super::deliver::{Delivery, Ready, Window};
 use super::http::{Client, ClientError, protocol};
 use super::verdict::{Fate, Verdict};
-use crate::config::PrometheusOutput;
+use crate::config::{OutOfOrder, PrometheusOutput};
+use crate::metrics::Identity;
 use crate::metrics::record::Decoder;
+use crate::status::lock;
 
 /// Sends samples to one receiver.
 pub struct Prometheus {
     client: Client,
-    speaking: Speaking,
-    headers: [HeaderMap; 2],
+    clock: Clock,
+    speaking: Arc<Mutex<Speaking>>,
+    settings: Arc<Settings>,
     decoder: Decoder<SegmentId>,
     reading: Reading,
     request: remote_write::Request,
     request_v2: remote_write::v2::Request,
 }
 
+/// What does not change.
+struct Settings {
+    name: String,
+    /// By version.
+    headers: [HeaderMap; 2],
+    shards: usize,
+    rules: Arc<[Rule]>,
+    out_of_order: OutOfOrder,
+    /// The series with which the receiver is asked whether it takes samples out of order.
+    probe: Option<Labels>,
+}
+
 impl Prometheus {
-    /// An output for the receiver that `config` names.
-    pub fn new(config: &PrometheusOutput, clock: Clock) -> Result<Self, ClientError> {
+    /// An output for the receiver that `config` names. `identity` are the labels of the collector's own series.
+    pub fn new(config: &PrometheusOutput, identity: &Identity, clock: Clock) -> Result<Self, ClientError> {
         let headers = [
             (remote_write::CONTENT_TYPE, remote_write::VERSION),
             (remote_write::v2::CONTENT_TYPE, remote_write::v2::VERSION),
@@ -49,15 +69,24 @@ impl Prometheus {
                 (remote_write::VERSION_HEADER, version),
             ])
         });
-        Ok(Prometheus {
-            client: Client::new(&config.receiver, clock.clone())?,
-            speaking: Speaking::new(&config.receiver.name, config.version, clock),
+        let name = &config.receiver.name;
+        let settings = Settings {
+            name: name.clone(),
             headers,
-            decoder: Decoder::default(),
-            reading: Reading::default(),
-            request: remote_write::Request::default(),
-            request_v2: remote_write::v2::Request::default(),
-        })
+            shards: config.max_shards,
+            rules: config.relabel.clone().into(),
+            out_of_order: config.out_of_order,
+            probe: window::probe_labels(name, &config.relabel, identity),
+        };
+        let client = Client::new(&config.receiver, clock.clone())?;
+        let speaking = Speaking::new(name, config.version, clock.clone());
+        Ok(Self::with(client, clock, Arc::new(Mutex::new(speaking)), Arc::new(settings)))
+    }
+
+    fn with(client: Client, clock: Clock, speaking: Arc<Mutex<Speaking>>, settings: Arc<Settings>) -> Self {
+        let reading = Reading::new(Relabel::new(&settings.rules));
+        let (decoder, request, request_v2) = Default::default();
+        Prometheus { client, clock, speaking, settings, decoder, reading, request, request_v2 }
     }
 
     /// The body of a request with `batch` in it, and how many samples it cannot carry; or `None` if no request can hold
@@ -85,6 +114,29 @@ impl Delivery for Prometheus {
     const PEEK_BYTES: usize = 256 << 10;
     // A round of subjects takes a few milliseconds.
     const LINGER: Duration = Duration::from_millis(50);
+    // Two requests: one under way, one behind it.
+    const AHEAD: u64 = 2 * batch::MAX_SAMPLES as u64;
+
+    fn another(&self) -> Self {
+        let (client, clock) = (self.client.clone(), self.clock.clone());
+        Self::with(client, clock, self.speaking.clone(), self.settings.clone())
+    }
+
+    fn shards(&self) -> usize {
+        self.settings.shards
+    }
+
+    fn spread(batches: Vec<Ready<Batch>>, shards: usize) -> Vec<(usize, Batch)> {
+        batch::spread(batches, shards)
+    }
+
+    fn left_out(&mut self) -> u64 {
+        self.reading.take_left_out()
+    }
+
+    async fn window(&mut self, age: Duration) -> Window {
+        self.ask_window(age).await
+    }
 
     fn read(&mut self, records: &[Record]) -> (Vec<Ready<Batch>>, Vec<String>) {
         let mut errors = Vec::new();
@@ -106,14 +158,14 @@ impl Delivery for Prometheus {
     }
 
     async fn send(&mut self, batch: &Batch, _fate: Fate) -> (Verdict, u64) {
-        let version = self.speaking.version();
+        let version = lock(&self.speaking).version();
         let Some((body, left_out)) = self.body(batch, version) else { return (Verdict::Split, 0) };
         let bytes = body.len() as u64;
-        let headers = &self.headers[version as usize];
+        let headers = &self.settings.headers[version as usize];
         match self.client.post(body, headers).await {
             Ok(answer) => {
                 let verdict = without(judge(&answer, version, batch.counts()), left_out);
-                (self.speaking.heard(version, verdict), bytes)
+                (lock(&self.speaking).heard(version, verdict), bytes)
             }
             Err(verdict) => (verdict, 0),
         }

@@ -1,0 +1,74 @@
+//! Every name that community dashboards and alerts ask of containers (`fixtures/names.txt`) is on a golden page, with the
+//! type and the labels that they know; or it comes from an engine, and is compared there.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use taffrail_core::{Kind, Metric};
+
+/// Names that no fixture can show, with the reason.
+const FROM_AN_ENGINE: [(&str, &str); 3] = [
+    ("container_fs_inodes_free", "statvfs of the engine's disk"),
+    ("container_fs_inodes_total", "statvfs of the engine's disk"),
+    ("container_fs_usage_bytes", "the engine counts it"),
+];
+
+fn wanted() -> Vec<String> {
+    fs::read_to_string("fixtures/names.txt").unwrap().lines().map(str::to_owned).collect()
+}
+
+fn golden() -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for case in fs::read_dir("golden").unwrap().flatten() {
+        for page in fs::read_dir(case.path()).unwrap().flatten() {
+            let text = fs::read_to_string(page.path()).unwrap();
+            let lines = text.lines().filter(|line| !line.starts_with('#'));
+            names.extend(lines.filter_map(|line| line.split(['{', ' ']).next()).map(str::to_owned));
+        }
+    }
+    names
+}
+
+fn declared(name: &str) -> Option<&'static Metric> {
+    taffrail_container::catalogue().into_iter().find(|metric| metric.name == name)
+}
+
+#[test]
+fn every_name_that_dashboards_ask_for_is_published() {
+    let (wanted, shown) = (wanted(), golden());
+    assert!(wanted.len() > 30);
+    for name in &wanted {
+        assert!(declared(name).is_some(), "{name} is not declared");
+        let excused = FROM_AN_ENGINE.iter().any(|(excuse, _)| excuse == name);
+        assert!(shown.contains(name) != excused, "{name}: on a golden page {}, excused {excused}", !excused);
+    }
+    assert!(FROM_AN_ENGINE.iter().all(|(name, _)| wanted.iter().any(|wanted| wanted == name)));
+}
+
+#[test]
+fn names_by_default_do_not_need_all_details() {
+    let text = fs::read_to_string("golden/v2/usage.prom").unwrap();
+    let more = fs::read_to_string("golden/v2/machine.prom").unwrap();
+    let shown = |name: &str| [&text, &more].iter().any(|page| page.contains(&format!("\n{name}{{")));
+    for name in wanted().iter().filter(|name| !FROM_AN_ENGINE.iter().any(|(excuse, _)| excuse == name)) {
+        assert!(shown(name), "{name}");
+    }
+}
+
+#[test]
+fn types_and_labels_are_the_incumbents() {
+    for (name, kind, labels) in [
+        ("container_cpu_usage_seconds_total", Kind::Counter, "cpu id image name"),
+        ("container_fs_inodes_total", Kind::Gauge, "device id image name"),
+        ("container_memory_rss", Kind::Gauge, "id image name"),
+        ("container_memory_failcnt", Kind::Counter, "id image name"),
+        ("container_memory_failures_total", Kind::Counter, "failure_type id image name scope"),
+        ("container_network_receive_bytes_total", Kind::Counter, "id image interface name"),
+        ("container_blkio_device_usage_total", Kind::Counter, "device id image major minor name operation"),
+        ("machine_cpu_cores", Kind::Gauge, "boot_id machine_id system_uuid"),
+        ("container_scrape_error", Kind::Gauge, ""),
+    ] {
+        let metric = declared(name).unwrap();
+        assert_eq!((metric.kind, metric.labels.join(" ").as_str()), (kind, labels), "{name}");
+    }
+}
