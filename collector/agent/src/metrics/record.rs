@@ -35,7 +35,7 @@ pub(super) use self::number::{number, varint};
 use self::number::{put, zigzag};
 pub use self::table::{Numbered, Table};
 #[cfg(test)]
-pub use self::tests::{Point, points};
+pub use self::tests::{Point, points, starts};
 use super::interner::{Interner, Key};
 use crate::status::lock;
 

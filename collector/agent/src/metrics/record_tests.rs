@@ -66,6 +66,13 @@ pub fn points<S: PartialEq>(
     decoder.read(segment, record, &mut points).map(|()| points.points)
 }
 
+/// When series began, as a record says it: their names, and milliseconds since 1970.
+pub fn starts<S: PartialEq>(decoder: &mut Decoder<S>, segment: S, record: &[u8]) -> Vec<(String, i64)> {
+    let mut points = Points::default();
+    decoder.read(segment, record, &mut points).unwrap();
+    points.starts
+}
+
 /// What writes records, with series by their names.
 struct Bed {
     encoder: Encoder<u32>,

@@ -330,3 +330,7 @@ impl<'a> Described<'a> {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "page_tests.rs"]
+mod tests;
