@@ -34,7 +34,7 @@ fn page() -> String {
 
 /// Every series but those of scraping itself, with its labels.
 fn series(prometheus: &Prometheus) -> BTreeSet<String> {
-    let found = prometheus.query("{__name__=~\"http_.*|temperature|go_.*\"}").unwrap();
+    let found = prometheus.query("{job=\"app\",__name__=~\"http_.*|temperature|go_.*\"}").unwrap();
     found.iter().map(|series| format!("{:?}", series.labels)).collect()
 }
 

@@ -128,8 +128,8 @@ fn a_full_disk_is_survived_and_told_and_what_is_lost_is_counted() {
     })
     .unwrap();
     let (lost, records) = (gaps(&came.numbers()).len() as u64, dropped(&taffrail));
-    // A page is a record, and what is known of its scrape another.
-    assert!(lost > 0 && (lost..=2 * lost + 2).contains(&records), "{lost} pages, {records} records are lost");
+    // A page is a record, and what is known of its scrape another, which may be lost without its page.
+    assert!(lost > 0 && (lost..=4 * lost).contains(&records), "{lost} pages, {records} records are lost");
     assert_eq!(came.repeated(), 0);
     taffrail.terminate(SOON).unwrap();
     assert_eq!(check(&taffrail).unwrap()["sound"], true);

@@ -99,7 +99,7 @@ fn a_bad_file_is_left_out_and_told_of_once() {
     for (bad, what) in [
         ("a 1\nb oops\n", "bad.prom: line 2: a value was expected"),
         ("a 1\nb 2", "bad.prom: line 2: the file does not end in a line feed: it is half written"),
-        ("a 1\na 1\n", "bad.prom: line 2: the series a stands twice"),
+        ("a 1\na 1\n", "bad.prom: line 2: the series a{} stands twice"),
         ("a 1\nnode_load1 1\n", "bad.prom: line 2: this program publishes node_load1 itself"),
         ("up 1\n", "bad.prom: line 1: this program publishes up itself"),
     ] {

@@ -91,6 +91,9 @@ fn matcher(chars: &mut Peekable<Chars<'_>>) -> Result<Matcher, String> {
     }
     skip(chars);
     let operator: String = std::iter::from_fn(|| chars.next_if(|c| "=!~".contains(*c))).collect();
+    if operator.is_empty() {
+        return Err(format!("after `{label}`, one of = != =~ !~ is expected"));
+    }
     skip(chars);
     let value = quoted(chars)?;
     let like = |value: &str| Pattern::whole(value).map_err(|error| error.to_string());
