@@ -1,5 +1,5 @@
 //! How fast the encoders and the parser are on this machine, in a second of one CPU:
-//! `cargo run --release -p taffrail-wire --example throughput`.
+//! `cargo run --release -p taffrail-wire --example wire_throughput`.
 #![expect(clippy::print_stdout, reason = "its result is what it prints")]
 
 use std::fmt::Write;

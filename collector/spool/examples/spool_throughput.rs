@@ -1,4 +1,4 @@
-//! How fast a log takes records and gives them again: `cargo run --release -p taffrail-spool --example throughput DIR`.
+//! How fast a log takes records and gives them again: `cargo run --release -p taffrail-spool --example spool_throughput DIR`.
 //!
 //! Prints, for records of 200 bytes and of 64 KiB, appends with one reader that keeps up, then a reader that begins
 //! when all is written.

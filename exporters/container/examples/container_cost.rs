@@ -1,6 +1,6 @@
 //! What a collection of many containers costs: CPU time, files held open, series and memory, at three sizes.
 //!
-//! `cargo run --release -p taffrail-container --example cost -- 200 1000 2000`
+//! `cargo run --release -p taffrail-container --example container_cost -- 200 1000 2000`
 //!
 //! The containers are copies of a captured cgroup, with files of the kernel's contents but on a disk's file system: so
 //! what the kernel itself takes to answer is not in it, and reading costs what it costs in user space.

@@ -1,6 +1,6 @@
 //! CPU time that a collection takes, all subjects and one by one: user and system, of all threads.
 //!
-//! `cargo run --release -p taffrail-host --example cost [RUNS]`
+//! `cargo run --release -p taffrail-host --example host_cost [RUNS]`
 
 use std::io::{self, Write};
 

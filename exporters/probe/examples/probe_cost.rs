@@ -1,6 +1,6 @@
 //! What probes cost: CPU of the probing thread alone, the servers run on another.
 //!
-//! `cargo run --release -p taffrail-probe --example cost`
+//! `cargo run --release -p taffrail-probe --example probe_cost`
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement")]
 
 #[path = "../tests/kit/pki.rs"]

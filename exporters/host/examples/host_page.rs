@@ -1,6 +1,6 @@
 //! Prints this machine's page: one run of every subject, as a pull of `/metrics/host` would show it.
 //!
-//! `cargo run -p taffrail-host --example page [ROOTFS [PROCFS SYSFS]]`
+//! `cargo run -p taffrail-host --example host_page [ROOTFS [PROCFS SYSFS]]`
 
 use std::io::Write;
 
