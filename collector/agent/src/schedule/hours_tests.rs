@@ -152,8 +152,16 @@ async fn what_hangs_for_five_minutes_has_no_samples_after_its_second_interval() 
                 }
             }
         }
-        let fresh = bed.now_s() < last_s + 30;
-        assert_eq!(bed.shows("test_watched "), fresh, "at {} s, last answered at {last_s} s", bed.now_s());
+        // Its thread is a real one: it may not have come to answer yet.
+        if last_s > 0 {
+            let fresh = bed.now_s() < last_s + 30;
+            assert_eq!(
+                bed.shows("test_watched "),
+                fresh,
+                "at {} s, last answered at {last_s} s",
+                bed.now_s()
+            );
+        }
         assert!(bed.shows("test_other 1") && bed.shows("up 1"), "the others go on");
     }
     let ended_s = ended_s.expect("its series end");

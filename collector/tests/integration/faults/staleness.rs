@@ -155,11 +155,12 @@ fn series_end_when_prometheus_ends_them() {
             .filter(|(name, _)| name.contains("job=leaving") && !name.contains("=timed"))
             .collect::<Vec<_>>()
     };
-    assert!(
-        leaving().len() > 5 && leaving().iter().all(|(_, shape)| shape.ends_with('S')),
-        "{:?}",
-        leaving()
-    );
+    wait_for("the ends of the job that left", SOON, || {
+        let left = leaving();
+        ensure!(left.len() > 5 && left.iter().all(|(_, shape)| shape.ends_with('S')), "{left:?}");
+        Ok(())
+    })
+    .unwrap();
 
     // A restart ends nothing, as after it the same goes on.
     let ends = || {
