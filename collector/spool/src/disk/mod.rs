@@ -199,7 +199,15 @@ fn wait(woken: &Receiver<()>, every: Duration, nobody_reads: bool) -> bool {
     if nobody_reads && woken.recv().is_err() {
         return false;
     }
-    woken.recv_timeout(every) != Err(RecvTimeoutError::Disconnected)
+    // A new reader is no reason to be early.
+    let clock = Clock::system();
+    let by = clock.monotonic() + every;
+    loop {
+        match woken.recv_timeout(by.saturating_sub(clock.monotonic())) {
+            Ok(()) => {}
+            Err(end) => return end == RecvTimeoutError::Timeout,
+        }
+    }
 }
 
 /// The ledger as it was, as far as that is known.
