@@ -112,7 +112,9 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
         wanted.insert(Key::new("source", &source.name), Make::Files(source, instance.to_owned()));
     }
     for output in &config.prometheus {
-        let make = Make::Prometheus(output.clone(), identity("taffrail"));
+        // Without the labels of all that is pushed: an output need not restart when those change.
+        let own = Identity::new("taffrail", instance, &BTreeMap::new());
+        let make = Make::Prometheus(output.clone(), own);
         wanted.insert(Key::new("prometheus", &output.receiver.name), make);
     }
     for output in &config.loki {

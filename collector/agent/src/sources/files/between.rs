@@ -14,11 +14,15 @@ use super::file::{self, LogFile};
 use super::identity::Identity;
 use super::source::Source;
 
+/// The longest that the clock of file systems lags behind: a tick where the kernel has the fewest, 100 a second.
+const TICK_NS: i64 = 10_000_000;
+
 impl Source {
     /// Takes up files that had the name `path` after the last one known, and before the one born at `before_ns`.
     pub(super) fn adopt_between(&mut self, path: &Path, before_ns: i64, now: Duration) {
         let after_ns = match self.streams.get(path).map_or(0, |stream| stream.born_ns) {
-            0 => self.since_ns,
+            // A file that is born just after has the time of the kernel's last tick, which may be before.
+            0 => self.since_ns - TICK_NS,
             born_ns => born_ns,
         };
         if before_ns == 0 {
