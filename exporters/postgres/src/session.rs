@@ -249,7 +249,7 @@ pub(crate) async fn log_in(
     let stream = connect(&server.address).await?;
     let (client, connection) = match &tls {
         Some(connector) => {
-            config.ssl_mode(server.tls.library_mode());
+            config.ssl_mode(server.tls.ssl_mode());
             start(config, stream, connector.clone(), server.user.clone()).await?
         }
         None => {

@@ -53,7 +53,7 @@ pub struct Tls {
 
 impl Tls {
     /// What the library is told, which knows only part of it.
-    pub fn library_mode(&self) -> SslMode {
+    pub fn ssl_mode(&self) -> SslMode {
         match self.mode {
             Mode::Disable => SslMode::Disable,
             Mode::Prefer => SslMode::Prefer,
