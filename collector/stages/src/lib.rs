@@ -6,6 +6,7 @@
 //! * [`explain`]: what each stage did, for people.
 //! * [`times`]: the times with which entries leave.
 //! * [`color`]: removes terminal colours.
+//! * [`level`]: finds the level that a line itself names.
 //! * [`json`], [`path`], [`logfmt`], [`pattern`], [`template`], [`timeformat`]: languages that stages read.
 //! * [`hash`]: the same in every run.
 
@@ -14,9 +15,11 @@ pub mod entry;
 pub mod explain;
 pub mod hash;
 pub mod json;
+pub mod level;
 pub mod logfmt;
 pub mod path;
 pub mod pattern;
+mod prefilter;
 pub mod stage;
 mod stages;
 pub mod template;

@@ -6,6 +6,7 @@ mod decolorize;
 mod filter;
 mod json;
 mod labels;
+mod level;
 mod limit;
 mod logfmt;
 mod metadata;
@@ -20,6 +21,7 @@ mod trace;
 pub use filter::Condition;
 pub use json::Json;
 pub use labels::{Label, Labels, MAX_VALUES};
+pub use level::LevelStage;
 pub use limit::Limit;
 pub use logfmt::Logfmt;
 pub use metadata::Metadata;
@@ -53,6 +55,8 @@ pub enum Stage {
     Metadata(Metadata),
     /// Trace and span ids become structured metadata.
     TraceContext,
+    /// The level becomes structured metadata.
+    Level(LevelStage),
     /// A field, or the line, made of others.
     Template(TemplateStage),
     /// A field becomes the line.
@@ -81,6 +85,7 @@ impl Stage {
             Stage::Labels(_) => "labels",
             Stage::Metadata(_) => "structured_metadata",
             Stage::TraceContext => "trace_context",
+            Stage::Level(_) => "level",
             Stage::Template(_) => "template",
             Stage::Output(_) => "output",
             Stage::Decolorize => "decolorize",
@@ -125,6 +130,7 @@ impl Running {
             Stage::Labels(labels) => labels.apply(&self.seen, entry),
             Stage::Metadata(metadata) => metadata.apply(entry),
             Stage::TraceContext => trace::apply(entry),
+            Stage::Level(level) => level.apply(entry),
             Stage::Template(template) => template.apply(entry),
             Stage::Output(output) => output.apply(entry),
             Stage::Decolorize => decolorize::apply(entry),
