@@ -2,5 +2,8 @@
 //! bytes from outside, and its time is linear in them.
 //!
 //! * [`color`]: removes terminal colours.
+//! * [`level`]: finds the level that a line itself names.
 
 pub mod color;
+pub mod level;
+mod prefilter;
