@@ -45,7 +45,7 @@ pub struct Config {
     /// Scrape jobs.
     pub scrape: Vec<Job>,
     /// Absolute patterns of the files that some of these stand in.
-    pub scrape_files: Vec<String>,
+    pub more_files: Vec<String>,
     /// Log sources.
     pub logs: Vec<LogSource>,
     /// Prometheus remote-write receivers.

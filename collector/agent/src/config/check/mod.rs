@@ -14,6 +14,7 @@ mod pgbouncer;
 mod postgres;
 mod probe_kinds;
 mod probes;
+mod queries;
 mod redis;
 mod scrape;
 
@@ -78,7 +79,7 @@ impl<'a> Checker<'a> {
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
-            scrape_files: self.scrape_files(written),
+            more_files: self.more_files(written),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),
