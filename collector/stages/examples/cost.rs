@@ -11,6 +11,7 @@
 use std::hint::black_box;
 use std::time::Instant;
 
+use taffrail_stages::format::{Format, Records, whole};
 use taffrail_stages::level;
 
 /// Lines of about the size that containers write, without a level, a credential or a person in them.
@@ -71,5 +72,41 @@ fn main() {
         lines("json").iter().map(|line| line.replace(",\"msg\"", ",\"level\":\"info\",\"msg\"")).collect();
     measure("level, json with one", &with, |line| {
         black_box(level::detect(line.as_bytes()));
+    });
+    for form in ["plain", "json"] {
+        let docker = containers(&lines(form), Format::Docker);
+        records(&format!("docker records, {form}"), Format::Docker, &docker);
+    }
+    records("cri records, plain", Format::Cri, &containers(&lines("plain"), Format::Cri));
+}
+
+/// The lines as an engine writes them, one text a chunk.
+fn containers(lines: &[String], format: Format) -> Vec<String> {
+    let time = |n| format!("2026-11-21T10:{:02}:{:02}.{n:09}Z", n / 60 % 60, n % 60);
+    let record = |(n, line): (usize, &String)| match format {
+        Format::Docker => {
+            let escaped = line.replace('\\', "\\\\").replace('"', "\\\"");
+            format!("{{\"log\":\"{escaped}\\n\",\"stream\":\"stdout\",\"time\":\"{}\"}}\n", time(n))
+        }
+        _ => format!("{} stdout F {line}\n", time(n)),
+    };
+    let records: Vec<String> = lines.iter().enumerate().map(record).collect();
+    records.chunks(1000).map(<[String]>::concat).collect()
+}
+
+/// Both passes over a chunk: where it may end, and what its records say.
+fn records(what: &str, format: Format, chunks: &[String]) {
+    measure(&format!("{what}, whole"), chunks, |chunk| {
+        black_box(whole(format, chunk.as_bytes()));
+    });
+    measure(what, chunks, |chunk| {
+        let lines = memchr::memchr_iter(b'\n', chunk.as_bytes()).scan(0, |start, end| {
+            let line = &chunk[*start..end];
+            *start = end + 1;
+            Some(line.into())
+        });
+        Records::new(format, lines, 0).for_each(|record| {
+            black_box(record);
+        });
     });
 }

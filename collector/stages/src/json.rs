@@ -88,19 +88,7 @@ pub fn unescape(raw: &str) -> Cow<'_, str> {
     let (mut rest, mut at) = (raw, first);
     loop {
         out.push_str(&rest[..at]);
-        rest = &rest[at + 1..];
-        let kind = rest.chars().next().unwrap_or(char::REPLACEMENT_CHARACTER);
-        rest = &rest[kind.len_utf8().min(rest.len())..];
-        match kind {
-            '"' | '\\' | '/' => out.push(kind),
-            'b' => out.push('\u{8}'),
-            'f' => out.push('\u{c}'),
-            'n' => out.push('\n'),
-            'r' => out.push('\r'),
-            't' => out.push('\t'),
-            'u' => rest = unicode(rest, &mut out),
-            _ => out.push(char::REPLACEMENT_CHARACTER),
-        }
+        rest = escape(&rest[at + 1..], &mut out);
         match memchr::memchr(b'\\', rest.as_bytes()) {
             Some(next) => at = next,
             None => break,
@@ -108,6 +96,59 @@ pub fn unescape(raw: &str) -> Cow<'_, str> {
     }
     out.push_str(rest);
     Cow::Owned(out)
+}
+
+/// Like [`unescape`], of what may not be the inside of a text at all; then there is `None`. `first` is the place of the
+/// first quote or backslash. Made for texts with very many escapes, as JSON within JSON has.
+pub(crate) fn unescape_text(raw: &str, first: usize) -> Option<String> {
+    let bytes = raw.as_bytes();
+    let mut out = String::with_capacity(raw.len());
+    let (mut from, mut at) = (0, first);
+    loop {
+        if bytes[at] == b'"' || at + 1 == bytes.len() {
+            return None;
+        }
+        out.push_str(&raw[from..at]);
+        from = raw.len() - escape(&raw[at + 1..], &mut out).len();
+        match special(bytes, from) {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    out.push_str(&raw[from..]);
+    Some(out)
+}
+
+/// The place of the next quote or backslash. Where there is one there is often another one near.
+fn special(bytes: &[u8], from: usize) -> Option<usize> {
+    const NEAR: usize = 16;
+    let near = &bytes[from..bytes.len().min(from + NEAR)];
+    if let Some(at) = near.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
+        return Some(from + at);
+    }
+    let far = from + near.len();
+    memchr::memchr2(b'"', b'\\', &bytes[far..]).map(|at| far + at)
+}
+
+/// Reads what follows a backslash, and returns the rest.
+fn escape<'a>(text: &'a str, out: &mut String) -> &'a str {
+    let plain = match text.as_bytes().first() {
+        Some(b'u') => return unicode(&text[1..], out),
+        Some(kind @ (b'"' | b'\\' | b'/')) => char::from(*kind),
+        Some(b'n') => '\n',
+        Some(b't') => '\t',
+        Some(b'r') => '\r',
+        Some(b'b') => '\u{8}',
+        Some(b'f') => '\u{c}',
+        _ => {
+            out.push(char::REPLACEMENT_CHARACTER);
+            let mut rest = text.chars();
+            rest.next();
+            return rest.as_str();
+        }
+    };
+    out.push(plain);
+    &text[1..]
 }
 
 /// Reads what follows `\u`, the second half of a pair included, and returns the rest.

@@ -5,6 +5,7 @@
 //! * [`stage`]: what entries pass through, one file each; [`Stages`]: several of them in order.
 //! * [`explain`]: what each stage did, for people.
 //! * [`times`]: the times with which entries leave.
+//! * [`format`]: the records in which engines write the lines of containers.
 //! * [`color`]: removes terminal colours.
 //! * [`level`]: finds the level that a line itself names.
 //! * [`json`], [`path`], [`logfmt`], [`pattern`], [`template`], [`timeformat`]: languages that stages read.
@@ -13,6 +14,7 @@
 pub mod color;
 pub mod entry;
 pub mod explain;
+pub mod format;
 pub mod hash;
 pub mod json;
 pub mod level;
