@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use taffrail_core::{Clock, Exporter};
 use taffrail_spool::{Log, Start};
+use taffrail_stages::Stages;
 use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
@@ -29,7 +30,7 @@ use self::part::{Part, stop_one};
 use crate::component::{Key, plan};
 use crate::config::{Config, LogSource, defaults};
 use crate::contain::{contain, keep_running};
-use crate::logs::{Chunk, Notes, NotesSource, Processor, Stages};
+use crate::logs::{Chunk, Notes, NotesSource, Processor};
 use crate::measures::Measures;
 use crate::metrics::{Identity, Pages, Writer};
 use crate::outputs::{ClientError, Delivery, Loki, Prometheus, Reads, deliver};
@@ -250,7 +251,7 @@ impl Pipeline {
         let context = sources::Context {
             clock: self.shared.clock.clone(),
             instance: instance.to_owned(),
-            stages: Arc::new(Stages::new(&source.stages)),
+            stages: Arc::new(Stages::new(source.stages.clone())),
             notes: self.notes.clone(),
             chunks: self.chunks.clone(),
             pause: self.pause.clone(),
