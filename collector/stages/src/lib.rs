@@ -3,7 +3,9 @@
 //!
 //! * [`color`]: removes terminal colours.
 //! * [`level`]: finds the level that a line itself names.
+//! * [`redact`]: removes credentials, and what names a person.
 
 pub mod color;
 pub mod level;
 mod prefilter;
+pub mod redact;
