@@ -166,7 +166,7 @@ impl Process {
 
     /// Reloads when the config file changes, while that is asked for.
     fn watch(&mut self) {
-        let patterns = self.config.scrape_files.clone();
+        let patterns = self.config.more_files.clone();
         let path = self.options.path.clone().filter(|_| self.config.watch);
         let wanted = path.map(|path| Watched { path, patterns });
         if self.watching.as_ref().map(|(watched, _)| watched) == wanted.as_ref() {

@@ -8,6 +8,7 @@ mod outputs;
 mod pgbouncer;
 mod postgres;
 mod probes;
+mod queries;
 mod redis;
 pub mod scrape;
 
@@ -32,6 +33,7 @@ pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
     RestoreVerified, Store, Transport,
 };
+pub use queries::{Column as QueryColumn, Columns as QueryColumns, Queries, Query, Usage};
 pub use redis::{Redis, RedisTls};
 
 /// Labels by name.
@@ -245,7 +247,10 @@ pub enum Format {
 
 /// Whether `$` has a meaning of its own below a path, so that no variable is replaced there.
 pub fn literal(path: &str) -> bool {
-    matches!(path, "logs.stages" | "scrape_configs" | "outputs.prometheus.write_relabel_configs")
+    matches!(
+        path,
+        "logs.stages" | "scrape_configs" | "outputs.prometheus.write_relabel_configs" | "postgres.queries"
+    )
 }
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.

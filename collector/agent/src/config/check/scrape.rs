@@ -32,8 +32,11 @@ impl Checker<'_> {
     }
 
     /// The patterns of files that hold some of the jobs.
-    pub(super) fn scrape_files(&mut self, written: &Written) -> Vec<String> {
+    pub(super) fn more_files(&mut self, written: &Written) -> Vec<String> {
         let patterns = written.scrape_config_files.get().into_iter().flatten().filter_map(Field::good);
+        let servers = written.postgres.get().into_iter().flatten().filter_map(Field::get);
+        let queries = servers.filter_map(|server| server.query_files.get()).flatten().filter_map(Field::good);
+        let patterns = patterns.chain(queries);
         patterns.map(|(at, pattern)| self.path(at, pattern).display().to_string()).collect()
     }
 
