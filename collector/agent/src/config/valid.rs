@@ -45,7 +45,9 @@ pub struct Config {
     /// Scrape jobs.
     pub scrape: Vec<Job>,
     /// Absolute patterns of the files that some of these stand in.
-    pub scrape_files: Vec<String>,
+    pub more_files: Vec<String>,
+    /// How many series all jobs together should have at most; 0 is no budget.
+    pub series_budget: usize,
     /// Log sources.
     pub logs: Vec<LogSource>,
     /// Prometheus remote-write receivers.

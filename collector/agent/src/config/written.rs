@@ -8,6 +8,7 @@ mod outputs;
 mod pgbouncer;
 mod postgres;
 mod probes;
+mod queries;
 mod redis;
 pub mod scrape;
 
@@ -22,6 +23,7 @@ use super::scalar::{
     FolderGlob, Glob, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex, Size, Text,
 };
 use super::subjects::{self, Subjects};
+use crate::metrics::cardinality::BUDGET;
 
 pub use containers::{Containers, Detail};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
@@ -31,6 +33,7 @@ pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
     RestoreVerified, Store, Transport,
 };
+pub use queries::{Column as QueryColumn, Columns as QueryColumns, Queries, Query, Usage};
 pub use redis::{Redis, RedisTls};
 
 /// Labels by name.
@@ -88,6 +91,10 @@ pub struct Written {
     pub scrape_config_files: Field<Vec<Field<PathText>>>,
     /// What to scrape, as in prometheus.yml.
     pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
+    /// How many series all jobs together should have at most; `0` is no budget. Nothing is dropped for it: who exceeds
+    /// it is told, with the metric and the label that explode.
+    #[schemars(extend("default" = BUDGET))]
+    pub series_budget: Field<u64>,
     /// Log sources.
     pub logs: Field<Vec<Field<LogSource>>>,
     /// Where metrics and logs are pushed. Without any, they are on the live page and the pull pages only.
@@ -240,7 +247,10 @@ pub enum Format {
 
 /// Whether `$` has a meaning of its own below a path, so that no variable is replaced there.
 pub fn literal(path: &str) -> bool {
-    matches!(path, "logs.stages" | "scrape_configs" | "outputs.prometheus.write_relabel_configs")
+    matches!(
+        path,
+        "logs.stages" | "scrape_configs" | "outputs.prometheus.write_relabel_configs" | "postgres.queries"
+    )
 }
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.

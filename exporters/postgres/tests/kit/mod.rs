@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use taffrail_core::subject::Run;
 use taffrail_core::text::{Format, page};
-use taffrail_core::{Clock, Exporter, Note, Out};
+use taffrail_core::{Clock, CollectError, Exporter, Note, Out};
 use taffrail_postgres::Server;
 use taffrail_postgres::config::{Address, Password, Secret};
 use tokio_postgres::NoTls;
@@ -195,8 +195,9 @@ impl Reader {
         for (subject, out) in self.exporter.subjects.iter_mut().zip(&mut self.outs) {
             out.begin(0);
             let Run::Async(collect) = &mut subject.run else { panic!("it blocks") };
-            if let Err(error) = collect.collect(out).await {
-                given.problems.push(error.to_string());
+            match collect.collect(out).await {
+                Ok(()) | Err(CollectError::Absent) => {}
+                Err(error) => given.problems.push(error.to_string()),
             }
             let mut collected = out.finish();
             given.notes.append(&mut collected.notes);
@@ -238,15 +239,21 @@ pub fn parse(text: &str) -> Page {
     series
 }
 
-/// postgres_exporter beside it: its page.
-#[expect(clippy::disallowed_methods, reason = "a test runs the real peer")]
+/// postgres_exporter with these collectors beside it: its page.
 pub async fn peer(cluster: &Cluster, collectors: &[&str]) -> Page {
+    let collectors: Vec<String> = collectors.iter().map(|name| format!("--collector.{name}")).collect();
+    peer_with(cluster, &collectors).await
+}
+
+/// postgres_exporter with these arguments beside it: its page.
+#[expect(clippy::disallowed_methods, reason = "a test runs the real peer")]
+pub async fn peer_with(cluster: &Cluster, arguments: &[String]) -> Page {
     let program = program("POSTGRES_EXPORTER").expect("no POSTGRES_EXPORTER: run collector/tests/setup.sh");
     let port = free_port();
     let url = format!("postgresql://postgres:{PASSWORD}@127.0.0.1:{}/postgres?sslmode=disable", cluster.port);
     let mut command = Command::new(program);
     command.env("DATA_SOURCE_NAME", url).arg(format!("--web.listen-address=127.0.0.1:{port}"));
-    command.args(collectors.iter().map(|name| format!("--collector.{name}")));
+    command.args(arguments);
     let _peer = Running(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     for _ in 0..200 {
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -7,6 +7,7 @@ mod folder;
 mod name;
 mod network;
 mod pattern;
+mod query;
 mod size;
 mod url;
 
@@ -17,6 +18,7 @@ pub use folder::FolderGlob;
 pub use name::{Glob, HeaderName, HeaderValue, HostName, LabelName, LabelValue, Level, Name, PathText, Text};
 pub use network::Network;
 pub use pattern::Regex;
+pub use query::{MetricName, Sql};
 pub use size::{Base2Size, Size};
 pub use url::{ProbedUrl, Url};
 

@@ -1,0 +1,3 @@
+//! What the exporter does, by what it is about.
+
+mod custom;
