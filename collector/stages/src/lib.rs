@@ -7,6 +7,7 @@
 //! * [`times`]: the times with which entries leave.
 //! * [`color`]: removes terminal colours.
 //! * [`level`]: finds the level that a line itself names.
+//! * [`redact`]: removes credentials, and what names a person.
 //! * [`json`], [`path`], [`logfmt`], [`pattern`], [`template`], [`timeformat`]: languages that stages read.
 //! * [`hash`]: the same in every run.
 
@@ -20,6 +21,7 @@ pub mod logfmt;
 pub mod path;
 pub mod pattern;
 mod prefilter;
+pub mod redact;
 pub mod stage;
 mod stages;
 pub mod template;

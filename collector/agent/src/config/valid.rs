@@ -46,6 +46,8 @@ pub struct Config {
     pub scrape: Vec<Job>,
     /// Absolute patterns of the files that some of these stand in.
     pub more_files: Vec<String>,
+    /// How many series all jobs together should have at most; 0 is no budget.
+    pub series_budget: usize,
     /// Log sources.
     pub logs: Vec<LogSource>,
     /// Prometheus remote-write receivers.

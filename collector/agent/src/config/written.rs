@@ -24,6 +24,7 @@ use super::scalar::{
     FolderGlob, Glob, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Size, Text,
 };
 use super::subjects::{self, Subjects};
+use crate::metrics::cardinality::BUDGET;
 
 pub use containers::{Containers, Detail};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
@@ -91,6 +92,10 @@ pub struct Written {
     pub scrape_config_files: Field<Vec<Field<PathText>>>,
     /// What to scrape, as in prometheus.yml.
     pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
+    /// How many series all jobs together should have at most; `0` is no budget. Nothing is dropped for it: who exceeds
+    /// it is told, with the metric and the label that explode.
+    #[schemars(extend("default" = BUDGET))]
+    pub series_budget: Field<u64>,
     /// Log sources.
     pub logs: Field<Vec<Field<LogSource>>>,
     /// Where metrics and logs are pushed. Without any, they are on the live page and the pull pages only.

@@ -16,7 +16,7 @@ const NOW_NS: i64 = 1_767_225_600_000_000_000;
 fn state() -> PageState {
     let clock = Clock::manual(NOW_NS);
     let tail = Arc::new(Tail::new(clock.clone()));
-    PageState { live: Arc::default(), tail, board: Arc::default(), clock }
+    PageState { live: Arc::default(), tail, board: Arc::default(), cardinality: Arc::default(), clock }
 }
 
 struct Answer {
