@@ -204,7 +204,8 @@ impl Server {
         let own = Arc::new(OwnPage::new(pipeline.own()));
         let state =
             State { pages, own, probe, board: board.clone(), clock: clock.clone(), control: control.clone() };
-        let page = crate::page::routes(PageState { live, tail, board, clock });
+        let cardinality = pipeline.cardinality().clone();
+        let page = crate::page::routes(PageState { live, tail, board, cardinality, clock });
         // The host's own name is how people on the same network reach it.
         let instance = lock(&shared.board.process).instance.clone();
         let allowed = Allowed::new(config.listen, [instance], "hostname");

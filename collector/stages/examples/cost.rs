@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use taffrail_stages::format::{Format, Records, whole};
 use taffrail_stages::level;
+use taffrail_stages::redact::{Action, Block, Kind, Redactor, Settings};
 
 /// Lines of about the size that containers write, without a level, a credential or a person in them.
 fn lines(form: &str) -> Vec<String> {
@@ -78,6 +79,20 @@ fn main() {
         records(&format!("docker records, {form}"), Format::Docker, &docker);
     }
     records("cri records, plain", Format::Cri, &containers(&lines("plain"), Format::Cri));
+    let all = Settings {
+        kinds: Kind::ALL.iter().map(|kind| (*kind, Action::Replace)).collect(),
+        ..Settings::default()
+    };
+    for (name, settings) in [("credentials", Settings::default()), ("all", all)] {
+        let redactor = Redactor::new(&settings).unwrap();
+        let mut block = Block::default();
+        for form in ["plain", "access", "json"] {
+            let lines = lines(form);
+            measure(&format!("redact {name}, {form}"), &lines, |line| {
+                black_box(redactor.redact(line, &mut block));
+            });
+        }
+    }
 }
 
 /// The lines as an engine writes them, one text a chunk.

@@ -8,6 +8,7 @@
 //! * [`format`]: the records in which engines write the lines of containers.
 //! * [`color`]: removes terminal colours.
 //! * [`level`]: finds the level that a line itself names.
+//! * [`redact`]: removes credentials, and what names a person.
 //! * [`json`], [`path`], [`logfmt`], [`pattern`], [`template`], [`timeformat`]: languages that stages read.
 //! * [`hash`]: the same in every run.
 
@@ -22,6 +23,7 @@ pub mod logfmt;
 pub mod path;
 pub mod pattern;
 mod prefilter;
+pub mod redact;
 pub mod stage;
 mod stages;
 pub mod template;

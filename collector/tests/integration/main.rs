@@ -10,6 +10,7 @@
 
 mod beside_peer;
 mod browser;
+mod cardinality;
 mod discovery;
 mod end_to_end;
 mod faults;

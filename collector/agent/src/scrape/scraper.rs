@@ -16,6 +16,7 @@ use super::state::{Scrape, State};
 use super::target::Target;
 use super::times::Times;
 use crate::metrics::Writer;
+use crate::metrics::cardinality::Counter;
 use crate::status::{Failure, JobPlace, Place, Stage, TargetStatus, lock};
 
 /// What all scrapers share.
@@ -46,6 +47,8 @@ pub struct Scraper {
     pub status: Place<TargetStatus>,
     /// Where its job counts.
     pub place: Arc<JobPlace>,
+    /// Where its series are counted.
+    pub counter: Arc<Counter>,
     /// Why it is not asked.
     pub refusal: Refusal,
 }
@@ -89,8 +92,9 @@ impl Scraper {
         // The semaphore is never closed.
         let _reader = self.shared.readers.acquire().await.ok();
         let (job, target, writer) = (self.job.clone(), self.target.clone(), self.shared.writer.clone());
-        let clock = self.shared.clock.clone();
+        let (clock, counter) = (self.shared.clock.clone(), self.counter.clone());
         let reading = spawn_blocking(move || {
+            state.count_in(&counter);
             let reader = Reader { job: &job, target: &target, writer: &writer, now_ms: at_ms };
             let scrape = state.take(page, &reader);
             let took = clock.monotonic().saturating_sub(started);

@@ -14,7 +14,8 @@ use super::families::Families;
 use super::known::{Known, write_more};
 use super::taken::{More, Sample, Taken};
 use crate::metrics::Writer;
-use crate::metrics::interner::Interner;
+use crate::metrics::cardinality::Counter;
+use crate::metrics::interner::{Interner, Key as Labelled};
 use crate::metrics::record::{Encoder, Exemplar, Family, Slot};
 use crate::status::lock;
 
@@ -46,6 +47,8 @@ pub struct Series {
     strays: bool,
     /// What gave the series their keys, once there are any.
     interner: Option<Arc<Mutex<Interner>>>,
+    /// Where they are counted.
+    counter: Option<Arc<Counter>>,
     /// When series began, as far as pages say so.
     starts: HashMap<Index, Start>,
     /// The values of the series that say so.
@@ -83,6 +86,11 @@ impl Series {
     pub fn begin(&mut self) {
         self.page = self.page.wrapping_add(1);
         self.lines.begin();
+    }
+
+    /// Series that begin are counted there, and always the same.
+    pub fn count_in(&mut self, counter: &Arc<Counter>) {
+        self.counter.get_or_insert_with(|| counter.clone());
     }
 
     /// What lines are known by their bytes.
@@ -136,6 +144,9 @@ impl Series {
         if let Some(index) = self.labels.find(hash, same) {
             lock(interner).release(&labels);
             return *index;
+        }
+        if let Some(counter) = &self.counter {
+            counter.add(&labels);
         }
         let known = Known {
             labels,
@@ -342,8 +353,8 @@ impl Series {
         if let Ok(entry) = self.labels.find_entry(hash, |at| *at == index) {
             entry.remove();
         }
-        if let (Some(known), Some(interner)) = (self.known[index as usize].take(), &self.interner) {
-            lock(interner).release(&known.labels);
+        if let Some(known) = self.known[index as usize].take() {
+            release(&known.labels, self.counter.as_deref(), self.interner.as_deref());
         }
         self.starts.remove(&index);
         self.exemplars.remove(&index);
@@ -359,9 +370,19 @@ impl Series {
 
 impl Drop for Series {
     fn drop(&mut self) {
-        let Some(interner) = &self.interner else { return };
-        let mut interner = lock(interner);
-        self.known.drain(..).flatten().for_each(|known| interner.release(&known.labels));
+        let known = std::mem::take(&mut self.known);
+        let (counter, interner) = (self.counter.as_deref(), self.interner.as_deref());
+        known.iter().flatten().for_each(|known| release(&known.labels, counter, interner));
+    }
+}
+
+/// Lets go of the labels of a series that is gone.
+fn release(labels: &Labelled, counter: Option<&Counter>, interner: Option<&Mutex<Interner>>) {
+    if let Some(counter) = counter {
+        counter.remove(labels);
+    }
+    if let Some(interner) = interner {
+        lock(interner).release(labels);
     }
 }
 

@@ -1,5 +1,6 @@
 //! What is kept of a target from page to page.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use taffrail_wire::page::{Format, Report, check, format_of};
@@ -12,6 +13,7 @@ use super::sample_labels::of_report;
 use super::series::Series;
 use super::taken::{Sample, Taken};
 use crate::metrics::Writer;
+use crate::metrics::cardinality::Counter;
 use crate::metrics::record::Family;
 use crate::status::{Counts, Stage};
 
@@ -56,6 +58,12 @@ struct About {
 }
 
 impl State {
+    /// Series that begin are counted there, and always the same.
+    pub fn count_in(&mut self, counter: &Arc<Counter>) {
+        self.series.count_in(counter);
+        self.reports.count_in(counter);
+    }
+
     /// Takes in a page, or ends all series if there is none, or a bad one.
     pub fn take(&mut self, page: Result<Page, Failed>, reader: &Reader<'_>) -> Scrape {
         let mut scrape = Scrape::default();
