@@ -17,6 +17,11 @@ metrics! {
     pub LOG_BYTES: Counter = "taffrail_log_bytes_total" ["stream_job", "service_name"];
     /// Log lines that a stage left out, by the job of their stream and the stage.
     pub LOG_LEFT_OUT: Counter = "taffrail_log_left_out_total" ["stream_job", "stage"];
+    /// Lines that are no record of the format that their source names, and went on as they stand, by the job and service of
+    /// their stream.
+    pub LOG_GARBLED: Counter = "taffrail_log_garbled_total" ["stream_job", "service_name"];
+    /// Lines in records that were longer than `max_line_bytes`, and cut, by the job and service of their stream.
+    pub LOG_CUT: Counter = "taffrail_log_cut_total" ["stream_job", "service_name"];
     /// What was counted for no series because there were too many label values.
     pub OVERFLOW: Counter = "taffrail_measures_overflow_total" [];
 }

@@ -23,6 +23,7 @@ mod pages;
 mod process;
 mod prometheus;
 mod receivers;
+mod records;
 mod relabel;
 mod reload;
 mod remote_write;

@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use clap::Args;
 use taffrail_core::Clock;
 use taffrail_stages::explain::{Change, Step};
+use taffrail_stages::format::{Record, Records};
 use taffrail_stages::times::Times;
 use taffrail_stages::{Entry, Fate, Stages, Time, timeformat};
 
@@ -120,21 +121,25 @@ pub fn pass(source: &LogSource, text: &[u8], read_ns: i64) -> Vec<Passed> {
     if text.is_empty() {
         return all;
     }
-    for (line, read_ns) in lines(text).zip(read_ns..) {
+    for Record { line, stream, time, read_ns, .. } in Records::new(source.files.format, lines(text), read_ns)
+    {
         let mut entry = Entry::default();
         let before = line.to_string();
-        entry.begin(line, read_ns, 0);
+        entry.begin(line, read_ns, stream.map_or(0, |stream| 1 + stream as u64));
+        entry.time = time;
         let (fate, steps) = stages.explain(&mut entry);
         let left = match fate {
             Fate::Dropped(stage) => Err(stage),
             Fate::Kept => {
-                let pairs = |pairs: &taffrail_stages::Fields<'_>| {
-                    pairs.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+                let said = stream.map(|stream| ("stream", stream.as_str()));
+                let pairs = |more: Option<(&str, &str)>, pairs: &taffrail_stages::Fields<'_>| {
+                    let all = more.into_iter().chain(pairs.iter());
+                    all.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
                 };
                 let ts_ns = times.place(entry.time, read_ns);
                 Ok(Left {
-                    labels: pairs(&entry.labels),
-                    metadata: pairs(&entry.metadata),
+                    labels: pairs(said, &entry.labels),
+                    metadata: pairs(None, &entry.metadata),
                     ts_ns: (entry.time != Time::Read).then_some(ts_ns),
                     line: entry.line.into_owned(),
                 })
@@ -279,6 +284,16 @@ mod tests {
                labels              label level=\"debug\"\n  \
                drop                leaves it out\n\n"
         );
+    }
+
+    #[test]
+    fn records_are_read_as_the_source_reads_them() {
+        let text = "logs: [{files: {include: [/a], format: cri}, level: false}]\n";
+        let config = load_text(Source::new("t.yml", text, ""), &[], &|_| None).unwrap();
+        let lines = b"2026-11-21T15:00:00Z stderr P a\n2026-11-21T15:00:00Z stderr F b\n";
+        let shown: String =
+            pass(&config.logs[0], lines, i64::MAX / 2).iter().map(|line| line.text(false)).collect();
+        assert_eq!(shown, "ab\n   labels   stream=\"stderr\"\n   time     2026-11-21T15:00:00Z\n");
     }
 
     #[test]

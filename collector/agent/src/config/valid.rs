@@ -8,6 +8,7 @@ use std::time::Duration;
 use taffrail_container::ContainerConfig;
 use taffrail_host::HostConfig;
 use taffrail_stages::Stage;
+use taffrail_stages::format::Format;
 use taffrail_wire::relabel::Rule;
 
 pub use super::scalar::Network;
@@ -140,6 +141,8 @@ pub struct Files {
     pub exclude: Vec<String>,
     /// Where to start in files never seen before.
     pub start: Start,
+    /// How lines stand in them.
+    pub format: Format,
     /// A longer line is cut here, with a mark.
     pub max_line_bytes: usize,
 }

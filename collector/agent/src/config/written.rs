@@ -190,6 +190,9 @@ pub struct Files {
     /// Where to start in a file that was never read before.
     #[schemars(extend("default" = "backfill"))]
     pub start: Field<Start>,
+    /// How lines stand in the files.
+    #[schemars(extend("default" = "plain"))]
+    pub format: Field<LineFormat>,
     /// A longer line is cut here, and marked and counted. Between 1KiB and 1MiB; Loki takes 256KB.
     #[schemars(extend("default" = defaults::MAX_LINE))]
     pub max_line_bytes: Field<Size>,
@@ -206,6 +209,19 @@ pub enum Start {
     Beginning,
     /// What is written from now on. Later files: from their beginning.
     End,
+}
+
+/// How lines stand in files.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LineFormat {
+    /// As they were written.
+    Plain,
+    /// In the records of Docker's logging driver `json-file`. Time and stream (`stdout`, `stderr`) are taken from them, the
+    /// parts of long lines are joined.
+    Docker,
+    /// The same, with the records of the container runtimes of Kubernetes, and of Podman's driver `k8s-file`.
+    Cri,
 }
 
 /// The collector's own log.
@@ -240,7 +256,7 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 8] = [
+    const LATER: [(&str, &str); 7] = [
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
         ("outputs.archive", "the archive output"),
@@ -248,7 +264,6 @@ pub fn hint(path: &str) -> Option<String> {
         ("logs.docker", "logs of containers"),
         ("logs.journald", "the journal"),
         ("logs.syslog", "syslog"),
-        ("logs.files.format", "formats other than plain lines"),
     ];
     if let Some((_, what)) = LATER.iter().find(|(key, _)| *key == path) {
         let key = path.rsplit('.').next().unwrap_or(path);

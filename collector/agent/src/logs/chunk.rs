@@ -6,6 +6,8 @@ use bytes::Bytes;
 use taffrail_spool::Ticket;
 use taffrail_stages::Stages;
 
+use super::Shape;
+
 /// The most bytes a chunk holds, so that a batch made of it stays within what receivers take.
 pub const MAX_BYTES: usize = 256 << 10;
 
@@ -20,6 +22,8 @@ pub struct Chunk {
     /// one nanosecond more. The source sees to it that times never go back within a stream, and that lines read again
     /// after a crash get the times they had.
     pub base_ns: i64,
+    /// How its lines stand in the bytes. All records of a line are in one chunk, where the source can have it so.
+    pub shape: Shape,
     /// What its lines pass through.
     pub stages: Arc<Stages>,
     /// Settled when every output has had its last word on all of the lines.

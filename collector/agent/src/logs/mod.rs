@@ -1,12 +1,15 @@
 //! Log lines between their source and the log with cursors.
 
 pub mod chunk;
+mod clocks;
 mod lines;
 mod notes;
 mod processor;
+pub mod shape;
 mod stage;
 
 pub use chunk::Chunk;
 pub use lines::lines;
 pub use notes::{Notes, NotesSource};
 pub use processor::Processor;
+pub use shape::Shape;

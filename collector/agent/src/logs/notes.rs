@@ -10,7 +10,7 @@ use taffrail_stages::stage::LevelStage;
 use taffrail_stages::{Stage, Stages};
 use tokio::sync::mpsc;
 
-use super::Chunk;
+use super::{Chunk, Shape};
 use crate::status::lock;
 
 /// The most notes that wait. More are counted and left out: what floods the queue says the same again and again.
@@ -79,6 +79,7 @@ impl NotesSource {
             labels: lock(&self.labels).clone(),
             bytes: line(&note).into(),
             base_ns: self.last_ns,
+            shape: Shape::default(),
             stages: self.stages.clone(),
             ticket: Ticket::none(),
         })

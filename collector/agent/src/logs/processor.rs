@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use super::stage::{Passed, Worker};
 use super::{Chunk, NotesSource};
-use crate::measures::{LOG_BYTES, LOG_ENTRIES, LOG_LEFT_OUT, Measures};
+use crate::measures::{LOG_BYTES, LOG_CUT, LOG_ENTRIES, LOG_GARBLED, LOG_LEFT_OUT, Measures};
 use crate::page::Tail;
 
 /// A batch is written when it has grown to this many bytes.
@@ -121,10 +121,15 @@ impl Processor {
         }
         let label = |name| chunk.labels.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let source = [label("job"), label("service_name")];
-        let Passed { entries, left_out } =
+        let Passed { entries, left_out, garbled, cut } =
             self.worker.pass(&chunk, &self.labels.1, &mut self.batch, &self.tail);
         for (stage, count) in &left_out {
             self.measures.add(&LOG_LEFT_OUT, [source[0], stage], *count);
+        }
+        for (family, count) in [(&LOG_GARBLED, garbled), (&LOG_CUT, cut)] {
+            if count > 0 {
+                self.measures.add(family, source, count);
+            }
         }
         self.measures.add(&LOG_ENTRIES, source, entries);
         self.measures.add(&LOG_BYTES, source, chunk.bytes.len() as u64);

@@ -11,7 +11,7 @@ use super::*;
 use taffrail_stages::Stages;
 use taffrail_stages::stage::{Condition, Stage};
 
-use crate::logs::Notes;
+use crate::logs::{Notes, Shape};
 use crate::status::lock;
 
 /// A processor between a queue and a log with one cursor.
@@ -50,6 +50,7 @@ impl Bed {
             labels: [("job".to_owned(), "test".to_owned())].into(),
             bytes: Bytes::from_static(bytes),
             base_ns: number * 1000,
+            shape: Shape::default(),
             stages: stages.clone(),
             ticket: Ticket::new(move |how| lock(&settled).push((number, how))),
         };
@@ -150,7 +151,8 @@ async fn a_flood_is_paused_before_anything_is_dropped() {
             for _ in (0..1500).take_while(|_| !*pause.borrow()) {
                 let labels = [("job".to_owned(), "test".to_owned())].into();
                 let (stages, ticket) = (Arc::default(), Ticket::none());
-                let chunk = Chunk { labels, bytes: bytes.clone(), base_ns: 1, stages, ticket };
+                let shape = Shape::default();
+                let chunk = Chunk { labels, bytes: bytes.clone(), base_ns: 1, shape, stages, ticket };
                 chunks.blocking_send(chunk).unwrap();
             }
         })

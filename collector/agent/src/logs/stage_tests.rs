@@ -4,12 +4,15 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use taffrail_spool::Ticket;
-use taffrail_stages::stage::{Json, Label, Labels, Metadata, OnFailure, Output, Stage, Timestamp};
+use taffrail_stages::Stages;
+use taffrail_stages::stage::{Condition, Json, Label, Labels, Metadata, OnFailure, Output, Stage, Timestamp};
 use taffrail_stages::timeformat::{Format, Zone};
 use taffrail_wire::loki;
 
 use super::*;
+use crate::logs::Shape;
 
+/// 2026-11-21T15:00:00Z
 const READ: i64 = 1_795_273_200_000_000_000;
 
 fn chunk(bytes: &'static [u8], stages: Vec<Stage>) -> Chunk {
@@ -17,6 +20,7 @@ fn chunk(bytes: &'static [u8], stages: Vec<Stage>) -> Chunk {
         labels: [("instance".to_owned(), "web-1".to_owned()), ("job".to_owned(), "app".to_owned())].into(),
         bytes: Bytes::from_static(bytes),
         base_ns: READ,
+        shape: Shape::default(),
         stages: Arc::new(Stages::new(stages)),
         ticket: Ticket::none(),
     }
@@ -108,4 +112,75 @@ fn without_stages_lines_go_as_they_are() {
     assert_eq!(Worker::default().pass(&chunk, "{}", &mut batch, &tail).entries, 2);
     assert_eq!(entries(&mut batch), ["{} 0 a", "{} 1 b"]);
     assert_eq!(tail.read(0, 10, |_| true).lines.len(), 2);
+}
+
+fn docker(bytes: &'static [u8], max_line: usize, stages: Vec<Stage>) -> Chunk {
+    Chunk { shape: Shape::new(taffrail_stages::format::Format::Docker, max_line), ..chunk(bytes, stages) }
+}
+
+#[test]
+fn records_of_both_streams_leave_with_their_own_times() {
+    let bytes = br#"{"log":"o","stream":"stdout","time":"2026-11-21T14:59:59.000000001Z"}
+{"log":"e\n","stream":"stderr","time":"2026-11-21T14:59:58Z"}
+garbled
+{"log":"ut\n","stream":"stdout","time":"2026-11-21T14:59:59.5Z"}
+{"log":"healthy\n","stream":"stdout","time":"2026-11-21T14:59:59.5Z"}
+{"log":"ahead\n","stream":"stderr","time":"2026-11-21T16:00:00Z"}
+{"log":"e\n","stream":"stderr","time":"2026-11-21T14:59:58Z"}
+"#;
+    let drop = Stage::Drop(Condition { value: Some("healthy".into()), ..Condition::default() });
+    let chunk = docker(bytes, 1024, vec![drop]);
+    let (mut batch, tail) = (Batch::new(), Tail::default());
+    let passed = Worker::default().pass(&chunk, r#"{instance="web-1", job="app"}"#, &mut batch, &tail);
+    assert_eq!(
+        (passed.entries, passed.garbled, passed.cut, &*passed.left_out),
+        (5, 1, 0, &[("drop", 1)][..])
+    );
+    assert_eq!(
+        entries(&mut batch),
+        [
+            r#"{instance="web-1", job="app", stream="stderr"} -2000000000 e"#,
+            r#"{instance="web-1", job="app", stream="stderr"} 5 ahead"#,
+            r#"{instance="web-1", job="app", stream="stderr"} -1999999999 e"#,
+            r#"{instance="web-1", job="app"} 2 garbled"#,
+            r#"{instance="web-1", job="app", stream="stdout"} -999999999 out"#,
+        ]
+    );
+}
+
+#[test]
+fn a_joined_line_is_cut_and_says_so() {
+    let part = format!(
+        "{{\"log\":\"{}\",\"stream\":\"stdout\",\"time\":\"2026-11-21T15:00:00Z\"}}\n",
+        "é".repeat(100)
+    );
+    let end = "{\"log\":\"end\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-21T15:00:00Z\"}\n";
+    let bytes = [&*part, &*part, end].concat().leak().as_bytes();
+    let mut batch = Batch::new();
+    let passed = Worker::default().pass(&docker(bytes, 200, vec![]), "{}", &mut batch, &Tail::default());
+    assert_eq!((passed.entries, passed.cut), (1, 1));
+    let entries = entries(&mut batch);
+    let line = entries[0].strip_prefix(r#"{instance="web-1", job="app", stream="stdout"} 0 "#).unwrap();
+    assert!(line.len() <= 200 && line.ends_with(" bytes left out]") && !line.contains('\u{fffd}'), "{line}");
+    let kept = line.find(" [").unwrap();
+    assert!(line.contains(&format!("{} bytes", 403 - kept)), "{line}");
+}
+
+#[test]
+fn equal_lines_of_equal_times_stay_apart_from_chunk_to_chunk() {
+    let bytes = br#"{"log":"e\n","stream":"stderr","time":"2026-11-21T15:00:00Z"}
+{"log":"e\n","stream":"stdout","time":"2026-11-21T15:00:00Z"}
+"#;
+    let mut worker = Worker::default();
+    let mut run = || {
+        let mut batch = Batch::new();
+        worker.pass(&docker(bytes, 200, vec![]), "{}", &mut batch, &Tail::default());
+        entries(&mut batch)
+    };
+    let both = |at: i64| {
+        ["stderr", "stdout"]
+            .map(|stream| format!(r#"{{instance="web-1", job="app", stream="{stream}"}} {at} e"#))
+    };
+    assert_eq!(run(), both(0));
+    assert_eq!(run(), both(1));
 }

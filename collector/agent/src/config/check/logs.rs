@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use taffrail_stages::format::Format;
+
 use super::Checker;
 use crate::config::defaults;
 use crate::config::field::Field;
@@ -14,6 +16,10 @@ use crate::config::written;
 pub(super) const RESERVED: [(&str, &str); 2] =
     [("instance", "use the top-level `hostname` to change it"), ("filename", "it is the file's name")];
 
+/// The same, where lines stand in records.
+const RESERVED_IN_RECORDS: [(&str, &str); 3] =
+    [RESERVED[0], RESERVED[1], ("stream", "with this `format` the records say it")];
+
 /// The bounds of `max_line_bytes`.
 const LINE: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 20;
 
@@ -23,8 +29,10 @@ impl Checker<'_> {
         for (at, source) in field.get().into_iter().flatten().filter_map(Field::good) {
             let name = source.name.get().map_or("files", |name| &name.0).to_owned();
             self.unique("log sources", &name, source.name.span().or(Some(at)), &mut names);
-            let labels = self.labels(&source.labels, &RESERVED);
-            let Some(files) = self.files(at, &source.files) else { continue };
+            let files = self.files(at, &source.files);
+            let plain = files.as_ref().is_none_or(|files| files.format == Format::Plain);
+            let labels = self.labels(&source.labels, if plain { &RESERVED } else { &RESERVED_IN_RECORDS });
+            let Some(files) = files else { continue };
             let stages = self.stages(source);
             sources.push(LogSource { labels: with_job(labels, &name), name, files, stages });
         }
@@ -63,7 +71,12 @@ impl Checker<'_> {
             Some(written::Start::Beginning) => Start::Beginning,
             Some(written::Start::End) => Start::End,
         };
-        Some(Files { include, exclude: globs(&files.exclude), start, max_line_bytes })
+        let format = match files.format.get() {
+            None | Some(written::LineFormat::Plain) => Format::Plain,
+            Some(written::LineFormat::Docker) => Format::Docker,
+            Some(written::LineFormat::Cri) => Format::Cri,
+        };
+        Some(Files { include, exclude: globs(&files.exclude), start, format, max_line_bytes })
     }
 }
 

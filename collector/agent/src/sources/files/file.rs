@@ -13,12 +13,15 @@ use memchr::{memchr, memrchr};
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
+use taffrail_stages::format;
 
 use super::identity::{Fingerprint, Identity, Verdict};
 use super::lines::{self, Frame};
 use super::record::Entry;
 use super::tracker::{Mark, Tracker};
+use crate::logs::Shape;
 use crate::logs::chunk::MAX_BYTES;
+use crate::logs::shape::cut;
 
 /// A file, from its discovery until nothing more can come of it.
 #[derive(Debug)]
@@ -38,6 +41,8 @@ pub(crate) struct LogFile {
     pub(crate) tracker: Tracker,
     /// The next line fills more than a chunk: up to here its end was looked for.
     pub(crate) long: Option<u64>,
+    /// What comes next is a part of a line whose rest is not there yet: where, and since when, monotonic.
+    pub(crate) open: Option<(u64, Duration)>,
     pub(crate) size: u64,
     pub(crate) mtime: (i64, i64),
     /// Whether it has a name at all.
@@ -109,6 +114,7 @@ impl LogFile {
             handle: Some(handle),
             tracker: Tracker::new(position),
             long: None,
+            open: None,
             size: meta.size(),
             mtime: (meta.mtime(), meta.mtime_nsec()),
             linked: true,
@@ -177,14 +183,16 @@ impl LogFile {
         Ok(verdict != Verdict::Differs)
     }
 
-    /// Reads on: whole lines, at most a chunk of them, or with `flush` an unfinished last line too.
+    /// Reads on: whole lines, at most a chunk of them, or with `flush` an unfinished last line too. A line that stands in
+    /// several records is whole with the last one.
     ///
     /// Nothing moves until a mark is pushed to the tracker, so an unfinished line is read again when it has grown; in
     /// return no bytes are kept between calls, however many files there are.
     ///
     /// # Errors
     /// What reading gives.
-    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>, max: usize, flush: bool) -> io::Result<Next> {
+    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>, shape: Shape, flush: bool) -> io::Result<Next> {
+        let max = shape.max_raw();
         let Some(handle) = &self.handle else { return Ok(Next::Nothing) };
         let start = self.tracker.end();
         if let Some(searched) = self.long {
@@ -197,8 +205,15 @@ impl LogFile {
         }
         match lines::frame(buffer, buffer.len() == MAX_BYTES) {
             Frame::Lines(len) => {
+                let full = buffer.len() == MAX_BYTES;
+                buffer.truncate(match format::whole(shape.format, &buffer[..len]) {
+                    // Its parts fill a chunk, or the rest does not come.
+                    0 if full || flush => len,
+                    0 => return Ok(self.wait_for_rest(start)),
+                    whole => whole,
+                });
                 self.continues = false;
-                buffer.truncate(len);
+                let len = buffer.len();
                 Ok(Next::Lines(start + len as u64, finish(buffer, max)))
             }
             Frame::Nuls(len) => Ok(Next::Void(data_after(handle, start + len as u64))),
@@ -216,6 +231,15 @@ impl LogFile {
                 Ok(Next::Lines(end, finish(buffer, max)))
             }
         }
+    }
+
+    /// Nothing is whole from `start` on.
+    fn wait_for_rest(&mut self, start: u64) -> Next {
+        self.unread = false;
+        if self.open.is_none_or(|(at, _)| at != start) {
+            self.open = Some((start, self.changed_at));
+        }
+        Next::Nothing
     }
 
     /// Goes on looking for the end of a line that fills more than a chunk; only its beginning is ever kept.
@@ -246,7 +270,7 @@ impl LogFile {
 
     /// Notes a stretch that is about to be released and gives its number; `None` when it is not the next one.
     pub(crate) fn push(&mut self, mark: Mark) -> Option<u64> {
-        self.long = None;
+        (self.long, self.open) = (None, None);
         self.tracker.push(mark)
     }
 
@@ -274,7 +298,7 @@ impl LogFile {
         let ended = last[0] == b'\n';
         fill(handle, range.start, max + 1, buffer)?;
         let mut bytes = Vec::with_capacity(max + 1);
-        lines::cut(&mut bytes, buffer, len - u64::from(ended), max);
+        cut(&mut bytes, buffer, len - u64::from(ended), max);
         if ended {
             bytes.push(b'\n');
         }

@@ -7,10 +7,7 @@ use std::sync::LazyLock;
 
 use memchr::{memchr, memchr_iter, memmem, memrchr};
 
-use crate::logs::chunk::MAX_BYTES;
-
-/// The shortest that lines may be cut to: the mark has to fit, with something before it.
-const MIN_LINE_BYTES: usize = 128;
+use crate::logs::shape::cut;
 
 /// What the bytes from the present place on begin with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,11 +44,6 @@ pub(crate) fn count(bytes: &[u8]) -> u32 {
     memchr_iter(b'\n', bytes).count() as u32 + u32::from(unfinished)
 }
 
-/// The longest line that is passed on, with its mark, when the config says `configured`.
-pub(crate) fn longest(configured: usize) -> usize {
-    configured.clamp(MIN_LINE_BYTES, MAX_BYTES - 1)
-}
-
 /// Whether a line in `bytes` is longer than `max`, without its line feed. Looks at one byte in `max`, mostly.
 pub(crate) fn any_longer(bytes: &[u8], max: usize) -> bool {
     let mut rest = bytes;
@@ -84,26 +76,6 @@ pub(crate) fn cut_all(bytes: &[u8], max: usize) -> (Vec<u8>, u64) {
         rest = &rest[(line.len() + usize::from(end.is_some())).min(rest.len())..];
     }
     (out, cuts)
-}
-
-/// Appends the first bytes of a line of `len` bytes, and a mark that says how many are missing: `max` bytes in all.
-/// `head` holds at least the first `max` bytes of the line.
-pub(crate) fn cut(out: &mut Vec<u8>, head: &[u8], len: u64, max: usize) {
-    // The mark's own length depends on the number in it, which depends on that length: the longest number decides.
-    let room = max - mark(len).len();
-    let mut keep = room.min(head.len());
-    // Not in the middle of a character: at most three bytes go on with one.
-    for _ in 0..3 {
-        if keep > 0 && head.get(keep).is_some_and(|byte| byte & 0b1100_0000 == 0b1000_0000) {
-            keep -= 1;
-        }
-    }
-    out.extend_from_slice(&head[..keep]);
-    out.extend_from_slice(mark(len - keep as u64).as_bytes());
-}
-
-fn mark(missing: u64) -> String {
-    format!(" [taffrail: line cut, {missing} bytes left out]")
 }
 
 #[cfg(test)]

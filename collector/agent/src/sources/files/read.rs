@@ -22,6 +22,8 @@ const MAX_UNSETTLED: usize = 65_536;
 const UNFINISHED: Duration = Duration::from_secs(5 * 60);
 /// The same, once the file was rotated away or deleted.
 const UNFINISHED_ROTATED: Duration = Duration::from_secs(1);
+/// How long the rest of a line is waited for that stands in several records: what follows it in the file waits too.
+const PARTS: Duration = Duration::from_secs(5);
 /// How long until a file that could not be read is tried again.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// How far, in nanoseconds, the last line's time may be ahead of the clock. Loki takes lines up to ten minutes ahead.
@@ -42,7 +44,8 @@ impl LogFile {
     fn flush_due(&self, now: Duration) -> bool {
         let has_its_name = self.path.as_deref() == Some(&*self.name);
         let patience = if has_its_name { UNFINISHED } else { UNFINISHED_ROTATED };
-        self.behind() > 0 && now >= self.changed_at + patience
+        let open = self.open.is_some_and(|(_, since)| now >= since + PARTS);
+        self.behind() > 0 && (open || now >= self.changed_at + patience)
     }
 
     fn has_more(&mut self, now: Duration) -> bool {
@@ -145,12 +148,12 @@ impl Source {
         let Some(file) = self.files.get_mut(&id) else { return Ok(None) };
         let piece = match file.tracker.due() {
             Some((number, mark)) => file
-                .render(mark.start..mark.end, &mut self.buffer, self.max_line)?
+                .render(mark.start..mark.end, &mut self.buffer, self.shape.max_raw())?
                 .map(|lines| Piece { number: Some(number), mark, lines: Some(lines) }),
             None => {
                 let flush = !file.unread && file.flush_due(now);
                 let start = file.tracker.end();
-                let (end, lines) = match file.next(&mut self.buffer, self.max_line, flush)? {
+                let (end, lines) = match file.next(&mut self.buffer, self.shape, flush)? {
                     Next::Lines(end, lines) => (end, Some(lines)),
                     Next::Void(end) => (end, None),
                     Next::Nothing => return Ok(None),
@@ -226,8 +229,8 @@ impl Source {
         self.tally.lines += u64::from(lines.count);
         self.tally.cuts += lines.cuts;
         let ticket = self.receipts.ticket(id, number);
-        let stages = self.stages.clone();
-        permit.send(Chunk { labels, bytes: lines.bytes, base_ns: piece.mark.base_ns, stages, ticket });
+        let (shape, stages, base_ns) = (self.shape, self.stages.clone(), piece.mark.base_ns);
+        permit.send(Chunk { labels, bytes: lines.bytes, base_ns, shape, stages, ticket });
         Released::Bytes(piece.mark.len())
     }
 }

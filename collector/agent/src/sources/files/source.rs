@@ -14,13 +14,12 @@ use super::book::{Book, Memory};
 use super::file::LogFile;
 use super::glob::Patterns;
 use super::identity::hash64;
-use super::lines;
 use super::listing::Listing;
 use super::receipts::{Receipt, Receipts};
 use super::record::Record;
 use super::tenure::Tenure;
 use crate::config::valid::{LogSource, Start};
-use crate::logs::{Chunk, Notes};
+use crate::logs::{Chunk, Notes, Shape};
 use crate::sources::Context;
 use crate::status::{Failure, SourceStatus, lock};
 
@@ -71,7 +70,7 @@ pub struct Source {
     labels: BTreeMap<String, String>,
     instance: String,
     pub(super) start: Start,
-    pub(super) max_line: usize,
+    pub(super) shape: Shape,
     pub(super) clock: Clock,
     pub(super) chunks: Option<mpsc::Sender<Chunk>>,
     pause: watch::Receiver<bool>,
@@ -144,7 +143,7 @@ impl Source {
             labels: source.labels.clone(),
             instance: context.instance,
             start: files.start,
-            max_line: lines::longest(files.max_line_bytes),
+            shape: Shape::new(files.format, files.max_line_bytes),
             chunks: Some(context.chunks),
             pause: context.pause,
             stages: context.stages,

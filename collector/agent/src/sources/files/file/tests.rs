@@ -2,9 +2,12 @@
 
 use std::io::Write;
 
+use taffrail_stages::format::Format;
+
 use super::*;
 
 const MAX: usize = 1024;
+const SHAPE: Shape = Shape { format: Format::Plain, max_line: MAX };
 
 fn follow(contents: &[u8]) -> (tempfile::NamedTempFile, LogFile) {
     let mut temp = tempfile::NamedTempFile::new().unwrap();
@@ -17,18 +20,22 @@ fn follow(contents: &[u8]) -> (tempfile::NamedTempFile, LogFile) {
 
 /// Reads on until there is nothing more, and gives every piece.
 fn read(file: &mut LogFile, flush: bool) -> Vec<(Range<u64>, String)> {
+    read_as(SHAPE, file, flush)
+}
+
+fn read_as(shape: Shape, file: &mut LogFile, flush: bool) -> Vec<(Range<u64>, String)> {
     let mut pieces = Vec::new();
     file.unread = true;
     while file.unread || (flush && file.tracker.end() < file.size) {
         let start = file.tracker.end();
-        let (end, lines) = match file.next(&mut Vec::new(), MAX, flush).unwrap() {
+        let (end, lines) = match file.next(&mut Vec::new(), shape, flush).unwrap() {
             Next::Lines(end, lines) => (end, Some(lines)),
             Next::Void(end) => (end, None),
             Next::Nothing => continue,
         };
         assert!(file.push(Mark { start, end, base_ns: 0, lines: 1 }).is_some());
         if let Some(lines) = lines {
-            let again = file.render(start..end, &mut Vec::new(), MAX).unwrap().unwrap();
+            let again = file.render(start..end, &mut Vec::new(), shape.max_raw()).unwrap().unwrap();
             assert_eq!((&again.bytes, again.count), (&lines.bytes, lines.count));
             pieces.push((start..end, String::from_utf8_lossy(&lines.bytes).into_owned()));
         }
@@ -92,4 +99,47 @@ fn reading_from_the_end_begins_with_a_line() {
     let start = |tail| line_start(temp.as_file(), 16, tail).unwrap();
     assert_eq!([start(100), start(16), start(13), start(12), start(11)], [0, 0, 4, 4, 8]);
     assert_eq!([start(2), start(1), start(0)], [14, 14, 14], "an unfinished line is read whole");
+}
+
+const DOCKER: Shape = Shape { format: Format::Docker, max_line: MAX };
+
+fn record(log: &str) -> String {
+    format!("{{\"log\":\"{log}\",\"stream\":\"stdout\",\"time\":\"2026-11-21T15:00:00Z\"}}\n")
+}
+
+#[test]
+fn the_parts_of_a_line_are_not_separated() {
+    let (end, part) = (record("a\\n"), record("b"));
+    let (mut temp, mut file) = follow(format!("{end}{part}").as_bytes());
+    file.changed_at = Duration::from_secs(7);
+    assert_eq!(read_as(DOCKER, &mut file, false), [(0..end.len() as u64, end.clone())]);
+    assert_eq!(file.open, Some((end.len() as u64, Duration::from_secs(7))));
+    // It grows, and is no younger for that.
+    temp.write_all(part.as_bytes()).unwrap();
+    file.changed_at = Duration::from_secs(9);
+    assert_eq!(read_as(DOCKER, &mut file, false), []);
+    assert_eq!(file.open, Some((end.len() as u64, Duration::from_secs(7))));
+    temp.write_all(end.as_bytes()).unwrap();
+    let pieces = read_as(DOCKER, &mut file, false);
+    assert_eq!(pieces.len(), 1);
+    assert_eq!(pieces[0].1, format!("{part}{part}{end}"));
+    assert_eq!(file.open, None);
+}
+
+#[test]
+fn parts_whose_rest_does_not_come_go_without_it() {
+    let part = record("b");
+    let (temp, mut file) = follow(part.as_bytes());
+    file.size = part.len() as u64;
+    assert_eq!(read_as(DOCKER, &mut file, false), []);
+    assert_eq!(read_as(DOCKER, &mut file, true), [(0..part.len() as u64, part.clone())]);
+    drop(temp);
+    // A line of more parts than a chunk holds goes in several pieces, each of whole records.
+    let part = record(&"x".repeat(16 << 10));
+    let contents = part.repeat(20);
+    let (_temp, mut file) = follow(contents.as_bytes());
+    let pieces = read_as(DOCKER, &mut file, false);
+    assert_eq!(pieces.len(), 1, "the rest may have its end yet");
+    assert_eq!(pieces[0].1.len() % part.len(), 0);
+    assert!(pieces[0].1.len() + part.len() > MAX_BYTES);
 }
