@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use taffrail_core::{Clock, Exporter};
 use taffrail_spool::{Log, Start};
+use taffrail_stages::Stages;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
@@ -31,7 +32,7 @@ use self::process::process;
 use crate::component::{Key, plan};
 use crate::config::{Config, LogSource, defaults};
 use crate::contain::keep_running;
-use crate::logs::{Chunk, Notes, Stages};
+use crate::logs::{Chunk, Notes};
 use crate::measures::Measures;
 use crate::metrics::{Cardinality, Identity, Pages, Writer};
 use crate::outputs::{ClientError, Delivery, Loki, Prometheus, Reads, deliver};
@@ -64,6 +65,8 @@ pub struct Shared {
     pub tail: Arc<Tail>,
     /// The pull pages.
     pub pages: Arc<Pages>,
+    /// `/metrics/scraped`.
+    pub relay: Arc<scrape::Relay>,
     /// `/probe`.
     pub probe: Arc<probe::Endpoint>,
     /// What stages count.
@@ -135,6 +138,7 @@ impl Pipeline {
         self.notes.set_labels(instance, &config.labels);
         self.shared.probe.set(config.probes.as_ref());
         self.cardinality().set_budget(config.series_budget);
+        self.shared.relay.turn(config.scrape.iter().any(|job| job.relay));
         let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
         let mut old: Vec<_> = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
         // Sources first: outputs still settle what they have read, which else would be read and sent again; and
@@ -255,7 +259,7 @@ impl Pipeline {
         let context = sources::Context {
             clock: self.shared.clock.clone(),
             instance: instance.to_owned(),
-            stages: Arc::new(Stages::new(&source.stages)),
+            stages: Arc::new(Stages::new(source.stages.clone())),
             notes: self.notes.clone(),
             chunks: self.chunks.clone(),
             pause: self.pause.clone(),
@@ -318,6 +322,7 @@ impl Pipeline {
             writer: self.writer.clone(),
             clock: self.shared.clock.clone(),
             readers: self.readers.clone(),
+            relay: self.shared.relay.clone(),
         };
         let stop = CancellationToken::new();
         let place = self.shared.board.job(key.clone());

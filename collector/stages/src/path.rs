@@ -20,6 +20,11 @@ enum Step {
 }
 
 impl Path {
+    /// The path to a member of the object, whatever its name holds.
+    pub fn member(name: &str) -> Self {
+        Path { first: name.to_owned(), rest: Vec::new() }
+    }
+
     /// Reads a path. An error says what is wrong, then, behind a line feed, what would be right.
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong =

@@ -47,6 +47,11 @@ pub(crate) enum Item {
     Since1970(i64),
 }
 
+/// A time in UTC as RFC 3339 has it; nanoseconds since 1970.
+pub fn show(ns: i64) -> String {
+    jiff::Timestamp::from_nanosecond(ns.into()).unwrap_or_default().to_string()
+}
+
 impl Format {
     /// Reads a format: the name of a usual one, `%Y-%m-%d` as of strftime, or Go's reference time `2006-01-02 15:04:05`.
     /// An error says what is wrong, then, behind a line feed, what would be right.

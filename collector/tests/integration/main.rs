@@ -24,6 +24,7 @@ mod process;
 mod prometheus;
 mod receivers;
 mod relabel;
+mod relay;
 mod reload;
 mod remote_write;
 mod scrape_beside;

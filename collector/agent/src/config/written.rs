@@ -11,6 +11,7 @@ mod probes;
 mod queries;
 mod redis;
 pub mod scrape;
+pub mod stages;
 
 use std::collections::BTreeMap;
 
@@ -20,7 +21,7 @@ use serde::Deserialize;
 use super::defaults;
 use super::field::{Field, OneOf};
 use super::scalar::{
-    FolderGlob, Glob, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex, Size, Text,
+    FolderGlob, Glob, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Size, Text,
 };
 use super::subjects::{self, Subjects};
 use crate::metrics::cardinality::BUDGET;
@@ -169,26 +170,10 @@ pub struct LogSource {
     pub labels: Field<Labels>,
     /// What its lines pass through, in order. `$` is a dollar here: no variables are replaced.
     #[schemars(extend("examples" = [[{"drop": {"expression": "GET /-/healthy"}}]]))]
-    pub stages: Field<Vec<Field<Stage>>>,
-}
-
-/// One stage: an object with one key, which is its kind.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["drop"]))]
-pub struct Stage {
-    /// Leaves out lines that match. Counted in `taffrail_log_left_out_total`.
-    pub drop: Field<DropStage>,
-}
-
-/// Leaves out lines that match.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["expression"]))]
-pub struct DropStage {
-    /// A regular expression; it may match anywhere in the line.
-    #[schemars(extend("examples" = ["GET /-/healthy"]))]
-    pub expression: Field<Regex>,
+    pub stages: Field<Vec<Field<stages::Stage>>>,
+    /// Find the level of each line, as the structured metadata `detected_level`, before all stages.
+    #[schemars(extend("default" = true))]
+    pub level: Field<bool>,
 }
 
 /// Log files by glob.
@@ -269,8 +254,10 @@ pub fn hint(path: &str) -> Option<String> {
         let key = path.rsplit('.').next().unwrap_or(path);
         return Some(format!("`{key}`: this version does not have {what} yet; remove the key"));
     }
-    if let Some(hint) =
-        subjects::elsewhere(path).or_else(|| scrape::hint(path)).or_else(|| outputs::hint(path))
+    if let Some(hint) = subjects::elsewhere(path)
+        .or_else(|| scrape::hint(path))
+        .or_else(|| outputs::hint(path))
+        .or_else(|| stages::hint(path))
     {
         return Some(hint);
     }

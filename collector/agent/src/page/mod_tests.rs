@@ -124,8 +124,8 @@ async fn charts_give_rows_and_only_new_ones_when_asked() {
 #[tokio::test]
 async fn logs_are_filtered_by_words_and_stream() {
     let state = state();
-    state.tail.push_chunk("{job=\"a\"}", b"level=error msg=\"Connection reset\"", NOW_NS, |_| true);
-    state.tail.push_chunk("{job=\"b\"}", b"GET /health 200\nGET /cart 500\n", NOW_NS, |_| true);
+    state.tail.push_chunk("{job=\"a\"}", b"level=error msg=\"Connection reset\"", NOW_NS);
+    state.tail.push_chunk("{job=\"b\"}", b"GET /health 200\nGET /cart 500\n", NOW_NS);
     let seqs = async |query: &str| {
         let answer = ask(&state, &format!("/api/v1/logs?{query}"), None).await.json();
         let lines = answer["lines"].as_array().unwrap().clone();

@@ -17,6 +17,7 @@ mod probes;
 mod queries;
 mod redis;
 mod scrape;
+mod stages;
 
 use std::collections::BTreeMap;
 use std::fs::File;
