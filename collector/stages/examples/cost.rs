@@ -12,6 +12,7 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use taffrail_stages::level;
+use taffrail_stages::redact::{Action, Block, Kind, Redactor, Settings};
 
 /// Lines of about the size that containers write, without a level, a credential or a person in them.
 fn lines(form: &str) -> Vec<String> {
@@ -72,4 +73,18 @@ fn main() {
     measure("level, json with one", &with, |line| {
         black_box(level::detect(line.as_bytes()));
     });
+    let all = Settings {
+        kinds: Kind::ALL.iter().map(|kind| (*kind, Action::Replace)).collect(),
+        ..Settings::default()
+    };
+    for (name, settings) in [("credentials", Settings::default()), ("all", all)] {
+        let redactor = Redactor::new(&settings).unwrap();
+        let mut block = Block::default();
+        for form in ["plain", "access", "json"] {
+            let lines = lines(form);
+            measure(&format!("redact {name}, {form}"), &lines, |line| {
+                black_box(redactor.redact(line, &mut block));
+            });
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! The command line: `taffrail run | check | metrics | init | health | spool | version`.
+//! The command line: `taffrail run | check | metrics | init | health | spool | tail | version`.
 //!
 //! It ends with 0, with 1 for what fails at run time, and with 2 for a wrong command line or configuration.
 
@@ -8,6 +8,7 @@ mod init;
 mod metrics;
 pub mod print;
 mod spool;
+pub mod tail;
 mod version;
 
 use std::path::PathBuf;
@@ -49,6 +50,8 @@ pub enum Command {
     Health(health::Health),
     /// Look at, mend or print what is kept on disk until it is delivered
     Spool(spool::Spool),
+    /// Pass lines through the stages of a log source, and show what would leave
+    Tail(tail::Tail),
     /// Print the version
     Version(version::Version),
 }
@@ -97,6 +100,7 @@ pub fn answer(command: &Command) -> Option<anyhow::Result<ExitCode>> {
         Command::Init(init) => Some(init.answer()),
         Command::Health(health) => Some(Ok(health.answer())),
         Command::Spool(spool) => Some(spool.answer()),
+        Command::Tail(tail) => Some(tail.answer()),
         Command::Version(version) => Some(version.answer()),
     }
 }

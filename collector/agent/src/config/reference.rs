@@ -303,7 +303,9 @@ fn object(entries: &Map<String, Value>) -> String {
 /// A value inside a list or mapping: text that YAML would read otherwise is quoted.
 fn quoted(value: &Value) -> String {
     match value {
-        Value::String(text) if text.contains([':', ',', '{', '[', '*', '#']) => format!("\"{text}\""),
+        Value::String(text) if text.is_empty() || text.contains([':', ',', '{', '[', '*', '#']) => {
+            format!("\"{text}\"")
+        }
         other => plain(other),
     }
 }

@@ -17,6 +17,7 @@ mod probes;
 mod queries;
 mod redis;
 mod scrape;
+mod stages;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -33,6 +34,7 @@ use super::secret::Secret;
 use super::source::{Source, Span};
 use super::valid::{Config, OwnLog};
 use super::written::{Format, Labels, Written};
+use crate::metrics::cardinality::BUDGET;
 
 /// The largest file with a secret, in bytes.
 const MAX_SECRET: u64 = 64 << 10;
@@ -80,6 +82,7 @@ impl<'a> Checker<'a> {
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
             more_files: self.more_files(written),
+            series_budget: written.series_budget.get().map_or(BUDGET, |series| *series as usize),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),

@@ -10,6 +10,7 @@ use crate::config::field::Field;
 use crate::config::scalar::Base2Size;
 use crate::config::written::Written;
 use crate::config::written::scrape::{self as written, Global, Relabel, Validation};
+use crate::metrics::cardinality::JOB_BUDGET;
 use crate::scrape::job::{DEFAULT_BODY_BYTES, Job, Limits};
 
 impl Checker<'_> {
@@ -70,6 +71,13 @@ impl Checker<'_> {
             // What is added to all that is pushed is known when everything has been read.
             labels: std::collections::BTreeMap::new(),
             limits,
+            relay: job.relay.get().or(global.relay.get()).copied().unwrap_or(false),
+            series_budget: job
+                .series_budget
+                .get()
+                .filter(|series| **series > 0)
+                .or(global.series_budget.get())
+                .map_or(JOB_BUDGET, |series| *series as usize),
             target_limit: count(&job.target_limit, &global.target_limit),
             keep_dropped_targets: count(&job.keep_dropped_targets, &global.keep_dropped_targets),
             formats: self.formats(job, global, names),

@@ -3,6 +3,7 @@
 mod count;
 mod duration;
 mod engine;
+mod fields;
 mod folder;
 mod name;
 mod network;
@@ -14,6 +15,7 @@ mod url;
 pub use count::Count;
 pub use duration::{Interval, show as show_duration};
 pub use engine::EngineAddress;
+pub use fields::{FieldName, Origin};
 pub use folder::FolderGlob;
 pub use name::{Glob, HeaderName, HeaderValue, HostName, LabelName, LabelValue, Level, Name, PathText, Text};
 pub use network::Network;
