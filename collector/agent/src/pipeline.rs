@@ -65,6 +65,8 @@ pub struct Shared {
     pub tail: Arc<Tail>,
     /// The pull pages.
     pub pages: Arc<Pages>,
+    /// `/metrics/scraped`.
+    pub relay: Arc<scrape::Relay>,
     /// `/probe`.
     pub probe: Arc<probe::Endpoint>,
     /// What stages count.
@@ -136,6 +138,7 @@ impl Pipeline {
         self.notes.set_labels(instance, &config.labels);
         self.shared.probe.set(config.probes.as_ref());
         self.cardinality().set_budget(config.series_budget);
+        self.shared.relay.turn(config.scrape.iter().any(|job| job.relay));
         let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
         let mut old: Vec<_> = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
         // Sources first: outputs still settle what they have read, which else would be read and sent again; and
@@ -319,6 +322,7 @@ impl Pipeline {
             writer: self.writer.clone(),
             clock: self.shared.clock.clone(),
             readers: self.readers.clone(),
+            relay: self.shared.relay.clone(),
         };
         let stop = CancellationToken::new();
         let place = self.shared.board.job(key.clone());

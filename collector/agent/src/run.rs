@@ -200,10 +200,17 @@ impl Server {
         pipeline: &Pipeline,
         control: &Control,
     ) -> Self {
-        let Shared { live, tail, board, clock, pages, probe, .. } = shared.clone();
+        let Shared { live, tail, board, clock, pages, probe, relay, .. } = shared.clone();
         let own = Arc::new(OwnPage::new(pipeline.own()));
-        let state =
-            State { pages, own, probe, board: board.clone(), clock: clock.clone(), control: control.clone() };
+        let state = State {
+            pages,
+            relay,
+            own,
+            probe,
+            board: board.clone(),
+            clock: clock.clone(),
+            control: control.clone(),
+        };
         let cardinality = pipeline.cardinality().clone();
         let page = crate::page::routes(PageState { live, tail, board, cardinality, clock });
         // The host's own name is how people on the same network reach it.
@@ -285,6 +292,7 @@ fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
         live: Arc::new(Live::default()),
         tail: Arc::new(Tail::default()),
         pages: Arc::new(Pages::default()),
+        relay: Arc::default(),
         probe: Arc::new(Endpoint::new(clock.clone())),
         measures: Arc::new(Measures::default()),
         metrics: Arc::new(metrics),

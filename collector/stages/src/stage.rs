@@ -12,6 +12,7 @@ mod logfmt;
 mod metadata;
 mod output;
 mod pattern;
+mod redact;
 mod regex;
 mod sampling;
 mod template;
@@ -27,6 +28,7 @@ pub use logfmt::Logfmt;
 pub use metadata::Metadata;
 pub use output::Output;
 pub use pattern::PatternStage;
+pub use redact::RedactStage;
 pub use regex::Regex;
 pub use sampling::Sampling;
 pub use template::TemplateStage;
@@ -63,6 +65,8 @@ pub enum Stage {
     Output(Output),
     /// The line without terminal colours.
     Decolorize,
+    /// The entry without what must not leave.
+    Redact(RedactStage),
     /// Leaves out what is so.
     Drop(Condition),
     /// Leaves out what is not so.
@@ -89,6 +93,7 @@ impl Stage {
             Stage::Template(_) => "template",
             Stage::Output(_) => "output",
             Stage::Decolorize => "decolorize",
+            Stage::Redact(_) => "redact",
             Stage::Drop(_) => "drop",
             Stage::Keep(_) => "keep",
             Stage::Sampling(_) => "sampling",
@@ -112,11 +117,17 @@ pub(crate) struct Running {
     pub(crate) stage: Stage,
     buckets: limit::Buckets,
     seen: labels::Seen,
+    redaction: redact::State,
 }
 
 impl Running {
     pub(crate) fn new(stage: Stage) -> Self {
-        Running { stage, buckets: limit::Buckets::default(), seen: labels::Seen::default() }
+        Running {
+            stage,
+            buckets: limit::Buckets::default(),
+            seen: labels::Seen::default(),
+            redaction: redact::State::default(),
+        }
     }
 
     pub(crate) fn apply<'c>(&'c self, entry: &mut Entry<'c>) -> Outcome {
@@ -134,10 +145,19 @@ impl Running {
             Stage::Template(template) => template.apply(entry),
             Stage::Output(output) => output.apply(entry),
             Stage::Decolorize => decolorize::apply(entry),
+            Stage::Redact(redact) => redact.apply(&self.redaction, entry),
             Stage::Drop(condition) => drop_if(condition.holds(entry)),
             Stage::Keep(condition) => drop_if(!condition.holds(entry)),
             Stage::Sampling(sampling) => sampling.apply(entry),
             Stage::Limit(limit) => limit.apply(&self.buckets, entry),
+        }
+    }
+
+    /// How often each rule of `redact` found something.
+    pub(crate) fn redacted(&self) -> Vec<(&str, u64)> {
+        match &self.stage {
+            Stage::Redact(redact) => redact.found(&self.redaction),
+            _ => Vec::new(),
         }
     }
 }

@@ -33,6 +33,11 @@ impl Stages {
         self.0.iter().any(|running| matches!(running.stage, Stage::Timestamp(_)))
     }
 
+    /// What the stages `redact` found so far: the rule's name, and how often.
+    pub fn redacted(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().flat_map(Running::redacted)
+    }
+
     /// Passes an entry through.
     pub fn apply<'c>(&'c self, entry: &mut Entry<'c>) -> Fate {
         for running in &self.0 {

@@ -25,6 +25,7 @@ mod prometheus;
 mod receivers;
 mod records;
 mod relabel;
+mod relay;
 mod reload;
 mod remote_write;
 mod scrape_beside;

@@ -1,5 +1,8 @@
 //! The series of one target: found by their bytes on the page, written to the log by their numbers.
 
+mod shown;
+mod starts;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
@@ -10,13 +13,14 @@ use taffrail_spool::SegmentId;
 use taffrail_wire::page::{Found, Key, Series as Exposed, Table};
 use taffrail_wire::relabel::Labels;
 
+use self::starts::Start;
 use super::families::Families;
 use super::known::{Known, write_more};
 use super::taken::{More, Sample, Taken};
 use crate::metrics::Writer;
 use crate::metrics::cardinality::Counter;
 use crate::metrics::interner::{Interner, Key as Labelled};
-use crate::metrics::record::{Encoder, Exemplar, Family, Slot};
+use crate::metrics::record::{Encoder, Family, Slot};
 use crate::status::lock;
 
 /// The most samples that are written as one record, and about the most bytes.
@@ -57,14 +61,6 @@ pub struct Series {
     hidden: bool,
     /// The hash of the last exemplar of series that have any: a page repeats it until there is another.
     exemplars: HashMap<Index, u64>,
-}
-
-/// When a series began.
-#[derive(Clone, Copy, Debug)]
-struct Start {
-    ms: i64,
-    /// The slot for which the log has it.
-    said: Slot,
 }
 
 /// No series.
@@ -199,42 +195,12 @@ impl Series {
         known.tells && self.telling.insert(index, value.to_bits()) != Some(value.to_bits())
     }
 
-    /// A line was found that says when others began; its series, if relabelling leaves one.
-    pub fn tells_start(&mut self, index: Option<Index>) {
-        match index.and_then(|index| self.known[index as usize].as_mut()) {
-            Some(known) => known.tells = true,
-            None => self.hidden = true,
-        }
-    }
-
-    /// Whether there are lines that say when others began, and relabelling drops them, so that nobody sees them change.
-    pub fn starts_are_hidden(&self) -> bool {
-        self.hidden
-    }
-
     /// Whether the last page had a sample of the very series that `other` calls `index`.
     pub fn has(&self, other: &Series, index: Index) -> bool {
         let Some(wanted) = &other.known[index as usize] else { return false };
         let hash = self.hasher.hash_one(&wanted.labels);
         let same = |at: &Index| matches!(&self.known[*at as usize], Some(known) if known.page == self.page && known.labels == wanted.labels);
         self.labels.find(hash, same).is_some()
-    }
-
-    /// Notes when a series began.
-    pub fn begin_at(&mut self, index: Index, ms: i64) {
-        let Some(Some(known)) = self.known.get_mut(index as usize) else { return };
-        known.started = true;
-        let start = self.starts.entry(index).or_insert(Start { ms, said: Slot::default() });
-        if start.ms != ms {
-            *start = Start { ms, said: Slot::default() };
-        }
-    }
-
-    /// Whether a series' exemplar is another than that of the pages before.
-    pub fn is_new(&mut self, index: Index, exemplar: &Exemplar, timed: bool) -> bool {
-        let time = timed.then_some(exemplar.ts_ms);
-        let hash = self.hasher.hash_one((&exemplar.labels, exemplar.value.to_bits(), time));
-        self.exemplars.insert(index, hash) != Some(hash)
     }
 
     /// Writes a good page's samples, ends the series that are gone from it, and forgets lines that are.

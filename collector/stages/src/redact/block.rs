@@ -17,7 +17,8 @@ pub struct Block {
 }
 
 impl Block {
-    pub(super) fn is_open(self) -> bool {
+    /// Whether the next entry may be a part of the key.
+    pub fn is_open(self) -> bool {
         self.lines_left > 0
     }
 

@@ -15,7 +15,7 @@ mod settings;
 mod tokens;
 
 pub use block::Block;
-pub use settings::{Action, Error, Kind, Pattern, Settings};
+pub use settings::{Action, Error, Key, Kind, Pattern, Settings};
 
 use mark::Marker;
 
@@ -77,7 +77,7 @@ impl Redactor {
             .map(|kind| settings.kinds.iter().rev().find(|(k, _)| k == kind).map(|(_, a)| *a))
             .collect();
         actions.extend(settings.patterns.iter().map(|pattern| Some(pattern.action)));
-        if actions.contains(&Some(Action::Hash)) && settings.key.is_empty() {
+        if actions.contains(&Some(Action::Hash)) && settings.key.bytes().is_empty() {
             return Err(Error::NoKey);
         }
         let on = |kinds: &[Kind]| kinds.iter().any(|kind| actions[*kind as usize].is_some());
@@ -85,7 +85,7 @@ impl Redactor {
             words: on(&[Kind::Jwt, Kind::Authorization, Kind::CloudKey, Kind::PrivateKey, Kind::Password]),
             at_signs: on(&[Kind::Email, Kind::Password]),
             digits: on(&[Kind::Card, Kind::Iban, Kind::Phone, Kind::Ip]),
-            marker: Marker::new(&settings.key),
+            marker: Marker::new(settings.key.bytes()),
             actions,
             names,
             patterns,

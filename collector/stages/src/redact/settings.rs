@@ -76,7 +76,7 @@ pub enum Action {
 }
 
 /// A pattern of the user's own.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern {
     /// Its name, in marks and counters.
     pub name: String,
@@ -102,21 +102,42 @@ impl Pattern {
 }
 
 /// What is to be redacted, and how.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     /// The kinds looked for; of several entries for a kind the last counts.
     pub kinds: Vec<(Kind, Action)>,
     /// Own patterns.
     pub patterns: Vec<Pattern>,
     /// The key of [`Action::Hash`].
-    pub key: Vec<u8>,
+    pub key: Key,
+}
+
+/// A secret key; empty where there is none. It cannot be printed.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Key(Vec<u8>);
+
+impl Key {
+    /// Of these bytes.
+    pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
+        Self(bytes.into())
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Key")
+    }
 }
 
 /// Credentials, replaced.
 impl Default for Settings {
     fn default() -> Self {
         let kinds = Kind::CREDENTIALS.iter().map(|kind| (*kind, Action::Replace)).collect();
-        Self { kinds, patterns: Vec::new(), key: Vec::new() }
+        Self { kinds, patterns: Vec::new(), key: Key::default() }
     }
 }
 

@@ -75,7 +75,7 @@ fn credentials_are_the_default() {
 fn a_hash_keeps_the_person() {
     let of = |key: &[u8]| {
         let kinds = vec![(Kind::Email, Action::Hash), (Kind::Card, Action::Hash)];
-        Redactor::new(&Settings { kinds, patterns: Vec::new(), key: key.to_vec() }).unwrap()
+        Redactor::new(&Settings { kinds, patterns: Vec::new(), key: Key::new(key) }).unwrap()
     };
     let one = after(&of(b"key"), "bob@example.com");
     // `printf bob@example.com | openssl dgst -sha256 -hmac key`, its first 16 digits as letters from a to p.

@@ -71,6 +71,7 @@ impl Checker<'_> {
             // What is added to all that is pushed is known when everything has been read.
             labels: std::collections::BTreeMap::new(),
             limits,
+            relay: job.relay.get().or(global.relay.get()).copied().unwrap_or(false),
             series_budget: job
                 .series_budget
                 .get()

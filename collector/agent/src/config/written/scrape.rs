@@ -47,6 +47,9 @@ pub struct Global {
     /// How many of the targets that relabelling dropped are shown; `0` shows a hundred.
     #[schemars(extend("default" = 0))]
     pub keep_dropped_targets: Field<u64>,
+    /// Show the series of targets on `/metrics/scraped`, for a Prometheus that pulls them from there.
+    #[schemars(extend("default" = false))]
+    pub relay: Field<bool>,
     /// How many series a job should have at most; `0` is no budget. Nothing is dropped for it: who exceeds it is told,
     /// with the metric and the label that explode.
     #[schemars(extend("default" = JOB_BUDGET))]
@@ -116,6 +119,8 @@ pub struct Job {
     pub label_value_length_limit: Field<u64>,
     /// How many of the targets that relabelling dropped are shown; `0` is as `global` says.
     pub keep_dropped_targets: Field<u64>,
+    /// Show the series of its targets on `/metrics/scraped`. Default: as `global` says.
+    pub relay: Field<bool>,
     /// How many series the job should have at most; `0` is as `global` says.
     pub series_budget: Field<u64>,
     /// Which names of labels and metrics are valid. Default: as `global` says.
