@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Container metrics beside a real engine: containers burn CPU, hit their limit, are killed, restart, talk and write.
+# Container metrics beside a real engine: containers burn CPU, hit their limit, are killed, restart, talk and write; then
+# what they say, through the engine's records.
 #
 #   containers.sh     builds the collector (debug) when it is not there, then tests it
 set -euo pipefail
@@ -32,3 +33,4 @@ shell "$work"
 for word in sync dd tail; do ln -s busybox "$work/image/bin/$word"; done
 image "$work" taffrail-shell-test:1 </dev/null
 "$PYTHON" "$here/containers.py" "$taffrail" "$DOCKER" taffrail-shell-test:1
+"$PYTHON" "$here/records.py" "$taffrail" "$DOCKER" taffrail-shell-test:1
