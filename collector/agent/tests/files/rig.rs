@@ -16,6 +16,7 @@ use taffrail_collector::sources::files::{Source, Step};
 use taffrail_collector::status::SourceStatus;
 use taffrail_core::Clock;
 use taffrail_spool::Settled;
+use taffrail_stages::format::Format;
 use tokio::sync::{mpsc, watch};
 
 pub struct Rig {
@@ -52,7 +53,8 @@ impl Rig {
         fs::create_dir(&logs).unwrap();
         before(&logs);
         let include = globs.iter().map(|glob| format!("{}/{glob}", logs.display())).collect();
-        let files = Files { include, exclude: vec![], start, max_line_bytes: 64 << 10 };
+        let files =
+            Files { include, exclude: vec![], start, format: Format::Plain, max_line_bytes: 64 << 10 };
         let config = LogSource { name: "test".to_owned(), labels: BTreeMap::new(), files, stages: vec![] };
         let (_, chunks) = mpsc::channel(1);
         let (pause, _) = watch::channel(false);
