@@ -12,6 +12,8 @@ pub mod config;
 mod directory;
 mod disk;
 mod engine;
+mod files;
+mod folder;
 mod identity;
 pub mod inventory;
 mod kills;
