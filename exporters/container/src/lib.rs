@@ -26,6 +26,7 @@ pub mod place;
 mod pods;
 pub mod pressure;
 pub mod process;
+pub mod proxy;
 mod scan;
 pub mod source;
 pub mod stats;
