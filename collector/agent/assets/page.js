@@ -4,6 +4,7 @@ import { Charts } from './charts.js';
 import { clock, duration } from './format.js';
 import { Logs } from './logs.js';
 import { Pipeline } from './pipeline.js';
+import { Series } from './series.js';
 import { Targets } from './targets.js';
 
 const LEAST_MS = 2000;
@@ -14,6 +15,7 @@ const charts = new Charts();
 const pipeline = new Pipeline();
 const logs = new Logs(ask);
 const targets = new Targets(ask);
+const series = new Series(ask);
 const lost = document.getElementById('lost');
 const updated = document.getElementById('updated');
 
@@ -40,6 +42,7 @@ async function tick() {
       pipeline.take(status);
       charts.take(live);
       await targets.poll(status);
+      await series.poll();
       due = Date.now() + interval - 100;
     }
     await logs.poll();

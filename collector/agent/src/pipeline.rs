@@ -4,10 +4,12 @@
 //! Stop: exporters and sources first, then the processor, then the logs are closed and outputs drain until the grace
 //! period ends.
 
+mod budgets;
 mod containers;
 mod housekeeping;
 mod make;
 mod part;
+mod process;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,7 +19,7 @@ use std::time::Duration;
 
 use taffrail_core::{Clock, Exporter};
 use taffrail_spool::{Log, Start};
-use tokio::runtime::Handle;
+use taffrail_stages::Stages;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
@@ -26,12 +28,13 @@ use tracing::{error, warn};
 use self::housekeeping::{housekeeping, remaining};
 use self::make::{Make, wanted};
 use self::part::{Part, stop_one};
+use self::process::process;
 use crate::component::{Key, plan};
 use crate::config::{Config, LogSource, defaults};
-use crate::contain::{contain, keep_running};
-use crate::logs::{Chunk, Notes, NotesSource, Processor, Stages};
+use crate::contain::keep_running;
+use crate::logs::{Chunk, Notes};
 use crate::measures::Measures;
-use crate::metrics::{Identity, Pages, Writer};
+use crate::metrics::{Cardinality, Identity, Pages, Writer};
 use crate::outputs::{ClientError, Delivery, Loki, Prometheus, Reads, deliver};
 use crate::own::Own;
 use crate::page::{Live, Tail};
@@ -62,6 +65,8 @@ pub struct Shared {
     pub tail: Arc<Tail>,
     /// The pull pages.
     pub pages: Arc<Pages>,
+    /// `/metrics/scraped`.
+    pub relay: Arc<scrape::Relay>,
     /// `/probe`.
     pub probe: Arc<probe::Endpoint>,
     /// What stages count.
@@ -103,9 +108,11 @@ impl Pipeline {
         let (pauses, pause) = watch::channel(false);
         let stop = CancellationToken::new();
         let processor = process(shared.clone(), queue, notes_source, pauses, stop.clone());
-        let inner = shared.clone();
-        let housekeeping =
-            tokio::spawn(keep_running("housekeeping".into(), move || housekeeping(inner.clone())));
+        let looked_at = (shared.clone(), writer.cardinality().clone(), notes.clone());
+        let housekeeping = tokio::spawn(keep_running("housekeeping".into(), move || {
+            let (shared, cardinality, notes) = looked_at.clone();
+            housekeeping(shared, cardinality, notes)
+        }));
         let processor = (stop, processor);
         let running = BTreeMap::new();
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -130,6 +137,8 @@ impl Pipeline {
         }
         self.notes.set_labels(instance, &config.labels);
         self.shared.probe.set(config.probes.as_ref());
+        self.cardinality().set_budget(config.series_budget);
+        self.shared.relay.turn(config.scrape.iter().any(|job| job.relay));
         let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
         let mut old: Vec<_> = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
         // Sources first: outputs still settle what they have read, which else would be read and sent again; and
@@ -250,7 +259,7 @@ impl Pipeline {
         let context = sources::Context {
             clock: self.shared.clock.clone(),
             instance: instance.to_owned(),
-            stages: Arc::new(Stages::new(&source.stages)),
+            stages: Arc::new(Stages::new(source.stages.clone())),
             notes: self.notes.clone(),
             chunks: self.chunks.clone(),
             pause: self.pause.clone(),
@@ -271,8 +280,14 @@ impl Pipeline {
             board: self.shared.board.clone(),
             measures: self.shared.measures.clone(),
             notes: self.notes.clone(),
+            cardinality: self.cardinality().clone(),
             clock: self.shared.clock.clone(),
         }
+    }
+
+    /// Where series are counted.
+    pub fn cardinality(&self) -> &Arc<Cardinality> {
+        self.writer.cardinality()
     }
 
     fn start_exporter(
@@ -307,6 +322,7 @@ impl Pipeline {
             writer: self.writer.clone(),
             clock: self.shared.clock.clone(),
             readers: self.readers.clone(),
+            relay: self.shared.relay.clone(),
         };
         let stop = CancellationToken::new();
         let place = self.shared.board.job(key.clone());
@@ -368,28 +384,4 @@ fn parts<D>(
     name: &str,
 ) -> anyhow::Result<(D, Reads)> {
     Ok((output()?, Reads { cursor: log.cursor(name, Start::Newest)?, log: log.clone() }))
-}
-
-/// Runs the processor on a thread of its own: it computes, and writes to the disk.
-fn process(
-    shared: Shared,
-    mut chunks: mpsc::Receiver<Chunk>,
-    mut notes: NotesSource,
-    pauses: watch::Sender<bool>,
-    stop: CancellationToken,
-) -> JoinHandle<()> {
-    let runtime = Handle::current();
-    spawn_blocking(move || {
-        let Shared { logs, tail, measures, .. } = shared;
-        runtime.block_on(async {
-            while !stop.is_cancelled() {
-                let processor = Processor::new(logs.clone(), tail.clone(), measures.clone(), pauses.clone());
-                // After a panic, what it held is unsettled and is read again at the next start; the rest goes on.
-                match contain(processor.run(&mut chunks, &mut notes, stop.clone())).await {
-                    Ok(()) => return,
-                    Err(text) => error!("the log processor panicked and is started again: {text}"),
-                }
-            }
-        });
-    })
 }

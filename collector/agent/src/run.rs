@@ -166,7 +166,7 @@ impl Process {
 
     /// Reloads when the config file changes, while that is asked for.
     fn watch(&mut self) {
-        let patterns = self.config.scrape_files.clone();
+        let patterns = self.config.more_files.clone();
         let path = self.options.path.clone().filter(|_| self.config.watch);
         let wanted = path.map(|path| Watched { path, patterns });
         if self.watching.as_ref().map(|(watched, _)| watched) == wanted.as_ref() {
@@ -200,11 +200,19 @@ impl Server {
         pipeline: &Pipeline,
         control: &Control,
     ) -> Self {
-        let Shared { live, tail, board, clock, pages, probe, .. } = shared.clone();
+        let Shared { live, tail, board, clock, pages, probe, relay, .. } = shared.clone();
         let own = Arc::new(OwnPage::new(pipeline.own()));
-        let state =
-            State { pages, own, probe, board: board.clone(), clock: clock.clone(), control: control.clone() };
-        let page = crate::page::routes(PageState { live, tail, board, clock });
+        let state = State {
+            pages,
+            relay,
+            own,
+            probe,
+            board: board.clone(),
+            clock: clock.clone(),
+            control: control.clone(),
+        };
+        let cardinality = pipeline.cardinality().clone();
+        let page = crate::page::routes(PageState { live, tail, board, cardinality, clock });
         // The host's own name is how people on the same network reach it.
         let instance = lock(&shared.board.process).instance.clone();
         let allowed = Allowed::new(config.listen, [instance], "hostname");
@@ -284,6 +292,7 @@ fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
         live: Arc::new(Live::default()),
         tail: Arc::new(Tail::default()),
         pages: Arc::new(Pages::default()),
+        relay: Arc::default(),
         probe: Arc::new(Endpoint::new(clock.clone())),
         measures: Arc::new(Measures::default()),
         metrics: Arc::new(metrics),

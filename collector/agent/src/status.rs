@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 
 use crate::component::Key;
+use crate::metrics::budget::Excess;
 
 pub use scrape::{Counts, JobPlace, JobStatus, LabelMap, Stage, TargetState, TargetStatus};
 
@@ -199,6 +200,8 @@ pub struct Snapshot {
     pub logs: Vec<LogStatus>,
     /// Outputs.
     pub outputs: Vec<OutputStatus>,
+    /// Budgets of series that are exceeded.
+    pub over_budget: Vec<Excess>,
 }
 
 /// A part's own place on the board; the part writes it, the page reads it.
@@ -209,6 +212,8 @@ pub type Place<T> = Arc<Mutex<T>>;
 pub struct Board {
     /// The process.
     pub process: Place<ProcessStatus>,
+    /// Budgets of series that are exceeded.
+    pub over_budget: Mutex<Vec<Excess>>,
     exporters: Mutex<BTreeMap<Key, Place<ExporterStatus>>>,
     jobs: Mutex<BTreeMap<Key, Arc<JobPlace>>>,
     sources: Mutex<BTreeMap<Key, Place<SourceStatus>>>,
@@ -277,6 +282,7 @@ impl Board {
             sources: all(&self.sources),
             logs: all(&self.logs),
             outputs: all(&self.outputs),
+            over_budget: lock(&self.over_budget).clone(),
         }
     }
 }

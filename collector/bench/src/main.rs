@@ -14,6 +14,8 @@ mod host;
 mod http;
 mod measure;
 mod pages;
+mod postgres;
+mod postgres_server;
 mod probe;
 mod program;
 mod replay;
@@ -30,7 +32,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 /// The names of the parts, in the order in which they are measured. `away` is a part too, too long to be one of all.
-const PARTS: [&str; 7] = ["host", "growth", "containers", "start", "scrape", "replay", "probe"];
+const PARTS: [&str; 8] = ["host", "growth", "containers", "start", "scrape", "replay", "probe", "postgres"];
 
 /// Where the programs are.
 struct Programs {
@@ -44,6 +46,14 @@ impl Programs {
 
     fn blackbox_exporter(&self) -> Result<PathBuf> {
         program("BLACKBOX_EXPORTER", "make setup")
+    }
+
+    fn postgres(&self) -> Result<PathBuf> {
+        program("POSTGRES", "make setup")
+    }
+
+    fn postgres_exporter(&self) -> Result<PathBuf> {
+        program("POSTGRES_EXPORTER", "make setup")
     }
 
     fn vmagent(&self) -> Result<PathBuf> {
@@ -91,6 +101,8 @@ fn part(name: &str, arguments: &[String]) -> Result<()> {
         ("start", []) => start::run(&programs()?),
         ("away", arguments) => away::run(&programs()?, arguments),
         ("probe", []) => probe::run(&programs()?),
+        ("postgres", []) => postgres::run(&programs()?),
+        ("postgres", [size]) => postgres::one(&programs()?, size),
         ("replay", []) => replay::run(&programs()?),
         ("scrape", []) => scrape::run(&programs()?),
         ("scrape", arguments) => scrape::one(&programs()?, arguments),

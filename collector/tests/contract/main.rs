@@ -9,4 +9,5 @@ mod docs;
 mod files;
 mod promql;
 mod registry;
+mod stages;
 mod tidy;

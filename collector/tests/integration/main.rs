@@ -10,6 +10,7 @@
 
 mod beside_peer;
 mod browser;
+mod cardinality;
 mod discovery;
 mod end_to_end;
 mod faults;
@@ -23,6 +24,7 @@ mod process;
 mod prometheus;
 mod receivers;
 mod relabel;
+mod relay;
 mod reload;
 mod remote_write;
 mod scrape_beside;

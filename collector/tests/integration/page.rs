@@ -41,7 +41,7 @@ fn a_browser_sees_this_machine_and_a_line_just_written() {
     let script = repo_root().join("collector/tests/page/page.mjs");
     let said = run_node(&script, &[&url, line, &folder.display().to_string()]).unwrap();
     assert!(said.contains("the page is fine"), "{said}");
-    for name in ["light", "dark", "phone", "lost", "targets"] {
+    for name in ["light", "dark", "phone", "lost", "targets", "series"] {
         assert!(fs::metadata(folder.join(format!("{name}.png"))).unwrap().len() > 10_000, "{name}.png");
     }
 }

@@ -148,6 +148,13 @@ async function desktop() {
   await sees(page, 'only the target with these words', () => document.querySelectorAll('#target-table tbody tr').length === 1, null, 30_000);
   await page.locator('#target-filter').fill('');
 
+  // Series: the job with the most first, and which metrics and labels make them.
+  await sees(page, 'how many series the jobs have', () => {
+    const words = [...document.querySelectorAll('#series-tables > *')].map((table) => table.innerText);
+    return words.length === 3 && /node[^]*shop/.test(words[0]) && /node_/.test(words[1]) && /instance|cpu|device/.test(words[2]);
+  }, null, 30_000);
+  await page.locator('#series').screenshot({ path: join(folder, 'series.png') });
+
   // Subjects by what they cost: by the largest first, then the other way round, and still so when the page has new data.
   const subjects = page.locator('#tables .part', { has: page.getByRole('heading', { name: /^Subjects/ }) });
   const series = async () => (await subjects.locator('tbody td[data-head="Series"]').allTextContents()).map((text) => Number(text) || 0);

@@ -6,7 +6,7 @@ use std::error::Error;
 
 use taffrail_core::label;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
+use tokio_postgres::types::{FromSql, Kind, Type};
 
 /// Seconds from 1970-01-01, where time begins here, to 2000-01-01, where it begins there.
 const EPOCH: f64 = 946_684_800.0;
@@ -27,7 +27,86 @@ impl<'a> FromSql<'a> for Raw<'a> {
 /// A column's type and bytes; none of NULL.
 fn raw(row: &Row, column: usize) -> Option<(&Type, &[u8])> {
     let bytes = row.try_get::<_, Option<Raw<'_>>>(column).ok()??;
-    Some((row.columns().get(column)?.type_(), bytes.0))
+    Some((base(row.columns().get(column)?.type_()), bytes.0))
+}
+
+/// The type under a domain, which is sent as that is.
+fn base(mut kind: &Type) -> &Type {
+    while let Kind::Domain(inner) = kind.kind() {
+        kind = inner;
+    }
+    kind
+}
+
+/// Whether a column of this type can be a number.
+pub fn may_be_number(kind: &Type) -> bool {
+    const NUMBERS: [Type; 16] = [
+        Type::INT2,
+        Type::INT4,
+        Type::INT8,
+        Type::OID,
+        Type::XID,
+        Type::FLOAT4,
+        Type::FLOAT8,
+        Type::BOOL,
+        Type::NUMERIC,
+        Type::TIMESTAMP,
+        Type::TIMESTAMPTZ,
+        Type::INTERVAL,
+        Type::TEXT,
+        Type::VARCHAR,
+        Type::BPCHAR,
+        Type::UNKNOWN,
+    ];
+    NUMBERS.contains(base(kind))
+}
+
+/// Whether a column of this type can be a label's value.
+pub fn may_be_text(kind: &Type) -> bool {
+    const TEXTS: [Type; 4] = [Type::NAME, Type::CHAR, Type::JSON, Type::XML];
+    let kind = base(kind);
+    may_be_number(kind) || TEXTS.contains(kind) || matches!(kind.kind(), Kind::Enum(_))
+}
+
+/// Whether a column of this type is a list of numbers.
+pub fn may_be_numbers(kind: &Type) -> bool {
+    matches!(base(kind).kind(), Kind::Array(item) if may_be_number(item))
+}
+
+/// Whether the column is NULL.
+pub fn is_null(row: &Row, column: usize) -> bool {
+    raw(row, column).is_none()
+}
+
+/// Whether the column is not a number, in so many words.
+pub fn is_nan(row: &Row, column: usize) -> bool {
+    raw(row, column).and_then(|(kind, bytes)| read_number(kind, bytes)).is_some_and(f64::is_nan)
+}
+
+/// The column as a list of numbers (`array_send`), of one dimension; none of what is no such list or has no number
+/// somewhere.
+pub fn numbers(row: &Row, column: usize) -> Option<Vec<f64>> {
+    let (kind, bytes) = raw(row, column)?;
+    let Kind::Array(item) = kind.kind() else { return None };
+    read_array(base(item), bytes)
+}
+
+fn read_array(item: &Type, bytes: &[u8]) -> Option<Vec<f64>> {
+    let word = |at: usize| Some(i32::from_be_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    match word(0)? {
+        0 => return Some(Vec::new()),
+        1 => {}
+        _ => return None,
+    }
+    // Behind the number of dimensions: whether there are NULLs, the items' type, how many they are, and the first's index.
+    let mut at = 20;
+    let mut numbers = Vec::new();
+    for _ in 0..word(12)? {
+        let length = usize::try_from(word(at)?).ok()?;
+        numbers.push(read_number(item, bytes.get(at + 4..at + 4 + length)?)?);
+        at += 4 + length;
+    }
+    Some(numbers)
 }
 
 /// The column as a number; none of NULL, NaN and what is no number.
@@ -55,7 +134,9 @@ fn read_number(kind: &Type, bytes: &[u8]) -> Option<f64> {
             EPOCH + i64::from_be_bytes(bytes.try_into().ok()?) as f64 / 1e6
         }
         Type::INTERVAL => interval(bytes)?,
-        Type::TEXT | Type::VARCHAR | Type::UNKNOWN => std::str::from_utf8(bytes).ok()?.trim().parse().ok()?,
+        Type::TEXT | Type::VARCHAR | Type::BPCHAR | Type::UNKNOWN => {
+            std::str::from_utf8(bytes).ok()?.trim().parse().ok()?
+        }
         _ => return None,
     })
 }
@@ -125,6 +206,21 @@ mod tests {
         month[15] = 1;
         assert_eq!(read_number(&Type::INTERVAL, &month), Some(2_592_000.0));
         assert_eq!(read_number(&Type::INT8, &[1]), None, "too short");
+    }
+
+    #[test]
+    fn lists_of_numbers_are_read() {
+        let mut bytes: Vec<u8> =
+            [1, 0, 700, 2, 1].into_iter().flat_map(|word: i32| word.to_be_bytes()).collect();
+        for value in [0.5_f32, 2.0] {
+            bytes.extend(4_i32.to_be_bytes());
+            bytes.extend(value.to_be_bytes());
+        }
+        assert_eq!(read_array(&Type::FLOAT4, &bytes), Some(vec![0.5, 2.0]));
+        assert_eq!(read_array(&Type::FLOAT4, &bytes[..26]), None, "cut off");
+        assert_eq!(read_array(&Type::FLOAT4, &[0; 12]), Some(Vec::new()));
+        let null = [1_i32, 1, 700, 1, 1, -1].into_iter().flat_map(i32::to_be_bytes).collect::<Vec<u8>>();
+        assert_eq!(read_array(&Type::FLOAT4, &null), None);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::custom::CustomQuery;
 use crate::tls::Tls;
 use crate::view::View;
 
@@ -48,6 +49,8 @@ pub struct Server {
     pub activity_detail: bool,
     /// Views that are read, or not, other than by default.
     pub views: BTreeMap<String, bool>,
+    /// Queries of the user's own.
+    pub queries: Vec<CustomQuery>,
 }
 
 impl Server {
@@ -74,7 +77,13 @@ impl Server {
             databases: Vec::new(),
             activity_detail: false,
             views: BTreeMap::new(),
+            queries: Vec::new(),
         }
+    }
+
+    /// Whether a metric of this name is told without a query of the user's own.
+    pub fn tells(&self, metric: &str) -> bool {
+        crate::custom::tells(self, metric)
     }
 
     /// Whether a view is read.

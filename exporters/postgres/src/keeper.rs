@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use taffrail_core::Clock;
+use tokio_postgres::Row;
 
 use crate::config::Server;
 use crate::error::Error;
-use crate::session::{MAX_AGE, Session};
+use crate::session::{Answer, MAX_AGE, Session};
 
 /// The place of one session. There are two a server, so no more sessions than that.
 pub struct Keeper {
@@ -44,6 +45,21 @@ impl Keeper {
             None => Session::open(self.server.clone(), database.to_owned(), self.clock.clone()).await?,
         };
         Ok((self.session.insert(session), new))
+    }
+
+    /// The rows of a statement in `database`.
+    pub async fn ask(&mut self, database: &str, text: &str) -> Result<Vec<Row>, Error> {
+        let (limit, clock) = (self.server.timeout, self.clock.clone());
+        let (session, _) = self.session(database).await?;
+        let texts = [text.to_owned()];
+        session.prepare(&texts, limit).await?.into_iter().collect::<Result<(), _>>()?;
+        let mut answer = Ok(Vec::new());
+        let mut each = |_, _, given: Answer| answer = given.map(|(rows, _)| rows);
+        let ran = session.run(&texts, limit, &clock, &mut each).await;
+        if ran.is_err() {
+            self.drop_session();
+        }
+        ran.and(answer)
     }
 
     /// Gives the session up.

@@ -7,6 +7,8 @@
 mod cell;
 pub mod config;
 mod console;
+pub mod custom;
+mod databases;
 mod error;
 mod keeper;
 mod memory;
@@ -33,6 +35,7 @@ pub use console::{Console, Rows};
 pub use error::Error;
 pub use views::VIEWS;
 
+use crate::custom::Custom;
 use crate::keeper::Keeper;
 use crate::often::{Often, budget};
 use crate::seldom::Seldom;
@@ -61,7 +64,7 @@ pub fn exporter(servers: &[Server], job: &str, clock: &Clock) -> Exporter {
     Exporter { name: "postgres", job: job.to_owned(), subjects, duration: None, success: None }
 }
 
-/// What is read of one server: often, seldom, and hardly ever.
+/// What is read of one server: often, seldom, hardly ever, and what its user asks.
 fn subjects(server: &Server, clock: &Clock) -> Vec<Subject> {
     let server = Arc::new(server.clone());
     let target = || Target { instance: server.instance.clone(), labels: server.labels.clone() };
@@ -85,6 +88,15 @@ fn subjects(server: &Server, clock: &Clock) -> Vec<Subject> {
         subject.interval = Some(interval);
         // It goes from database to database, and waits while others wait for locks.
         subject.budget = interval.max(budget(&server));
+        subjects.push(subject);
+    }
+    for query in &server.queries {
+        let name = format!("{}/queries/{}", server.name, query.name);
+        let custom = Custom::new(keeper.clone(), server.clone(), clock.clone(), query.clone());
+        let mut subject = Subject::asynchronous(name, metrics(), custom).of(target());
+        subject.interval = Some(query.interval);
+        // It waits for its turn in the session that it shares.
+        subject.budget = query.interval.max(budget(&server));
         subjects.push(subject);
     }
     subjects

@@ -27,9 +27,9 @@ metrics! {
     /// Looks at the whole server.
     SCRAPES: Counter = "pg_exporter_scrapes_total" [];
     /// Seconds that a view's answers took.
-    DURATION: Gauge = "pg_scrape_collector_duration_seconds" ["collector"];
+    pub DURATION: Gauge = "pg_scrape_collector_duration_seconds" ["collector"];
     /// Whether a view was read (1) or not (0).
-    SUCCESS: Gauge = "pg_scrape_collector_success" ["collector"];
+    pub SUCCESS: Gauge = "pg_scrape_collector_success" ["collector"];
 }
 
 /// The views of the whole server.

@@ -10,12 +10,12 @@ use tokio::sync::Mutex;
 
 use crate::cell;
 use crate::config::Server;
+use crate::databases;
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::memory::Memory;
 use crate::often::settle;
 use crate::round::{self, Outcome};
-use crate::session::Answer;
 use crate::view::{Pace, View};
 use crate::views::VIEWS;
 
@@ -28,10 +28,6 @@ metrics! {
 const WAITS_EVERY: Duration = Duration::from_secs(5);
 const WAITS_MOST: u32 = 6;
 
-/// Databases that the role may look into, those that are asked for first.
-const DATABASES: &str = "select datname::text, count(*) over () from pg_database \
-    where datallowconn and not datistemplate and has_database_privilege(oid, 'connect') \
-    order by datname <> current_database(), oid";
 /// Whether any session waits for a lock.
 const WAITING: &str = "select exists (select from pg_locks where not granted)::int";
 
@@ -63,17 +59,15 @@ impl Seldom {
     }
 
     async fn read(&mut self, out: &mut Out, outcomes: &mut Vec<Outcome>) -> Result<(), Error> {
-        let keeper = self.keeper.clone();
-        let mut keeper = keeper.lock().await;
         let first = self.server.database.clone();
         let (whole, patient): (Vec<_>, Vec<_>) = self.whole.iter().partition(|view| !view.patient);
-        self.views(&mut keeper, &first, &whole, out, outcomes).await?;
+        self.views(&first, &whole, out, outcomes).await?;
         // How long this round waits in all while others wait for locks.
         let mut patience = WAITS_MOST;
-        let patient = self.may_run(&mut keeper, &first, patient, &mut patience, outcomes).await?;
-        self.views(&mut keeper, &first, &patient, out, outcomes).await?;
-        for database in self.databases(&mut keeper, out).await? {
-            if let Err(error) = self.database(&mut keeper, &database, &mut patience, out, outcomes).await {
+        let patient = self.may_run(&first, patient, &mut patience, outcomes).await?;
+        self.views(&first, &patient, out, outcomes).await?;
+        for database in self.databases(out).await? {
+            if let Err(error) = self.database(&database, &mut patience, out, outcomes).await {
                 // One database that cannot be read hides no other.
                 for view in &self.each {
                     let problem = format!("database {database}: {error}");
@@ -86,26 +80,24 @@ impl Seldom {
 
     async fn database(
         &mut self,
-        keeper: &mut Keeper,
         database: &str,
         patience: &mut u32,
         out: &mut Out,
         outcomes: &mut Vec<Outcome>,
     ) -> Result<(), Error> {
-        let views = self.may_run(keeper, database, self.each.clone(), patience, outcomes).await?;
-        self.views(keeper, database, &views, out, outcomes).await
+        let views = self.may_run(database, self.each.clone(), patience, outcomes).await?;
+        self.views(database, &views, out, outcomes).await
     }
 
     /// Those of `views` that may run while sessions wait for locks; all where none wait, or not any more.
     async fn may_run(
         &mut self,
-        keeper: &mut Keeper,
         database: &str,
         mut views: Vec<&'static View>,
         patience: &mut u32,
         outcomes: &mut Vec<Outcome>,
     ) -> Result<Vec<&'static View>, Error> {
-        if !views.iter().any(|view| view.patient) || !self.sessions_wait(keeper, database, patience).await? {
+        if !views.iter().any(|view| view.patient) || !self.sessions_wait(database, patience).await? {
             return Ok(views);
         }
         let why = "put off: sessions wait for locks; pg_blocked_sessions tells for whose";
@@ -119,13 +111,14 @@ impl Seldom {
     /// Reads views in one database; once more where a session that was kept turns out to have ended.
     async fn views(
         &mut self,
-        keeper: &mut Keeper,
         database: &str,
         views: &[&'static View],
         out: &mut Out,
         outcomes: &mut Vec<Outcome>,
     ) -> Result<(), Error> {
-        let Seldom { server, clock, memory, .. } = self;
+        let Seldom { keeper, server, clock, memory, .. } = self;
+        // For as long as this takes: others that are read seldom come in between.
+        let mut keeper = keeper.lock().await;
         loop {
             let (session, new) = keeper.session(database).await?;
             let read = round::read(session, server, views, memory, clock, out, outcomes).await;
@@ -138,34 +131,22 @@ impl Seldom {
     }
 
     /// The databases to look into.
-    async fn databases(&mut self, keeper: &mut Keeper, out: &mut Out) -> Result<Vec<String>, Error> {
+    async fn databases(&mut self, out: &mut Out) -> Result<Vec<String>, Error> {
         if self.each.is_empty() {
             return Ok(Vec::new());
         }
-        let rows = self.ask(keeper, &self.server.database.clone(), DATABASES).await?;
-        let all = rows.iter().map(|row| cell::text(row, 0).into_owned());
-        let wanted = &self.server.databases;
-        let mut found: Vec<String> = all.filter(|name| wanted.is_empty() || wanted.contains(name)).collect();
-        let most = self.server.limits.databases as usize;
+        let mut keeper = self.keeper.lock().await;
+        let (found, left_out) = databases::list(&mut keeper).await?;
         if self.each.iter().any(|view| view.pace == Pace::Database) {
-            out.put(&LEFT_OUT, [], found.len().saturating_sub(most) as f64);
-        }
-        found.truncate(most);
-        if let Some(kept) = keeper.database().and_then(|kept| found.iter().position(|name| name == kept)) {
-            found.swap(0, kept);
+            out.put(&LEFT_OUT, [], left_out as f64);
         }
         Ok(found)
     }
 
     /// Whether sessions wait for locks, and go on waiting for a while.
-    async fn sessions_wait(
-        &mut self,
-        keeper: &mut Keeper,
-        database: &str,
-        patience: &mut u32,
-    ) -> Result<bool, Error> {
+    async fn sessions_wait(&mut self, database: &str, patience: &mut u32) -> Result<bool, Error> {
         loop {
-            let rows = self.ask(keeper, database, WAITING).await?;
+            let rows = self.keeper.lock().await.ask(database, WAITING).await?;
             if rows.first().and_then(|row| cell::number(row, 0)) != Some(1.0) {
                 return Ok(false);
             }
@@ -175,24 +156,6 @@ impl Seldom {
             *patience -= 1;
             tokio::time::sleep(WAITS_EVERY).await;
         }
-    }
-
-    async fn ask(
-        &mut self,
-        keeper: &mut Keeper,
-        database: &str,
-        text: &str,
-    ) -> Result<Vec<tokio_postgres::Row>, Error> {
-        let (session, _) = keeper.session(database).await?;
-        let texts = [text.to_owned()];
-        session.prepare(&texts, self.server.timeout).await?.into_iter().collect::<Result<(), _>>()?;
-        let mut answer = Ok(Vec::new());
-        let mut each = |_, _, given: Answer| answer = given.map(|(rows, _)| rows);
-        let ran = session.run(&texts, self.server.timeout, &self.clock, &mut each).await;
-        if ran.is_err() {
-            keeper.drop_session();
-        }
-        ran.and(answer)
     }
 }
 

@@ -3,6 +3,8 @@
 //! The session is driven by whoever asks, not by a task of its own: so what it costs is counted where it arises, and
 //! nothing wakes while nobody asks.
 
+mod stream;
+
 use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
@@ -21,6 +23,8 @@ use crate::error::Error;
 use crate::pgpass;
 use crate::socket::{Socket, connect};
 use crate::tls::{Connector, Mode};
+
+pub use stream::Rows;
 
 /// How long a statement may wait for a lock: what is locked is left out.
 const LOCK_TIMEOUT: &str = "100ms";

@@ -1,4 +1,4 @@
-//! The command line: `taffrail run | check | metrics | init | health | socket-proxy | spool | version`.
+//! The command line: `taffrail run | check | metrics | init | health | socket-proxy | spool | tail | version`.
 //!
 //! It ends with 0, with 1 for what fails at run time, and with 2 for a wrong command line or configuration.
 
@@ -9,6 +9,7 @@ mod metrics;
 pub mod print;
 mod socket_proxy;
 mod spool;
+pub mod tail;
 mod version;
 
 use std::path::PathBuf;
@@ -52,6 +53,8 @@ pub enum Command {
     SocketProxy(socket_proxy::SocketProxy),
     /// Look at, mend or print what is kept on disk until it is delivered
     Spool(spool::Spool),
+    /// Pass lines through the stages of a log source, and show what would leave
+    Tail(tail::Tail),
     /// Print the version
     Version(version::Version),
 }
@@ -101,6 +104,7 @@ pub fn answer(command: &Command) -> Option<anyhow::Result<ExitCode>> {
         Command::Health(health) => Some(Ok(health.answer())),
         Command::SocketProxy(proxy) => Some(proxy.answer()),
         Command::Spool(spool) => Some(spool.answer()),
+        Command::Tail(tail) => Some(tail.answer()),
         Command::Version(version) => Some(version.answer()),
     }
 }

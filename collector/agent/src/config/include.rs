@@ -1,6 +1,8 @@
 //! `scrape_config_files`: more files with `scrape_configs`. Their jobs are put behind those of the configuration before
 //! anything is read of either, so that they are checked alike and every error has its own file, line and column.
 
+use std::path::Path;
+
 use super::env::{self, Env};
 use super::error::Fault;
 use super::load::read;
@@ -29,32 +31,46 @@ pub fn scrape_configs(root: &mut Node, sources: &mut Vec<Source>, env: Env<'_>, 
         return;
     }
     for (at, path) in files {
-        let mut source = match read(&path) {
-            Ok(source) => source,
-            Err(errors) => {
-                let wrong = errors.problems.into_iter();
-                faults.extend(wrong.map(|problem| Fault {
-                    span: Some(at),
-                    what: format!("{}: {}", problem.file, problem.what),
-                    help: problem.help,
-                }));
-                continue;
-            }
-        };
-        let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
-        match tree::parse(&source.text, number, 0, faults) {
-            Ok(file) => {
-                source.hidden = secrets::in_tree(&file, &source.text);
-                jobs.extend(of_file(file, faults));
-            }
-            Err(fault) => {
-                source.hidden = secrets::in_text(&source.text);
-                faults.push(fault);
-            }
+        if let Some(file) = file(&path, at, sources, faults) {
+            jobs.extend(of_file(file, faults));
         }
-        sources.push(source);
     }
     add(root, jobs);
+}
+
+/// What is in a file that stands in the configuration at `at`. It becomes a source of its own; what is wrong with it is
+/// noted.
+pub(super) fn file(
+    path: &Path,
+    at: Span,
+    sources: &mut Vec<Source>,
+    faults: &mut Vec<Fault>,
+) -> Option<Node> {
+    let mut source = match read(path) {
+        Ok(source) => source,
+        Err(errors) => {
+            faults.extend(errors.problems.into_iter().map(|problem| Fault {
+                span: Some(at),
+                what: format!("{}: {}", problem.file, problem.what),
+                help: problem.help,
+            }));
+            return None;
+        }
+    };
+    let number = u32::try_from(sources.len()).unwrap_or(u32::MAX);
+    let file = match tree::parse(&source.text, number, 0, faults) {
+        Ok(file) => {
+            source.hidden = secrets::in_tree(&file, &source.text);
+            Some(file)
+        }
+        Err(fault) => {
+            source.hidden = secrets::in_text(&source.text);
+            faults.push(fault);
+            None
+        }
+    };
+    sources.push(source);
+    file
 }
 
 /// What the key names, as absolute as its source is. What is wrong there is noted when the tree is read.

@@ -18,7 +18,7 @@ use super::source::Source;
 use super::tree::{self, Key, Node, Value};
 use super::valid::Config;
 use super::written::{Written, hint, literal};
-use super::{include, secrets, set};
+use super::{include, query_files, secrets, set};
 
 /// The largest configuration file, in bytes.
 pub(super) const MAX_FILE: u64 = 4 << 20;
@@ -58,6 +58,7 @@ fn attempt(source: Source, sets: &[String], env: Env<'_>) -> (Option<Config>, Op
     let root = match tree(&mut sources, &mut faults) {
         Ok(mut root) => {
             include::scrape_configs(&mut root, &mut sources, env, &mut faults);
+            query_files::queries(&mut root, &mut sources, env, &mut faults);
             root
         }
         Err(fault) => {

@@ -13,6 +13,7 @@ pub mod error;
 pub mod field;
 mod include;
 pub mod load;
+mod query_files;
 pub mod reference;
 pub mod scalar;
 pub mod secret;

@@ -209,6 +209,7 @@ impl Page {
         if let Some(format) = property["format"].as_str() {
             return match format {
                 "bytes" => "size",
+                "double" => "number",
                 "prometheus-duration" => "duration",
                 "password" => "secret",
                 "re2" => "regular expression",
@@ -220,9 +221,12 @@ impl Page {
         match property["type"].as_str() {
             Some("array") => format!("list of {}", self.kind(&property["items"], path)),
             Some("object") => {
-                let values = property.get("additionalProperties").or_else(|| {
-                    property["patternProperties"].as_object().and_then(|patterns| patterns.values().next())
-                });
+                let values =
+                    property.get("additionalProperties").filter(|values| values.is_object()).or_else(|| {
+                        property["patternProperties"]
+                            .as_object()
+                            .and_then(|patterns| patterns.values().next())
+                    });
                 let kind =
                     values.map(|values| self.kind(values, &format!("{path}.<name>"))).unwrap_or_default();
                 format!("mapping to {kind}")
@@ -299,7 +303,9 @@ fn object(entries: &Map<String, Value>) -> String {
 /// A value inside a list or mapping: text that YAML would read otherwise is quoted.
 fn quoted(value: &Value) -> String {
     match value {
-        Value::String(text) if text.contains([':', ',', '{', '[', '*', '#']) => format!("\"{text}\""),
+        Value::String(text) if text.is_empty() || text.contains([':', ',', '{', '[', '*', '#']) => {
+            format!("\"{text}\"")
+        }
         other => plain(other),
     }
 }

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use taffrail_container::ContainerConfig;
-use taffrail_core::Pattern;
 use taffrail_host::HostConfig;
+use taffrail_stages::Stage;
 use taffrail_wire::relabel::Rule;
 
 pub use super::scalar::Network;
@@ -45,7 +45,9 @@ pub struct Config {
     /// Scrape jobs.
     pub scrape: Vec<Job>,
     /// Absolute patterns of the files that some of these stand in.
-    pub scrape_files: Vec<String>,
+    pub more_files: Vec<String>,
+    /// How many series all jobs together should have at most; 0 is no budget.
+    pub series_budget: usize,
     /// Log sources.
     pub logs: Vec<LogSource>,
     /// Prometheus remote-write receivers.
@@ -125,18 +127,8 @@ pub struct LogSource {
     pub labels: BTreeMap<String, String>,
     /// Where the lines come from.
     pub files: Files,
-    /// What the lines pass through, in order.
-    pub stages: Vec<StageConfig>,
-}
-
-/// One stage of a log source.
-#[derive(Clone, Debug, PartialEq)]
-pub enum StageConfig {
-    /// Leaves out lines that match, counted in `taffrail_log_left_out_total`.
-    Drop {
-        /// May match anywhere in the line.
-        expression: Pattern,
-    },
+    /// What the lines pass through, in order; those that are there by default among them.
+    pub stages: Vec<Stage>,
 }
 
 /// Log files, by glob.

@@ -8,8 +8,10 @@ mod outputs;
 mod pgbouncer;
 mod postgres;
 mod probes;
+mod queries;
 mod redis;
 pub mod scrape;
+pub mod stages;
 
 use std::collections::BTreeMap;
 
@@ -19,9 +21,10 @@ use serde::Deserialize;
 use super::defaults;
 use super::field::{Field, OneOf};
 use super::scalar::{
-    FolderGlob, Glob, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Regex, Size, Text,
+    FolderGlob, Glob, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Size, Text,
 };
 use super::subjects::{self, Subjects};
+use crate::metrics::cardinality::BUDGET;
 
 pub use containers::{Containers, Detail};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
@@ -31,6 +34,7 @@ pub use probes::{
     CertificateProbe, DnsProbe, FreshnessProbe, PostgresProbe, Probe, ProbeSection, ProbeTls,
     RestoreVerified, Store, Transport,
 };
+pub use queries::{Column as QueryColumn, Columns as QueryColumns, Queries, Query, Usage};
 pub use redis::{Redis, RedisTls};
 
 /// Labels by name.
@@ -88,6 +92,10 @@ pub struct Written {
     pub scrape_config_files: Field<Vec<Field<PathText>>>,
     /// What to scrape, as in prometheus.yml.
     pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
+    /// How many series all jobs together should have at most; `0` is no budget. Nothing is dropped for it: who exceeds
+    /// it is told, with the metric and the label that explode.
+    #[schemars(extend("default" = BUDGET))]
+    pub series_budget: Field<u64>,
     /// Log sources.
     pub logs: Field<Vec<Field<LogSource>>>,
     /// Where metrics and logs are pushed. Without any, they are on the live page and the pull pages only.
@@ -162,26 +170,10 @@ pub struct LogSource {
     pub labels: Field<Labels>,
     /// What its lines pass through, in order. `$` is a dollar here: no variables are replaced.
     #[schemars(extend("examples" = [[{"drop": {"expression": "GET /-/healthy"}}]]))]
-    pub stages: Field<Vec<Field<Stage>>>,
-}
-
-/// One stage: an object with one key, which is its kind.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["drop"]))]
-pub struct Stage {
-    /// Leaves out lines that match. Counted in `taffrail_log_left_out_total`.
-    pub drop: Field<DropStage>,
-}
-
-/// Leaves out lines that match.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["expression"]))]
-pub struct DropStage {
-    /// A regular expression; it may match anywhere in the line.
-    #[schemars(extend("examples" = ["GET /-/healthy"]))]
-    pub expression: Field<Regex>,
+    pub stages: Field<Vec<Field<stages::Stage>>>,
+    /// Find the level of each line, as the structured metadata `detected_level`, before all stages.
+    #[schemars(extend("default" = true))]
+    pub level: Field<bool>,
 }
 
 /// Log files by glob.
@@ -240,7 +232,10 @@ pub enum Format {
 
 /// Whether `$` has a meaning of its own below a path, so that no variable is replaced there.
 pub fn literal(path: &str) -> bool {
-    matches!(path, "logs.stages" | "scrape_configs" | "outputs.prometheus.write_relabel_configs")
+    matches!(
+        path,
+        "logs.stages" | "scrape_configs" | "outputs.prometheus.write_relabel_configs" | "postgres.queries"
+    )
 }
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
@@ -259,8 +254,10 @@ pub fn hint(path: &str) -> Option<String> {
         let key = path.rsplit('.').next().unwrap_or(path);
         return Some(format!("`{key}`: this version does not have {what} yet; remove the key"));
     }
-    if let Some(hint) =
-        subjects::elsewhere(path).or_else(|| scrape::hint(path)).or_else(|| outputs::hint(path))
+    if let Some(hint) = subjects::elsewhere(path)
+        .or_else(|| scrape::hint(path))
+        .or_else(|| outputs::hint(path))
+        .or_else(|| stages::hint(path))
     {
         return Some(hint);
     }

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use taffrail_spool::Ticket;
-
-use super::Stages;
+use taffrail_stages::Stages;
 
 /// The most bytes a chunk holds, so that a batch made of it stays within what receivers take.
 pub const MAX_BYTES: usize = 256 << 10;

@@ -1,11 +1,12 @@
 //! Log lines between their source and the log with cursors.
 
 pub mod chunk;
+mod lines;
 mod notes;
 mod processor;
-pub mod stage;
+mod stage;
 
 pub use chunk::Chunk;
+pub use lines::lines;
 pub use notes::{Notes, NotesSource};
 pub use processor::Processor;
-pub use stage::Stages;

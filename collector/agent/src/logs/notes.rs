@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use taffrail_core::{Clock, Note};
 use taffrail_spool::Ticket;
+use taffrail_stages::stage::LevelStage;
+use taffrail_stages::{Stage, Stages};
 use tokio::sync::mpsc;
 
 use super::Chunk;
@@ -30,7 +32,8 @@ impl Notes {
     pub fn new(clock: Clock) -> (Self, NotesSource) {
         let (queue, notes) = mpsc::channel(WAITING);
         let labels: Arc<Mutex<Labels>> = Arc::new(Mutex::new(Arc::from([])));
-        let source = NotesSource { notes, labels: labels.clone(), clock, last_ns: 0 };
+        let stages = Arc::new(Stages::new([Stage::Level(LevelStage::default())]));
+        let source = NotesSource { notes, labels: labels.clone(), clock, stages, last_ns: 0 };
         (Notes { queue, left_out: Arc::default(), labels }, source)
     }
 
@@ -62,6 +65,8 @@ pub struct NotesSource {
     notes: mpsc::Receiver<Note>,
     labels: Arc<Mutex<Labels>>,
     clock: Clock,
+    /// Notes say their level, and nothing else is to be found in them.
+    stages: Arc<Stages>,
     last_ns: i64,
 }
 
@@ -74,7 +79,7 @@ impl NotesSource {
             labels: lock(&self.labels).clone(),
             bytes: line(&note).into(),
             base_ns: self.last_ns,
-            stages: Arc::default(),
+            stages: self.stages.clone(),
             ticket: Ticket::none(),
         })
     }

@@ -3,7 +3,6 @@
 //! A batch is at most [`MAX_BATCH`] raw bytes, its boundaries are fixed when it is written, and it is replayed
 //! unchanged, so that a receiver which drops equal entries sees a batch sent twice once.
 
-use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +14,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
-use super::stage::Fate;
+use super::stage::{Passed, Worker};
 use super::{Chunk, NotesSource};
 use crate::measures::{LOG_BYTES, LOG_ENTRIES, LOG_LEFT_OUT, Measures};
 use crate::page::Tail;
@@ -31,6 +30,7 @@ pub struct Processor {
     tail: Arc<Tail>,
     measures: Arc<Measures>,
     pause: watch::Sender<bool>,
+    worker: Worker,
     batch: Batch,
     tickets: Vec<Ticket>,
     /// The label set of the chunk before, which is most often the next one's too.
@@ -46,7 +46,8 @@ impl Processor {
         pause: watch::Sender<bool>,
     ) -> Self {
         let labels = (Arc::from([]), String::new());
-        Processor { log, tail, measures, pause, batch: Batch::new(), tickets: Vec::new(), labels }
+        let worker = Worker::default();
+        Processor { log, tail, measures, pause, worker, batch: Batch::new(), tickets: Vec::new(), labels }
     }
 
     /// Runs until `stop`, then takes what is already in the queue, and ends. While every cursor lags and the log is
@@ -120,24 +121,8 @@ impl Processor {
         }
         let label = |name| chunk.labels.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let source = [label("job"), label("service_name")];
-        // A line is dropped by the first stage that matches; they are few, so a list is enough to count by.
-        let mut left_out: Vec<(&'static str, u64)> = Vec::new();
-        let (mut entries, mut last_ns) = (0, chunk.base_ns);
-        self.batch.stream(&self.labels.1);
-        for (line, ts_ns) in lines(&chunk.bytes).zip(chunk.base_ns..) {
-            last_ns = ts_ns;
-            if let Fate::Dropped(stage) = chunk.stages.apply(&line) {
-                match left_out.iter_mut().find(|(name, _)| *name == stage) {
-                    Some((_, count)) => *count += 1,
-                    None => left_out.push((stage, 1)),
-                }
-                continue;
-            }
-            self.batch.entry(ts_ns, &line, []);
-            entries += 1;
-        }
-        let kept = |line: &str| chunk.stages.apply(line) == Fate::Kept;
-        self.tail.push_chunk(&self.labels.1, &chunk.bytes, last_ns, kept);
+        let Passed { entries, left_out } =
+            self.worker.pass(&chunk, &self.labels.1, &mut self.batch, &self.tail);
         for (stage, count) in &left_out {
             self.measures.add(&LOG_LEFT_OUT, [source[0], stage], *count);
         }
@@ -164,28 +149,6 @@ impl Processor {
             error!(%error, "log entries were not kept");
         }
     }
-}
-
-/// The lines of a chunk, without their ends; bytes that are not UTF-8 are replaced.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
-    let body = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    // Checked once for all: most chunks are clean.
-    let clean = std::str::from_utf8(body).ok();
-    let mut start = 0;
-    let mut ends = memchr::memchr_iter(b'\n', body).chain(std::iter::once(body.len()));
-    std::iter::from_fn(move || {
-        let end = ends.next()?;
-        let mut to = end;
-        if to > start && body[to - 1] == b'\r' {
-            to -= 1;
-        }
-        let line = match clean {
-            Some(text) => Cow::Borrowed(&text[start..to]),
-            None => String::from_utf8_lossy(&body[start..to]),
-        };
-        start = end + 1;
-        Some(line)
-    })
 }
 
 #[cfg(test)]

@@ -8,17 +8,11 @@ use taffrail_spool::{Cursor, MemoryLog, MemoryOptions, Start};
 use taffrail_wire::loki;
 
 use super::*;
-use crate::config::StageConfig;
-use crate::logs::{Notes, Stages};
-use crate::status::lock;
+use taffrail_stages::Stages;
+use taffrail_stages::stage::{Condition, Stage};
 
-#[test]
-fn lines_lose_their_ends_and_nothing_else() {
-    let all = |bytes| lines(bytes).map(Cow::into_owned).collect::<Vec<_>>();
-    assert_eq!(all(b"a\r\n\nb"), ["a", "", "b"]);
-    assert_eq!(all(b"a\n\xffb\n"), ["a", "\u{fffd}b"]);
-    assert_eq!(all("é\nü\n".as_bytes()), ["é", "ü"]);
-}
+use crate::logs::Notes;
+use crate::status::lock;
 
 /// A processor between a queue and a log with one cursor.
 struct Bed {
@@ -64,7 +58,8 @@ impl Bed {
 }
 
 fn dropping(expression: &str) -> Arc<Stages> {
-    Arc::new(Stages::new(&[StageConfig::Drop { expression: Pattern::new(expression).unwrap() }]))
+    let condition = Condition { expression: Pattern::new(expression).ok(), ..Condition::default() };
+    Arc::new(Stages::new([Stage::Drop(condition)]))
 }
 
 #[tokio::test(start_paused = true)]

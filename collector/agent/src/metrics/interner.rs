@@ -8,8 +8,8 @@ use hashbrown::hash_table::Entry as Place;
 
 use super::record::{Slot, number, varint};
 
-/// Texts and how many labels use each. A text that no label uses any more is forgotten.
-#[derive(Default)]
+/// Texts and how many labels use each. A text that no label uses any more is forgotten, but the name of the metric's
+/// label: its number is always [`NAME`].
 pub struct Interner {
     texts: Vec<Text>,
     index: HashTable<u32>,
@@ -28,6 +28,22 @@ struct Text {
 /// as long as somebody holds one of them.
 #[derive(Debug, Default, PartialEq, Eq, Hash)]
 pub struct Key(Box<[u8]>);
+
+/// The number of `__name__`.
+pub const NAME: u32 = 0;
+
+impl Default for Interner {
+    fn default() -> Self {
+        let mut interner = Interner {
+            texts: Vec::new(),
+            index: HashTable::new(),
+            free: Vec::new(),
+            hasher: RandomState::new(),
+        };
+        interner.take("__name__");
+        interner
+    }
+}
 
 impl Interner {
     /// The key of labels that are sorted by name. It is held until it is [released](Interner::release).
@@ -94,6 +110,11 @@ impl Interner {
         std::iter::from_fn(move || Some((texts.next()?, texts.next()?)))
     }
 
+    /// The text of this number, which is that of a key that is held.
+    pub fn text(&self, number: u32) -> &str {
+        &self.texts[number as usize].text
+    }
+
     /// Gives each text of a key to `each`, with its place in the segment, which `each` may set.
     pub(super) fn visit(&mut self, key: &Key, mut each: impl FnMut(&str, &mut Slot)) {
         for at in numbers(key) {
@@ -107,7 +128,7 @@ impl Interner {
         self.index.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are none, which is never so.
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()
     }
@@ -117,6 +138,12 @@ impl Key {
     /// How many bytes it takes.
     pub fn bytes(&self) -> usize {
         self.0.len()
+    }
+
+    /// The numbers of its names and values.
+    pub fn pairs(&self) -> impl Iterator<Item = (u32, u32)> {
+        let mut numbers = numbers(self);
+        std::iter::from_fn(move || Some((numbers.next()?, numbers.next()?)))
     }
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use taffrail_core::{Collected, SeriesDef, Target, Value};
 use taffrail_spool::SegmentId;
 
+use super::cardinality::Counter;
 use super::interner::{Interner, Key};
 use super::record::{Encoder, Family, Slot};
 use super::writer::Writer;
@@ -49,6 +50,11 @@ impl Identity {
         self.labels.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// The job.
+    fn job(&self) -> &str {
+        self.labels.get("job").map_or("", String::as_str)
+    }
+
     /// The labels of one series as they are sent: sorted, none empty, its own before the job's.
     fn key(&self, def: &SeriesDef, interner: &mut Interner) -> Key {
         let mut all: BTreeMap<&str, &str> = self.labels.iter().map(|(n, v)| (&**n, &**v)).collect();
@@ -65,6 +71,7 @@ pub struct Scope {
     exporter: String,
     identity: Identity,
     writer: Arc<Writer>,
+    counter: Arc<Counter>,
     live: Arc<Live>,
     state: Mutex<State>,
 }
@@ -114,7 +121,8 @@ impl Scope {
     ) -> Self {
         let exporter = exporter.to_owned();
         let state = State { lifetime_ms: lifetime_ms(interval), ..State::default() };
-        Scope { exporter, identity, writer, live, state: Mutex::new(state) }
+        let counter = writer.cardinality().job(identity.job());
+        Scope { exporter, identity, writer, counter, live, state: Mutex::new(state) }
     }
 
     /// Its subject runs at another interval from now on: values live for two of that.
@@ -137,9 +145,15 @@ impl Scope {
             fresh = !state.is_past(collected.ts_ms, now_ms) && collected.ts_ms > state.marked_ms;
             state.take_in(collected, fresh, |def| {
                 let drawn = self.live.draws(&def.family.name);
-                Known::new(def, self.identity.key(def, &mut lock(interner)), drawn)
+                let key = self.identity.key(def, &mut lock(interner));
+                self.counter.add(&key);
+                Known::new(def, key, drawn)
             });
-            state.encode(collected, fresh, interner, encoder);
+            let forget = |key: &Key| {
+                self.counter.remove(key);
+                lock(interner).release(key);
+            };
+            state.encode(collected, fresh, forget, encoder);
         });
         let mut state = lock(&self.state);
         if fresh && !state.ended {
@@ -284,19 +298,19 @@ impl State {
         before
     }
 
-    /// Writes the run's samples, and markers for what is gone.
+    /// Writes the run's samples, and markers for what is gone, whose keys it gives to `forget`.
     fn encode(
         &mut self,
         collected: &Collected,
         fresh: bool,
-        interner: &Mutex<Interner>,
+        forget: impl Fn(&Key),
         encoder: &mut Encoder<SegmentId>,
     ) {
         for gone in &collected.gone {
             self.end(gone.index(), encoder, collected.ts_ms);
             if let Some(known) = self.series.get_mut(gone.index()).and_then(Option::take) {
                 self.text = self.text.saturating_sub(known.bytes());
-                lock(interner).release(&known.key);
+                forget(&known.key);
             }
         }
         for sample in collected.samples.iter().filter(|_| fresh) {
@@ -347,6 +361,9 @@ impl Drop for Scope {
     fn drop(&mut self) {
         let mut interner = lock(self.writer.interner());
         let series = std::mem::take(&mut lock(&self.state).series);
-        series.into_iter().flatten().for_each(|known| interner.release(&known.key));
+        for known in series.into_iter().flatten() {
+            self.counter.remove(&known.key);
+            interner.release(&known.key);
+        }
     }
 }

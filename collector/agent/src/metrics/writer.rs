@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use taffrail_spool::{Log, SegmentId, Ticket};
 use tracing::error;
 
+use super::cardinality::Cardinality;
 use super::interner::Interner;
 use super::record::Encoder;
 use crate::status::lock;
@@ -14,18 +15,25 @@ pub struct Writer {
     log: Arc<dyn Log>,
     interner: Arc<Mutex<Interner>>,
     encoder: Mutex<Encoder<SegmentId>>,
+    cardinality: Arc<Cardinality>,
 }
 
 impl Writer {
     /// The writer of `log`; there is one.
     pub fn new(log: Arc<dyn Log>) -> Self {
         let interner = Arc::<Mutex<Interner>>::default();
-        Writer { log, encoder: Mutex::new(Encoder::new(interner.clone())), interner }
+        let cardinality = Arc::new(Cardinality::new(interner.clone()));
+        Writer { log, encoder: Mutex::new(Encoder::new(interner.clone())), interner, cardinality }
     }
 
     /// What gives series their keys.
     pub fn interner(&self) -> &Arc<Mutex<Interner>> {
         &self.interner
+    }
+
+    /// Where series are counted.
+    pub fn cardinality(&self) -> &Arc<Cardinality> {
+        &self.cardinality
     }
 
     /// Lets `fill` write one record, and appends it. Slots of an earlier segment are not known any more.

@@ -3,6 +3,7 @@
 mod page;
 mod process;
 mod scrape;
+mod series;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,6 +15,7 @@ pub use process::Process;
 
 use crate::logs::Notes;
 use crate::measures::{self, Measures};
+use crate::metrics::Cardinality;
 use crate::status::{Board, Snapshot, SubjectStatus};
 
 metrics! {
@@ -67,6 +69,18 @@ metrics! {
     /// Samples of good pages that were left out: `not_newer` than what their series has already, or more than ten
     /// minutes `ahead`. Not there before the first.
     pub SCRAPE_LEFT_OUT: Counter = "taffrail_scrape_left_out_samples_total" ["scrape_job", "reason"];
+    /// Series of all jobs together, as they are counted for budgets: what exporters and targets have now.
+    pub SERIES_NOW: Gauge = "taffrail_series" [];
+    /// How many series all jobs together should have at most. Not there without a budget.
+    pub SERIES_BUDGET: Gauge = "taffrail_series_budget" [];
+    /// Series of a job: those of its exporters, or of its targets while they are remembered.
+    pub JOB_SERIES: Gauge = "taffrail_job_series" ["of_job"];
+    /// How many series a job should have at most. Not there without a budget.
+    pub JOB_SERIES_BUDGET: Gauge = "taffrail_job_series_budget" ["of_job"];
+    /// Values of the label by which a job exceeds its budget, about: that with the most values, of the metric with the
+    /// most series. `__name__` is that label where it is the metrics that are too many. There only while the job exceeds
+    /// its budget.
+    pub EXPLODING: Gauge = "taffrail_exploding_label_values" ["of_job", "metric", "label"];
     /// Lines a log source has read.
     pub SOURCE_LINES: Counter = "taffrail_source_lines_total" ["source"];
     /// Bytes a log source has read.
@@ -168,6 +182,8 @@ pub struct Own {
     pub measures: Arc<Measures>,
     /// The register of notes.
     pub notes: Notes,
+    /// Where series are counted.
+    pub cardinality: Arc<Cardinality>,
     /// The one clock.
     pub clock: Clock,
 }
@@ -209,6 +225,7 @@ impl Own {
         out.put(&PANICS, [], PANICKED.load(Ordering::Relaxed) as f64);
         exporters(&snapshot, out);
         scrape::jobs(&snapshot, out);
+        series::series(&self.cardinality, &snapshot, out);
         sources(&snapshot, out);
         logs(&snapshot, out);
         outputs(&snapshot, out);

@@ -22,7 +22,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
 const TEXT: &str = "text/plain; charset=utf-8";
 
-static ASSETS: [Asset; 14] = assets! {
+static ASSETS: [Asset; 15] = assets! {
     "page.css": STYLE;
     "theme.js": SCRIPT;
     "page.js": SCRIPT;
@@ -33,6 +33,7 @@ static ASSETS: [Asset; 14] = assets! {
     "pipeline.js": SCRIPT;
     "table.js": SCRIPT;
     "targets.js": SCRIPT;
+    "series.js": SCRIPT;
     "icon.svg": "image/svg+xml";
     "uplot/uplot.js": SCRIPT;
     "uplot/uplot.css": STYLE;

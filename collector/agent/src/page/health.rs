@@ -9,7 +9,7 @@ use crate::status::{
 /// One thing that is wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Problem {
-    /// `config`, `log`, `output`, `source`, `job` or `subject`.
+    /// `config`, `log`, `output`, `source`, `job`, `series` or `subject`.
     pub part: &'static str,
     /// The part's name, as in its row.
     pub name: String,
@@ -43,6 +43,10 @@ pub fn problems(at: &Snapshot) -> Vec<Problem> {
     }
     for job in &at.jobs {
         add("job", job.name.clone(), of_job(job));
+    }
+    for excess in &at.over_budget {
+        let of = if excess.all { "of all jobs" } else { &excess.job };
+        add("series", of.to_owned(), vec![excess.text()]);
     }
     for exporter in &at.exporters {
         for subject in &exporter.subjects {

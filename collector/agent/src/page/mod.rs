@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod cardinality;
 pub mod charts;
 pub mod facts;
 pub mod filter;
@@ -23,6 +24,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use taffrail_core::Clock;
 
+use crate::metrics::Cardinality;
 use crate::status::{Board, lock};
 
 pub use live::Live;
@@ -37,6 +39,8 @@ pub struct PageState {
     pub tail: Arc<Tail>,
     /// The state of the pipeline.
     pub board: Arc<Board>,
+    /// Where series are counted.
+    pub cardinality: Arc<Cardinality>,
     /// The one clock.
     pub clock: Clock,
 }
@@ -48,12 +52,13 @@ struct Page {
     version: &'static str,
 }
 
-/// `/`, `/assets/…`, and `/api/v1/{charts,logs,status,targets}`. Hosts and origins are not checked here: wrap the server's whole
+/// `/`, `/assets/…`, and `/api/v1/{cardinality,charts,logs,status,targets}`. Hosts and origins are not checked here: wrap the server's whole
 /// router with [`guard`](crate::server::guard::guard).
 pub fn routes(state: PageState) -> Router {
     Router::new()
         .route("/", get(page))
         .route("/assets/{*name}", get(asset))
+        .route("/api/v1/cardinality", get(cardinality::cardinality))
         .route("/api/v1/charts", get(api::charts))
         .route("/api/v1/logs", get(api::logs))
         .route("/api/v1/status", get(api::status))

@@ -16,7 +16,7 @@ const NOW_NS: i64 = 1_767_225_600_000_000_000;
 fn state() -> PageState {
     let clock = Clock::manual(NOW_NS);
     let tail = Arc::new(Tail::new(clock.clone()));
-    PageState { live: Arc::default(), tail, board: Arc::default(), clock }
+    PageState { live: Arc::default(), tail, board: Arc::default(), cardinality: Arc::default(), clock }
 }
 
 struct Answer {
@@ -124,8 +124,8 @@ async fn charts_give_rows_and_only_new_ones_when_asked() {
 #[tokio::test]
 async fn logs_are_filtered_by_words_and_stream() {
     let state = state();
-    state.tail.push_chunk("{job=\"a\"}", b"level=error msg=\"Connection reset\"", NOW_NS, |_| true);
-    state.tail.push_chunk("{job=\"b\"}", b"GET /health 200\nGET /cart 500\n", NOW_NS, |_| true);
+    state.tail.push_chunk("{job=\"a\"}", b"level=error msg=\"Connection reset\"", NOW_NS);
+    state.tail.push_chunk("{job=\"b\"}", b"GET /health 200\nGET /cart 500\n", NOW_NS);
     let seqs = async |query: &str| {
         let answer = ask(&state, &format!("/api/v1/logs?{query}"), None).await.json();
         let lines = answer["lines"].as_array().unwrap().clone();

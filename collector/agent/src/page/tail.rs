@@ -89,9 +89,9 @@ impl Tail {
         if watched { WATCHED } else { IDLE }
     }
 
-    /// Takes the last lines of a chunk of the stream `labels` (in Loki's syntax), as far as `keep` wants them: `bytes`
-    /// are whole lines, `last_ns` is the time of the last one, and each line is a nanosecond older than the next.
-    pub fn push_chunk(&self, labels: &str, bytes: &[u8], last_ns: i64, keep: impl Fn(&str) -> bool) {
+    /// Takes the last lines of a chunk of the stream `labels` (in Loki's syntax), `bytes` are whole
+    /// lines, `last_ns` is the time of the last one, and each line is a nanosecond older than the next.
+    pub fn push_chunk(&self, labels: &str, bytes: &[u8], last_ns: i64) {
         if bytes.is_empty() {
             return;
         }
@@ -116,9 +116,18 @@ impl Tail {
         for (age, (start, end)) in ranges[..taken].iter().enumerate().rev() {
             let line = String::from_utf8_lossy(&bytes[*start..*end]);
             let line = line.strip_suffix('\r').unwrap_or(&line);
-            if keep(line) {
-                ring.push(last_ns - age as i64, stream.clone(), line);
-            }
+            ring.push(last_ns - age as i64, stream.clone(), line);
+        }
+    }
+
+    /// Takes entries, each with the labels of its stream (in Loki's syntax) and its time: no more than it
+    /// [wants](Tail::wants). `passed_over` are the bytes of those before them.
+    pub fn push_entries<'a>(&self, entries: impl Iterator<Item = (&'a str, i64, &'a str)>, passed_over: u64) {
+        let mut ring = lock(&self.ring);
+        ring.skipped_bytes += passed_over;
+        for (labels, ts_ns, line) in entries {
+            let stream = ring.stream(labels);
+            ring.push(ts_ns, stream, line);
         }
     }
 

@@ -52,7 +52,7 @@ fn a_chunk_gives_its_last_lines_and_more_when_somebody_looks() {
     let tail = Tail::new(clock.clone());
     let chunk: String = (0..1_000).map(|i| format!("line {i}\n")).collect();
     assert_eq!(tail.wants(), IDLE);
-    tail.push_chunk(STREAM, chunk.as_bytes(), 5_000, |_| true);
+    tail.push_chunk(STREAM, chunk.as_bytes(), 5_000);
     let idle = tail.unseen();
     assert_eq!(
         (idle.len(), idle.first().unwrap().as_str(), idle.last().unwrap().as_str()),
@@ -61,7 +61,7 @@ fn a_chunk_gives_its_last_lines_and_more_when_somebody_looks() {
 
     tail.read(0, 1, |_| true);
     assert_eq!(tail.wants(), WATCHED);
-    tail.push_chunk(STREAM, chunk.as_bytes(), 9_000, |_| true);
+    tail.push_chunk(STREAM, chunk.as_bytes(), 9_000);
     let kept = tail.read(IDLE as u64, LINES, |_| true);
     assert_eq!((kept.lines.len(), &*kept.lines[0].text), (WATCHED, "line 744"));
     assert_eq!((kept.lines[0].ts_ns, kept.lines[255].ts_ns), (9_000 - 255, 9_000));
@@ -82,14 +82,17 @@ fn chunks_of_any_shape_give_their_lines() {
         ("\na\n\nb\n", vec!["", "a", "", "b"]),
     ] {
         let tail = Tail::default();
-        tail.push_chunk(STREAM, chunk.as_bytes(), 0, |_| true);
+        tail.push_chunk(STREAM, chunk.as_bytes(), 0);
         assert_eq!(texts(&tail), lines, "{chunk:?}");
         assert_eq!(tail.read(0, 1, |_| true).skipped_bytes, 0, "{chunk:?}");
     }
     let tail = Tail::default();
-    tail.push_chunk(STREAM, b"bad \xff byte\n", 0, |_| true);
-    tail.push_chunk(STREAM, b"GET /\r\nGET /-/healthy\r\n", 0, |line| line != "GET /-/healthy");
-    assert_eq!(texts(&tail), ["bad \u{fffd} byte", "GET /"]);
+    tail.push_chunk(STREAM, b"bad \xff byte\n", 0);
+    tail.push_chunk(STREAM, b"GET /\r\n", 0);
+    tail.push_entries([("{a=\"b\"}", 7, "of another stream")].into_iter(), 12);
+    assert_eq!(texts(&tail), ["bad \u{fffd} byte", "GET /", "of another stream"]);
+    let kept = tail.read(0, 1, |_| true);
+    assert_eq!((&*kept.lines[0].stream, kept.lines[0].ts_ns, kept.skipped_bytes), ("{a=\"b\"}", 7, 12));
 }
 
 #[test]
@@ -113,7 +116,7 @@ fn streams_are_those_of_the_lines_that_are_kept() {
 impl Tail {
     /// One line.
     fn push(&self, ts_ns: i64, labels: &str, line: &str) {
-        self.push_chunk(labels, format!("{line}\n").as_bytes(), ts_ns, |_| true);
+        self.push_chunk(labels, format!("{line}\n").as_bytes(), ts_ns);
     }
 
     /// The lines, without being taken for somebody who looks.

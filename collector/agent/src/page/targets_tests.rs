@@ -10,7 +10,13 @@ use crate::status::{Board, Failure, lock};
 fn state() -> PageState {
     let clock = Clock::manual(1_767_225_600_000_000_000);
     let tail = Arc::new(Tail::new(clock.clone()));
-    PageState { live: Arc::default(), tail, board: Arc::new(Board::default()), clock }
+    PageState {
+        live: Arc::default(),
+        tail,
+        board: Arc::new(Board::default()),
+        cardinality: Arc::default(),
+        clock,
+    }
 }
 
 fn target(url: &str, instance: &str, up: Option<bool>) -> TargetStatus {

@@ -1,4 +1,5 @@
-//! What is done every other second: sizes and lags go to the board, and cursors that nobody wants any more go.
+//! What is done every other second: sizes and lags go to the board, budgets are looked at, and cursors that nobody wants
+//! any more go.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,8 +8,11 @@ use std::time::Duration;
 use taffrail_spool::{Log, LogStats};
 use tracing::{info, warn};
 
-use super::Shared;
+use super::{Shared, budgets};
 use crate::component::Key;
+use crate::logs::Notes;
+use crate::metrics::Cardinality;
+use crate::metrics::budget::Budgets;
 use crate::status::{LogStatus, lock};
 
 const EVERY: Duration = Duration::from_secs(2);
@@ -16,7 +20,8 @@ const EVERY: Duration = Duration::from_secs(2);
 const KEPT: Duration = Duration::from_secs(24 * 3600);
 
 /// Runs until it is dropped.
-pub(super) async fn housekeeping(shared: Shared) {
+pub(super) async fn housekeeping(shared: Shared, cardinality: Arc<Cardinality>, notes: Notes) {
+    let mut series = Budgets::default();
     let places = logs(&shared).map(|(name, log)| {
         let status = LogStatus { name, ..Default::default() };
         (log, shared.board.log(Key::new("log", name), status))
@@ -36,6 +41,7 @@ pub(super) async fn housekeeping(shared: Shared) {
             }
             forget(log.as_ref(), &stats, shared.clock.now_ms());
         }
+        budgets::look(&mut series, &cardinality, &shared.board, &notes);
         tokio::time::sleep(EVERY).await;
     }
 }

@@ -36,6 +36,10 @@ pub struct Job {
     pub labels: BTreeMap<String, String>,
     /// What a target may not exceed.
     pub limits: Limits,
+    /// `relay`: its series are on `/metrics/scraped`.
+    pub relay: bool,
+    /// `series_budget`; 0 is none.
+    pub series_budget: usize,
     /// `target_limit`; 0 is none.
     pub target_limit: usize,
     /// `keep_dropped_targets`: how many of those that relabelling dropped are shown; 0 is all.
@@ -276,6 +280,8 @@ pub(super) mod tests {
                 label_value_bytes: 0,
                 body_bytes: DEFAULT_BODY_BYTES,
             },
+            relay: false,
+            series_budget: 0,
             target_limit: 0,
             keep_dropped_targets: 0,
             formats: Formats {

@@ -12,6 +12,7 @@ pub mod job;
 mod known;
 mod left;
 pub mod page;
+pub mod relay;
 pub mod sample_labels;
 pub mod scraper;
 pub mod series;
@@ -24,6 +25,7 @@ mod watch;
 
 pub use job::Job;
 pub use left::Left;
+pub use relay::Relay;
 pub use scraper::Shared;
 pub use target::{Found, Group, Target};
 pub use task::{JobTask, check};

@@ -260,11 +260,14 @@ impl Reading<'_> {
         if let Some(ms) = value.created_ms {
             self.series.begin_at(index, ms);
         }
-        if place == Place::New {
-            let tracked = own.is_none() || job.track_timestamps_staleness;
-            self.taken.samples.push(Sample { series: index, ts_ms, value: value.number, tracked });
+        if place == Place::Again {
+            self.taken.again.push((self.taken.samples.len() as u32, index));
+            return false;
         }
-        place == Place::New
+        let tracked = own.is_none() || job.track_timestamps_staleness;
+        let own = own.is_some();
+        self.taken.samples.push(Sample { series: index, ts_ms, value: value.number, tracked, own });
+        true
     }
 
     /// Adds the exemplars of the sample that was kept last, those that are new.

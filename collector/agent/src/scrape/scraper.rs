@@ -12,10 +12,12 @@ use super::failed::Failed;
 use super::fetch::{Client, Page};
 use super::job::Job;
 use super::page::Reader;
+use super::relay::Relay;
 use super::state::{Scrape, State};
 use super::target::Target;
 use super::times::Times;
 use crate::metrics::Writer;
+use crate::metrics::cardinality::Counter;
 use crate::status::{Failure, JobPlace, Place, Stage, TargetStatus, lock};
 
 /// What all scrapers share.
@@ -27,6 +29,8 @@ pub struct Shared {
     pub clock: Clock,
     /// How many pages are read at once: reading one keeps a CPU busy.
     pub readers: Arc<Semaphore>,
+    /// Where series are shown for who prefers to pull.
+    pub relay: Arc<Relay>,
 }
 
 /// Why the targets of a job are not asked at all, while that is so.
@@ -46,6 +50,8 @@ pub struct Scraper {
     pub status: Place<TargetStatus>,
     /// Where its job counts.
     pub place: Arc<JobPlace>,
+    /// Where its series are counted.
+    pub counter: Arc<Counter>,
     /// Why it is not asked.
     pub refusal: Refusal,
 }
@@ -89,8 +95,11 @@ impl Scraper {
         // The semaphore is never closed.
         let _reader = self.shared.readers.acquire().await.ok();
         let (job, target, writer) = (self.job.clone(), self.target.clone(), self.shared.writer.clone());
-        let clock = self.shared.clock.clone();
+        let (clock, counter) = (self.shared.clock.clone(), self.counter.clone());
+        let relay = self.job.relay.then(|| self.shared.relay.clone());
         let reading = spawn_blocking(move || {
+            state.count_in(&counter);
+            state.relay(relay.as_ref());
             let reader = Reader { job: &job, target: &target, writer: &writer, now_ms: at_ms };
             let scrape = state.take(page, &reader);
             let took = clock.monotonic().saturating_sub(started);

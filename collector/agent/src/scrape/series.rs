@@ -1,5 +1,8 @@
 //! The series of one target: found by their bytes on the page, written to the log by their numbers.
 
+mod shown;
+mod starts;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex};
@@ -10,12 +13,14 @@ use taffrail_spool::SegmentId;
 use taffrail_wire::page::{Found, Key, Series as Exposed, Table};
 use taffrail_wire::relabel::Labels;
 
+use self::starts::Start;
 use super::families::Families;
 use super::known::{Known, write_more};
 use super::taken::{More, Sample, Taken};
 use crate::metrics::Writer;
-use crate::metrics::interner::Interner;
-use crate::metrics::record::{Encoder, Exemplar, Family, Slot};
+use crate::metrics::cardinality::Counter;
+use crate::metrics::interner::{Interner, Key as Labelled};
+use crate::metrics::record::{Encoder, Family, Slot};
 use crate::status::lock;
 
 /// The most samples that are written as one record, and about the most bytes.
@@ -46,6 +51,8 @@ pub struct Series {
     strays: bool,
     /// What gave the series their keys, once there are any.
     interner: Option<Arc<Mutex<Interner>>>,
+    /// Where they are counted.
+    counter: Option<Arc<Counter>>,
     /// When series began, as far as pages say so.
     starts: HashMap<Index, Start>,
     /// The values of the series that say so.
@@ -54,14 +61,6 @@ pub struct Series {
     hidden: bool,
     /// The hash of the last exemplar of series that have any: a page repeats it until there is another.
     exemplars: HashMap<Index, u64>,
-}
-
-/// When a series began.
-#[derive(Clone, Copy, Debug)]
-struct Start {
-    ms: i64,
-    /// The slot for which the log has it.
-    said: Slot,
 }
 
 /// No series.
@@ -83,6 +82,11 @@ impl Series {
     pub fn begin(&mut self) {
         self.page = self.page.wrapping_add(1);
         self.lines.begin();
+    }
+
+    /// Series that begin are counted there, and always the same.
+    pub fn count_in(&mut self, counter: &Arc<Counter>) {
+        self.counter.get_or_insert_with(|| counter.clone());
     }
 
     /// What lines are known by their bytes.
@@ -137,6 +141,9 @@ impl Series {
             lock(interner).release(&labels);
             return *index;
         }
+        if let Some(counter) = &self.counter {
+            counter.add(&labels);
+        }
         let known = Known {
             labels,
             slot: Slot::default(),
@@ -188,42 +195,12 @@ impl Series {
         known.tells && self.telling.insert(index, value.to_bits()) != Some(value.to_bits())
     }
 
-    /// A line was found that says when others began; its series, if relabelling leaves one.
-    pub fn tells_start(&mut self, index: Option<Index>) {
-        match index.and_then(|index| self.known[index as usize].as_mut()) {
-            Some(known) => known.tells = true,
-            None => self.hidden = true,
-        }
-    }
-
-    /// Whether there are lines that say when others began, and relabelling drops them, so that nobody sees them change.
-    pub fn starts_are_hidden(&self) -> bool {
-        self.hidden
-    }
-
     /// Whether the last page had a sample of the very series that `other` calls `index`.
     pub fn has(&self, other: &Series, index: Index) -> bool {
         let Some(wanted) = &other.known[index as usize] else { return false };
         let hash = self.hasher.hash_one(&wanted.labels);
         let same = |at: &Index| matches!(&self.known[*at as usize], Some(known) if known.page == self.page && known.labels == wanted.labels);
         self.labels.find(hash, same).is_some()
-    }
-
-    /// Notes when a series began.
-    pub fn begin_at(&mut self, index: Index, ms: i64) {
-        let Some(Some(known)) = self.known.get_mut(index as usize) else { return };
-        known.started = true;
-        let start = self.starts.entry(index).or_insert(Start { ms, said: Slot::default() });
-        if start.ms != ms {
-            *start = Start { ms, said: Slot::default() };
-        }
-    }
-
-    /// Whether a series' exemplar is another than that of the pages before.
-    pub fn is_new(&mut self, index: Index, exemplar: &Exemplar, timed: bool) -> bool {
-        let time = timed.then_some(exemplar.ts_ms);
-        let hash = self.hasher.hash_one((&exemplar.labels, exemplar.value.to_bits(), time));
-        self.exemplars.insert(index, hash) != Some(hash)
     }
 
     /// Writes a good page's samples, ends the series that are gone from it, and forgets lines that are.
@@ -342,8 +319,8 @@ impl Series {
         if let Ok(entry) = self.labels.find_entry(hash, |at| *at == index) {
             entry.remove();
         }
-        if let (Some(known), Some(interner)) = (self.known[index as usize].take(), &self.interner) {
-            lock(interner).release(&known.labels);
+        if let Some(known) = self.known[index as usize].take() {
+            release(&known.labels, self.counter.as_deref(), self.interner.as_deref());
         }
         self.starts.remove(&index);
         self.exemplars.remove(&index);
@@ -359,9 +336,19 @@ impl Series {
 
 impl Drop for Series {
     fn drop(&mut self) {
-        let Some(interner) = &self.interner else { return };
-        let mut interner = lock(interner);
-        self.known.drain(..).flatten().for_each(|known| interner.release(&known.labels));
+        let known = std::mem::take(&mut self.known);
+        let (counter, interner) = (self.counter.as_deref(), self.interner.as_deref());
+        known.iter().flatten().for_each(|known| release(&known.labels, counter, interner));
+    }
+}
+
+/// Lets go of the labels of a series that is gone.
+fn release(labels: &Labelled, counter: Option<&Counter>, interner: Option<&Mutex<Interner>>) {
+    if let Some(counter) = counter {
+        counter.remove(labels);
+    }
+    if let Some(interner) = interner {
+        lock(interner).release(labels);
     }
 }
 

@@ -30,7 +30,7 @@ fn page(series: &mut Series, lines: &[&str], help: &str, good: bool, writer: &Wr
             .unwrap_or_else(|key| series.insert(key, Some(&labels), family, writer))
             .unwrap();
         series.see(index, 1000, 1.0);
-        taken.samples.push(Sample { series: index, ts_ms: 1000, value: 1.0, tracked: true });
+        taken.samples.push(Sample { series: index, ts_ms: 1000, value: 1.0, tracked: true, own: false });
     }
     if good {
         series.accept(&taken, 1000, writer);

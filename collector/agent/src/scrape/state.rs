@@ -1,5 +1,6 @@
 //! What is kept of a target from page to page.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use taffrail_wire::page::{Format, Report, check, format_of};
@@ -8,10 +9,12 @@ use taffrail_wire::remote_write::MetricKind;
 use super::failed::Failed;
 use super::fetch::Page;
 use super::page::{Read, Reader};
+use super::relay::{self, Relay};
 use super::sample_labels::of_report;
 use super::series::Series;
 use super::taken::{Sample, Taken};
 use crate::metrics::Writer;
+use crate::metrics::cardinality::Counter;
 use crate::metrics::record::Family;
 use crate::status::{Counts, Stage};
 
@@ -25,6 +28,8 @@ pub struct State {
     warnings: Vec<String>,
     /// Good pages until the next is looked at.
     unlooked: u32,
+    /// Its place on the relay's page, if it is relayed.
+    relayed: Option<relay::Place>,
 }
 
 /// Of the good pages, the first and then one of so many is looked at for what the specifications have against it.
@@ -56,6 +61,20 @@ struct About {
 }
 
 impl State {
+    /// Series that begin are counted there, and always the same.
+    pub fn count_in(&mut self, counter: &Arc<Counter>) {
+        self.series.count_in(counter);
+        self.reports.count_in(counter);
+    }
+
+    /// It is relayed from now on, or not any more.
+    pub fn relay(&mut self, relay: Option<&Arc<Relay>>) {
+        match relay {
+            Some(relay) => drop(self.relayed.get_or_insert_with(|| relay.place())),
+            None => self.relayed = None,
+        }
+    }
+
     /// Takes in a page, or ends all series if there is none, or a bad one.
     pub fn take(&mut self, page: Result<Page, Failed>, reader: &Reader<'_>) -> Scrape {
         let mut scrape = Scrape::default();
@@ -64,6 +83,10 @@ impl State {
             self.series.accept(&self.taken, reader.now_ms, reader.writer);
         } else {
             self.series.reject(reader.now_ms, reader.writer);
+        }
+        if let Some(place) = &self.relayed {
+            let taken = scrape.failed.is_none().then_some(&self.taken);
+            place.show_page(taken, &self.series, reader.now_ms, reader.target.interval);
         }
         scrape.series = self.series.count();
         scrape.warnings.clone_from(&self.warnings);
@@ -134,10 +157,14 @@ impl State {
                     ts_ms: reader.now_ms,
                     value: report.value,
                     tracked: true,
+                    own: false,
                 });
             }
         }
         self.reports.accept(&self.taken, reader.now_ms, reader.writer);
+        if let Some(place) = &self.relayed {
+            place.show_reports(&self.taken, &self.reports);
+        }
         self.taken.clear();
     }
 
@@ -145,6 +172,7 @@ impl State {
     pub fn end(&mut self, now_ms: i64, writer: &Writer) {
         self.series.end(now_ms, writer);
         self.reports.end(now_ms, writer);
+        self.relayed = None;
     }
 
     /// Prepares for other rules. Series that they make again go on, others end with the next good page.

@@ -16,6 +16,8 @@ pub struct Sample {
     pub value: f64,
     /// Whether the series ends when it is gone from the page.
     pub tracked: bool,
+    /// Whether the page says the time itself.
+    pub own: bool,
 }
 
 /// What a sample may have besides.
@@ -34,6 +36,8 @@ pub struct Taken {
     pub samples: Vec<Sample>,
     /// What some have besides, in that order too, each with the index of its sample.
     pub more: Vec<(u32, More)>,
+    /// Series whose samples were taken from the page before already, each with how many samples stand before it.
+    pub again: Vec<(u32, Index)>,
 }
 
 /// The most samples for which room is kept until the next page.
@@ -58,5 +62,6 @@ impl Taken {
         self.samples.clear();
         self.samples.shrink_to(ROOM);
         self.more = Vec::new();
+        self.again = Vec::new();
     }
 }

@@ -19,6 +19,7 @@ use super::state::State;
 use super::target::{Found, Target};
 use super::watch::{News, watch_files};
 use crate::contain::keep_running;
+use crate::metrics::cardinality::Counter;
 use crate::status::{JobPlace, LabelMap, Place, TargetStatus, lock};
 
 /// Of the targets that relabelling dropped, this many are shown where the job does not say.
@@ -30,6 +31,8 @@ pub struct JobTask {
     client: Arc<Client>,
     shared: Shared,
     place: Arc<JobPlace>,
+    /// Where its series are counted.
+    counter: Arc<Counter>,
     /// What each discovery has found; nothing before it has looked.
     found: Vec<Option<News>>,
     memories: Vec<Memory>,
@@ -57,8 +60,22 @@ impl JobTask {
         let memory = |d: &Discovery| before.remove(&d.place()).unwrap_or_else(|| Memory::new(d));
         let memories = job.discovery.iter().map(memory).collect();
         let found = vec![None; job.discovery.len()];
+        let counter = shared.writer.cardinality().job(&job.name);
+        counter.set_budget(job.series_budget);
         let (job, running, refusal) = (Arc::new(job), BTreeMap::new(), Refusal::default());
-        Ok(JobTask { job, client, shared, place, found, memories, finders, running, orphans, refusal })
+        Ok(JobTask {
+            job,
+            client,
+            shared,
+            place,
+            counter,
+            found,
+            memories,
+            finders,
+            running,
+            orphans,
+            refusal,
+        })
     }
 
     /// Scrapes until `stop`. Gives back what it knew; no series was ended.
@@ -163,7 +180,7 @@ impl JobTask {
         let stop = CancellationToken::new();
         let (job, client, shared) = (self.job.clone(), self.client.clone(), self.shared.clone());
         let (target, place, stopped) = (Arc::new(target.clone()), status.clone(), stop.clone());
-        let (refusal, counts) = (self.refusal.clone(), self.place.clone());
+        let (refusal, counts, counter) = (self.refusal.clone(), self.place.clone(), self.counter.clone());
         let mut state = Some(state);
         let task = keep_running(format!("scrape of {}", target.url), move || {
             let scraper = Scraper {
@@ -173,6 +190,7 @@ impl JobTask {
                 shared: shared.clone(),
                 status: place.clone(),
                 place: counts.clone(),
+                counter: counter.clone(),
                 refusal: refusal.clone(),
             };
             scraper.run(state.take().unwrap_or_default(), stopped.clone())

@@ -11,10 +11,12 @@ use axum::routing::{get, post};
 use taffrail_core::Clock;
 use taffrail_core::text::Format;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_blocking;
 
 use crate::metrics::Pages;
 use crate::own::OwnPage;
 use crate::probe::endpoint::{self, Endpoint};
+use crate::scrape::Relay;
 use crate::status::Board;
 
 /// What the routes read.
@@ -22,6 +24,8 @@ use crate::status::Board;
 pub struct State {
     /// The pull pages of exporters.
     pub pages: Arc<Pages>,
+    /// `/metrics/scraped`.
+    pub relay: Arc<Relay>,
     /// The page of own metrics.
     pub own: Arc<OwnPage>,
     /// `/probe`.
@@ -48,6 +52,7 @@ pub fn router(state: State) -> Router {
         .route("/-/ready", get(ready))
         .route("/-/reload", post(reload))
         .route("/metrics", get(own))
+        .route("/metrics/scraped", get(scraped))
         .route("/metrics/{exporter}", get(exporter))
         .with_state(state.clone())
         .route("/probe", get(endpoint::serve).with_state(state.probe))
@@ -97,6 +102,29 @@ async fn exporter(Extract(state): Extract<State>, Path(name): Path<String>, head
     }
 }
 
+/// What targets said, of the jobs that are relayed.
+async fn scraped(Extract(state): Extract<State>, headers: HeaderMap) -> Response {
+    let format = wanted(&headers);
+    let utf8 = accepted(&headers).contains("escaping=allow-utf-8");
+    // It may be many megabytes.
+    let made = spawn_blocking(move || state.relay.render(format, utf8, state.clock.now_ms())).await;
+    match made {
+        Ok(Some(page)) => {
+            let escaping = if utf8 { "; escaping=allow-utf-8" } else { "" };
+            ([(CONTENT_TYPE, format!("{}{escaping}", format.content_type()))], page).into_response()
+        }
+        Ok(None) => {
+            let text = "no job is relayed: set `relay: true` in a job of scrape_configs, or in `global`\n";
+            (StatusCode::NOT_FOUND, text).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 fn wanted(headers: &HeaderMap) -> Format {
-    Format::negotiate(headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default())
+    Format::negotiate(accepted(headers))
+}
+
+fn accepted(headers: &HeaderMap) -> &str {
+    headers.get(ACCEPT).and_then(|v| v.to_str().ok()).unwrap_or_default()
 }

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use taffrail_core::Clock;
+use taffrail_stages::Stages;
 use tokio::sync::{mpsc, watch};
 
-use crate::logs::{Chunk, Notes, Stages};
+use crate::logs::{Chunk, Notes};
 use crate::status::SourceStatus;
 
 /// What every source is given when it starts.

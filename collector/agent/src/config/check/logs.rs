@@ -7,11 +7,11 @@ use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Glob, Size};
 use crate::config::source::Span;
-use crate::config::valid::{Files, LogSource, StageConfig, Start};
+use crate::config::valid::{Files, LogSource, Start};
 use crate::config::written;
 
 /// Labels that a log source sets itself.
-const RESERVED: [(&str, &str); 2] =
+pub(super) const RESERVED: [(&str, &str); 2] =
     [("instance", "use the top-level `hostname` to change it"), ("filename", "it is the file's name")];
 
 /// The bounds of `max_line_bytes`.
@@ -25,28 +25,10 @@ impl Checker<'_> {
             self.unique("log sources", &name, source.name.span().or(Some(at)), &mut names);
             let labels = self.labels(&source.labels, &RESERVED);
             let Some(files) = self.files(at, &source.files) else { continue };
-            let stages = self.stages(&source.stages);
+            let stages = self.stages(source);
             sources.push(LogSource { labels: with_job(labels, &name), name, files, stages });
         }
         sources
-    }
-
-    fn stages(&mut self, field: &Field<Vec<Field<written::Stage>>>) -> Vec<StageConfig> {
-        let mut stages = Vec::new();
-        for (at, stage) in field.get().into_iter().flatten().filter_map(Field::good) {
-            match &stage.drop {
-                Field::Absent => {
-                    self.fault(at, "the stage does not say what to do", "add `drop: {expression: REGEX}`");
-                }
-                Field::Bad(_) => {}
-                Field::Good(at, drop) => match &drop.expression {
-                    Field::Absent => self.fault(*at, "`drop` names no lines", "add `expression: REGEX`"),
-                    Field::Bad(_) => {}
-                    Field::Good(_, regex) => stages.push(StageConfig::Drop { expression: regex.0.clone() }),
-                },
-            }
-        }
-        stages
     }
 
     fn files(&mut self, source: Span, field: &Field<written::Files>) -> Option<Files> {

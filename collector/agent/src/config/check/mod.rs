@@ -14,8 +14,10 @@ mod pgbouncer;
 mod postgres;
 mod probe_kinds;
 mod probes;
+mod queries;
 mod redis;
 mod scrape;
+mod stages;
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -32,6 +34,7 @@ use super::secret::Secret;
 use super::source::{Source, Span};
 use super::valid::{Config, OwnLog};
 use super::written::{Format, Labels, Written};
+use crate::metrics::cardinality::BUDGET;
 
 /// The largest file with a secret, in bytes.
 const MAX_SECRET: u64 = 64 << 10;
@@ -78,7 +81,8 @@ impl<'a> Checker<'a> {
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
             scrape: self.scrape(written, interval),
-            scrape_files: self.scrape_files(written),
+            more_files: self.more_files(written),
+            series_budget: written.series_budget.get().map_or(BUDGET, |series| *series as usize),
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),

@@ -85,6 +85,7 @@ impl Checker<'_> {
         server.timeout = self.duration(&written.timeout, defaults::POSTGRES_TIMEOUT, &limits);
         self.limits(written, &mut server);
         self.views(written, &mut server);
+        server.queries = self.queries(&written.queries, &server);
         Some(server)
     }
 

@@ -10,6 +10,7 @@ use crate::config::field::Field;
 use crate::config::scalar::Base2Size;
 use crate::config::written::Written;
 use crate::config::written::scrape::{self as written, Global, Relabel, Validation};
+use crate::metrics::cardinality::JOB_BUDGET;
 use crate::scrape::job::{DEFAULT_BODY_BYTES, Job, Limits};
 
 impl Checker<'_> {
@@ -31,8 +32,11 @@ impl Checker<'_> {
     }
 
     /// The patterns of files that hold some of the jobs.
-    pub(super) fn scrape_files(&mut self, written: &Written) -> Vec<String> {
+    pub(super) fn more_files(&mut self, written: &Written) -> Vec<String> {
         let patterns = written.scrape_config_files.get().into_iter().flatten().filter_map(Field::good);
+        let servers = written.postgres.get().into_iter().flatten().filter_map(Field::get);
+        let queries = servers.filter_map(|server| server.query_files.get()).flatten().filter_map(Field::good);
+        let patterns = patterns.chain(queries);
         patterns.map(|(at, pattern)| self.path(at, pattern).display().to_string()).collect()
     }
 
@@ -67,6 +71,13 @@ impl Checker<'_> {
             // What is added to all that is pushed is known when everything has been read.
             labels: std::collections::BTreeMap::new(),
             limits,
+            relay: job.relay.get().or(global.relay.get()).copied().unwrap_or(false),
+            series_budget: job
+                .series_budget
+                .get()
+                .filter(|series| **series > 0)
+                .or(global.series_budget.get())
+                .map_or(JOB_BUDGET, |series| *series as usize),
             target_limit: count(&job.target_limit, &global.target_limit),
             keep_dropped_targets: count(&job.keep_dropped_targets, &global.keep_dropped_targets),
             formats: self.formats(job, global, names),

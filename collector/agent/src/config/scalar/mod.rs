@@ -3,20 +3,24 @@
 mod count;
 mod duration;
 mod engine;
+mod fields;
 mod folder;
 mod name;
 mod network;
 mod pattern;
+mod query;
 mod size;
 mod url;
 
 pub use count::Count;
 pub use duration::{Interval, show as show_duration};
 pub use engine::EngineAddress;
+pub use fields::{FieldName, Origin};
 pub use folder::FolderGlob;
 pub use name::{Glob, HeaderName, HeaderValue, HostName, LabelName, LabelValue, Level, Name, PathText, Text};
 pub use network::Network;
 pub use pattern::Regex;
+pub use query::{MetricName, Sql};
 pub use size::{Base2Size, Size};
 pub use url::{ProbedUrl, Url};
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::Labels;
+use super::{Labels, Queries};
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Interval, LabelValue, Name, PathText, Text};
@@ -73,4 +73,11 @@ pub struct PostgresServer {
     /// Single views: `false` turns one off, `true` turns one on that is off by default.
     #[schemars(extend("examples" = [{"statio_user_tables": true, "roles": false}]))]
     pub views: Field<BTreeMap<String, Field<bool>>>,
+    /// Queries of your own, by the names that their metrics begin with.
+    #[schemars(extend("examples" = [{"orders": {"query": "select count(*) as open from orders", "metrics": [{"open": {"usage": "GAUGE"}}]}}]))]
+    pub queries: Field<Queries>,
+    /// Files with more of them, in the shape of postgres_exporter's `queries.yaml`; a relative name starts at the
+    /// configuration's folder.
+    #[schemars(extend("examples" = [["queries.yaml"]]))]
+    pub query_files: Field<Vec<Field<PathText>>>,
 }

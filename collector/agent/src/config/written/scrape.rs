@@ -14,6 +14,7 @@ use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Base2Size, HeaderName, Interval, Text};
 use crate::config::secret::Secret;
+use crate::metrics::cardinality::JOB_BUDGET;
 
 /// Defaults of all scrape jobs.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -46,6 +47,13 @@ pub struct Global {
     /// How many of the targets that relabelling dropped are shown; `0` shows a hundred.
     #[schemars(extend("default" = 0))]
     pub keep_dropped_targets: Field<u64>,
+    /// Show the series of targets on `/metrics/scraped`, for a Prometheus that pulls them from there.
+    #[schemars(extend("default" = false))]
+    pub relay: Field<bool>,
+    /// How many series a job should have at most; `0` is no budget. Nothing is dropped for it: who exceeds it is told,
+    /// with the metric and the label that explode.
+    #[schemars(extend("default" = JOB_BUDGET))]
+    pub series_budget: Field<u64>,
     /// Which names of labels and metrics are valid.
     #[schemars(extend("default" = "utf8"))]
     pub metric_name_validation_scheme: Field<Validation>,
@@ -111,6 +119,10 @@ pub struct Job {
     pub label_value_length_limit: Field<u64>,
     /// How many of the targets that relabelling dropped are shown; `0` is as `global` says.
     pub keep_dropped_targets: Field<u64>,
+    /// Show the series of its targets on `/metrics/scraped`. Default: as `global` says.
+    pub relay: Field<bool>,
+    /// How many series the job should have at most; `0` is as `global` says.
+    pub series_budget: Field<u64>,
     /// Which names of labels and metrics are valid. Default: as `global` says.
     pub metric_name_validation_scheme: Field<Validation>,
     /// Formats to ask for, the most wanted first. Default: as `global` says.

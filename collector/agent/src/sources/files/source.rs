@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use taffrail_core::Clock;
+use taffrail_stages::Stages;
 use tokio::sync::{mpsc, watch};
 
 use super::book::{Book, Memory};
@@ -19,7 +20,7 @@ use super::receipts::{Receipt, Receipts};
 use super::record::Record;
 use super::tenure::Tenure;
 use crate::config::valid::{LogSource, Start};
-use crate::logs::{Chunk, Notes, Stages};
+use crate::logs::{Chunk, Notes};
 use crate::sources::Context;
 use crate::status::{Failure, SourceStatus, lock};
 

@@ -1,0 +1,59 @@
+//! IP addresses. Loopback and unspecified ones are nobody's and stay.
+
+use std::net::Ipv6Addr;
+
+use super::super::{Found, Kind};
+use super::word_at;
+
+/// The longest text of an IPv6 address, with an IPv4 one at its end.
+const MAX_V6: usize = 45;
+
+/// The IPv4 address whose first digits are the `length` at `start`.
+pub(in super::super) fn v4(text: &[u8], start: usize, length: usize) -> Option<Found> {
+    if length > 3 || text.get(start + length) != Some(&b'.') {
+        return None;
+    }
+    let before = start.checked_sub(1);
+    if word_at(text, before) || before.is_some_and(|at| text[at] == b'.') {
+        return None;
+    }
+    let (mut at, mut parts) = (start, [0; 4]);
+    for (number, part) in parts.iter_mut().enumerate() {
+        if number > 0 {
+            (text.get(at) == Some(&b'.')).then_some(())?;
+            at += 1;
+        }
+        let digits = text[at..].iter().take(4).take_while(|byte| byte.is_ascii_digit()).count();
+        if !(1..=3).contains(&digits) {
+            return None;
+        }
+        *part =
+            text[at..at + digits].iter().fold(0_u32, |number, digit| number * 10 + u32::from(digit - b'0'));
+        at += digits;
+    }
+    let goes_on = word_at(text, Some(at)) || (text.get(at) == Some(&b'.') && word_at(text, Some(at + 1)));
+    let nobody = parts[0] == 127 || parts == [0; 4];
+    (parts.iter().all(|part| *part <= 255) && !goes_on && !nobody).then(|| Found::of(Kind::Ip, start, at))
+}
+
+/// The IPv6 address that holds the digits `start..end`; `seen` moves behind what was looked at.
+pub(in super::super) fn v6(text: &[u8], start: usize, end: usize, seen: &mut usize) -> Option<Found> {
+    let part = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
+    let behind = text[end..].iter().take(MAX_V6).take_while(part).count();
+    let before = text[*seen..start].iter().rev().take(MAX_V6).take_while(part).count();
+    let (from, mut to) = (start - before, end + behind);
+    *seen = to;
+    while to > end && matches!(text[to - 1], b'.' | b':') && !text[..to].ends_with(b"::") {
+        to -= 1;
+    }
+    let run = &text[from..to];
+    let colons = run.iter().filter(|byte| **byte == b':').count();
+    if colons < 2 || (colons < 6 && memchr::memmem::find(run, b"::").is_none()) {
+        return None;
+    }
+    if run.len() > MAX_V6 || word_at(text, from.checked_sub(1)) || word_at(text, Some(to)) {
+        return None;
+    }
+    let address: Ipv6Addr = std::str::from_utf8(run).ok()?.parse().ok()?;
+    (!address.is_loopback() && !address.is_unspecified()).then(|| Found::of(Kind::Ip, from, to))
+}

@@ -1,0 +1,173 @@
+//! The stage `redact`: the entry without credentials, and without what names a person.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Outcome;
+use crate::entry::Entry;
+use crate::redact::{Block, Error, Outcome as Redacted, Redactor, Settings};
+
+/// The most streams of which it is known that they are within a private key.
+const MAX_OPEN: usize = 1000;
+
+/// Redacts the line and all that was made of it.
+#[derive(Clone, Debug)]
+pub struct RedactStage {
+    settings: Settings,
+    redactor: Arc<Redactor>,
+}
+
+impl PartialEq for RedactStage {
+    fn eq(&self, other: &Self) -> bool {
+        self.settings == other.settings
+    }
+}
+
+/// Which streams are within a private key, and how often each rule found something.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    open: Mutex<HashMap<u64, Block>>,
+    /// How many are in `open`: while none is, nothing is locked.
+    open_count: AtomicU64,
+    found: Mutex<Vec<u64>>,
+}
+
+impl RedactStage {
+    /// Redacts as the settings say.
+    ///
+    /// # Errors
+    ///
+    /// As [`Redactor::new`].
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        let redactor = Arc::new(Redactor::new(&settings)?);
+        Ok(Self { settings, redactor })
+    }
+
+    pub(super) fn apply(&self, state: &State, entry: &mut Entry<'_>) -> Outcome {
+        let known_open = state.open_count.load(Ordering::Relaxed) > 0;
+        let mut block = if known_open {
+            state.open().get(&entry.stream).copied().unwrap_or_default()
+        } else {
+            Block::default()
+        };
+        let was_open = block.is_open();
+        let outcome = self.redactor.redact(&entry.line, &mut block);
+        if was_open || block.is_open() {
+            state.keep(entry.stream, block);
+        }
+        if !self.settle(state, outcome, |text| entry.line = text.into()) {
+            return Outcome::Drop;
+        }
+        // What was taken out of the line before.
+        for (_, value) in
+            entry.fields.values_mut().chain(entry.labels.values_mut()).chain(entry.metadata.values_mut())
+        {
+            let outcome = self.redactor.redact(value, &mut Block::default());
+            if !self.settle(state, outcome, |text| *value = text.into()) {
+                return Outcome::Drop;
+            }
+        }
+        Outcome::Keep
+    }
+
+    /// Counts what was found; false where the entry must not go on.
+    fn settle(&self, state: &State, outcome: Redacted, change: impl FnOnce(String)) -> bool {
+        match outcome {
+            Redacted::Clean => true,
+            Redacted::Changed(text, counts) => {
+                for (rule, count) in counts {
+                    state.count(rule, count.into());
+                }
+                change(text);
+                true
+            }
+            Redacted::Drop(rule) => {
+                state.count(rule, 1);
+                false
+            }
+        }
+    }
+
+    /// How often each rule found something, by its name; nothing of those that never did.
+    pub(crate) fn found<'s>(&'s self, state: &State) -> Vec<(&'s str, u64)> {
+        let found = state.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = found.iter().enumerate().filter(|(_, count)| **count > 0);
+        named.map(|(rule, count)| (self.redactor.name(rule), *count)).collect()
+    }
+}
+
+impl State {
+    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<u64, Block>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, stream: u64, block: Block) {
+        let mut open = self.open();
+        if !block.is_open() {
+            open.remove(&stream);
+        } else if open.len() < MAX_OPEN || open.contains_key(&stream) {
+            open.insert(stream, block);
+        }
+        self.open_count.store(open.len() as u64, Ordering::Relaxed);
+    }
+
+    fn count(&self, rule: usize, count: u64) {
+        let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        if found.len() <= rule {
+            found.resize(rule + 1, 0);
+        }
+        found[rule] += count;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::{Action, Kind};
+
+    fn of(kinds: &[(Kind, Action)]) -> (RedactStage, State) {
+        let settings = Settings { kinds: kinds.to_vec(), ..Settings::default() };
+        (RedactStage::new(settings).unwrap(), State::default())
+    }
+
+    #[test]
+    fn the_line_and_what_was_made_of_it() {
+        let (stage, state) = of(&[(Kind::Email, Action::Replace)]);
+        let mut entry = Entry { line: "from a@b.com".into(), ..Entry::default() };
+        entry.fields.set("user", "a@b.com");
+        entry.metadata.set("user", "a@b.com");
+        assert_eq!(stage.apply(&state, &mut entry), Outcome::Keep);
+        assert_eq!(entry.line, "from [redacted:email]");
+        assert_eq!(entry.fields.get("user").unwrap(), "[redacted:email]");
+        assert_eq!(entry.metadata.get("user").unwrap(), "[redacted:email]");
+        assert_eq!(stage.found(&state), [("email", 3)]);
+    }
+
+    #[test]
+    fn a_key_over_lines_is_followed_by_stream() {
+        let (stage, state) = of(&[(Kind::PrivateKey, Action::Replace)]);
+        let mut lines = Vec::new();
+        for (stream, line) in [
+            (1, "-----BEGIN PRIVATE KEY-----"),
+            (2, "MHcCAQEEIIrYSSNQFaA2"),
+            (1, "MHcCAQEEIIrYSSNQFaA2"),
+            (1, "-----END PRIVATE KEY-----"),
+            (1, "MHcCAQEEIIrYSSNQFaA2"),
+        ] {
+            let mut entry = Entry { line: line.into(), stream, ..Entry::default() };
+            stage.apply(&state, &mut entry);
+            lines.push(entry.line.starts_with("[redacted"));
+        }
+        assert_eq!(lines, [true, false, true, false, false]);
+        assert_eq!(state.open_count.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn a_line_that_must_not_go_on() {
+        let (stage, state) = of(&[(Kind::Card, Action::Drop)]);
+        let mut entry = Entry { line: "card 4111111111111111".into(), ..Entry::default() };
+        assert_eq!(stage.apply(&state, &mut entry), Outcome::Drop);
+        assert_eq!(stage.found(&state), [("card", 1)]);
+    }
+}
