@@ -42,7 +42,8 @@ impl Checker<'_> {
             let (Some((_, name)), Some(action)) = (name, action) else { continue };
             let pattern = Pattern { name: name.0.clone(), regex: expression.0.clone(), action };
             // By itself, so that what is wrong with it is shown at its place.
-            let alone = Settings { kinds: Vec::new(), patterns: vec![pattern.clone()], key: Key::new(*b"any") };
+            let alone =
+                Settings { kinds: Vec::new(), patterns: vec![pattern.clone()], key: Key::new(*b"any") };
             self.made(expression_at, RedactStage::new(alone).map_err(|error| explained(&error)))?;
             settings.patterns.push(pattern);
         }
@@ -69,6 +70,7 @@ fn explained(error: &Error) -> String {
     // The library draws the pattern over several lines; what is wrong stands in the last.
     let text = error.to_string();
     let (first, last) = (text.lines().next().unwrap_or_default(), text.lines().last().unwrap_or_default());
-    let what = if first == last { text.clone() } else { format!("{first} {}", last.trim_start_matches("error: ")) };
+    let what =
+        if first == last { text.clone() } else { format!("{first} {}", last.trim_start_matches("error: ")) };
     format!("{what}\n{help}")
 }

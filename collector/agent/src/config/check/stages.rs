@@ -39,7 +39,8 @@ impl Checker<'_> {
         let redact = source.redact.get().copied().unwrap_or(true);
         if redact && !stages.iter().any(|stage| matches!(stage, Stage::Redact(_))) {
             // Behind all others, so that nothing leaves that they make of the line.
-            stages.extend(RedactStage::new(Settings::default()).ok().map(|stage| Stage::Redact(stage.last())));
+            stages
+                .extend(RedactStage::new(Settings::default()).ok().map(|stage| Stage::Redact(stage.last())));
         }
         stages
     }
@@ -263,7 +264,12 @@ impl Checker<'_> {
     }
 
     /// The value of a key that has to be there.
-    pub(super) fn needed<'f, T>(&mut self, at: Span, field: &'f Field<T>, example: &str) -> Option<(Span, &'f T)> {
+    pub(super) fn needed<'f, T>(
+        &mut self,
+        at: Span,
+        field: &'f Field<T>,
+        example: &str,
+    ) -> Option<(Span, &'f T)> {
         if matches!(field, Field::Absent) {
             let key = example.split(':').next().unwrap_or(example);
             self.fault(at, format!("`{key}` is missing"), format!("add {example}"));
