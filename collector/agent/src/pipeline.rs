@@ -130,6 +130,7 @@ impl Pipeline {
         }
         self.notes.set_labels(instance, &config.labels);
         self.shared.probe.set(config.probes.as_ref());
+        self.shared.board.room.resize(config.scrape_memory);
         let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
         let mut old: Vec<_> = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
         // Sources first: outputs still settle what they have read, which else would be read and sent again; and
@@ -307,6 +308,7 @@ impl Pipeline {
             writer: self.writer.clone(),
             clock: self.shared.clock.clone(),
             readers: self.readers.clone(),
+            room: self.shared.board.room.clone(),
         };
         let stop = CancellationToken::new();
         let place = self.shared.board.job(key.clone());

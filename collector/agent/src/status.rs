@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 
 use crate::component::Key;
+use crate::scrape::{Room, RoomStatus};
 
 pub use scrape::{Counts, JobPlace, JobStatus, LabelMap, Stage, TargetState, TargetStatus};
 
@@ -193,6 +194,8 @@ pub struct Snapshot {
     pub exporters: Vec<ExporterStatus>,
     /// Scrape jobs.
     pub jobs: Vec<JobStatus>,
+    /// What pages of their targets take up before they are read.
+    pub scrape_room: RoomStatus,
     /// Log sources.
     pub sources: Vec<SourceStatus>,
     /// Logs with cursors.
@@ -209,6 +212,8 @@ pub type Place<T> = Arc<Mutex<T>>;
 pub struct Board {
     /// The process.
     pub process: Place<ProcessStatus>,
+    /// What pages of targets may take up before they are read.
+    pub room: Arc<Room>,
     exporters: Mutex<BTreeMap<Key, Place<ExporterStatus>>>,
     jobs: Mutex<BTreeMap<Key, Arc<JobPlace>>>,
     sources: Mutex<BTreeMap<Key, Place<SourceStatus>>>,
@@ -274,6 +279,7 @@ impl Board {
             process: lock(&self.process).clone(),
             exporters: all(&self.exporters),
             jobs: self.jobs().iter().map(|place| place.summary()).collect(),
+            scrape_room: self.room.status(),
             sources: all(&self.sources),
             logs: all(&self.logs),
             outputs: all(&self.outputs),

@@ -29,6 +29,7 @@ mod scrape_beside;
 mod several;
 mod support;
 mod systemd;
+mod targets;
 mod values;
 mod verdicts;
 mod write_relabel;

@@ -51,7 +51,7 @@ metrics! {
     pub DISCOVERY_PROBLEMS: Gauge = "taffrail_scrape_discovery_problems" ["scrape_job"];
     /// Scrapes of a job's targets, those that failed included.
     pub SCRAPES: Counter = "taffrail_scrape_scrapes_total" ["scrape_job"];
-    /// Scrapes that failed, by how far they came: `target_limit`, `timeout`, `fetch`, `body`, `format`, `page`,
+    /// Scrapes that failed, by how far they came: `target_limit`, `timeout`, `room`, `fetch`, `body`, `format`, `page`,
     /// `sample_limit`. Not there before the first.
     pub SCRAPE_FAILURES: Counter = "taffrail_scrape_failures_total" ["scrape_job", "reason"];
     /// Time that scrapes took, from asking to the end of reading.
@@ -67,6 +67,14 @@ metrics! {
     /// Samples of good pages that were left out: `not_newer` than what their series has already, or more than ten
     /// minutes `ahead`. Not there before the first.
     pub SCRAPE_LEFT_OUT: Counter = "taffrail_scrape_left_out_samples_total" ["scrape_job", "reason"];
+    /// Bytes of pages that are held before they are read, over all targets; of each page, what is beyond 64 KiB.
+    pub SCRAPE_HELD: Gauge = "taffrail_scrape_held_bytes" [];
+    /// Bytes of pages that may be held before they are read: `scrape_memory`.
+    pub SCRAPE_MEMORY: Gauge = "taffrail_scrape_memory_bytes" [];
+    /// Scrapes that wait for room for their page.
+    pub SCRAPE_WAITING: Gauge = "taffrail_scrape_waiting" [];
+    /// How often a scrape had to wait for room for its page.
+    pub SCRAPE_WAITS: Counter = "taffrail_scrape_waits_total" [];
     /// Lines a log source has read.
     pub SOURCE_LINES: Counter = "taffrail_source_lines_total" ["source"];
     /// Bytes a log source has read.
@@ -209,6 +217,7 @@ impl Own {
         out.put(&PANICS, [], PANICKED.load(Ordering::Relaxed) as f64);
         exporters(&snapshot, out);
         scrape::jobs(&snapshot, out);
+        scrape::room(&snapshot, out);
         sources(&snapshot, out);
         logs(&snapshot, out);
         outputs(&snapshot, out);

@@ -2,6 +2,7 @@
 //!
 //! <https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config>
 
+mod buffer;
 pub mod client;
 mod dial;
 pub mod discovery;
@@ -12,6 +13,7 @@ pub mod job;
 mod known;
 mod left;
 pub mod page;
+pub mod room;
 pub mod sample_labels;
 pub mod scraper;
 pub mod series;
@@ -24,6 +26,7 @@ mod watch;
 
 pub use job::Job;
 pub use left::Left;
+pub use room::{Room, RoomStatus};
 pub use scraper::Shared;
 pub use target::{Found, Group, Target};
 pub use task::{JobTask, check};

@@ -12,6 +12,7 @@ use super::failed::Failed;
 use super::fetch::{Client, Page};
 use super::job::Job;
 use super::page::Reader;
+use super::room::Room;
 use super::state::{Scrape, State};
 use super::target::Target;
 use super::times::Times;
@@ -27,6 +28,8 @@ pub struct Shared {
     pub clock: Clock,
     /// How many pages are read at once: reading one keeps a CPU busy.
     pub readers: Arc<Semaphore>,
+    /// What pages may take up before they are read.
+    pub room: Arc<Room>,
 }
 
 /// Why the targets of a job are not asked at all, while that is so.
@@ -75,7 +78,7 @@ impl Scraper {
         let refused = lock(&self.refusal).clone();
         match refused {
             Some(why) => Err(Failed::at(Stage::TargetLimit)(why)),
-            None => self.client.get(&self.target.url, self.target.timeout).await,
+            None => self.client.get(&self.target.url, self.target.timeout, &self.shared.room).await,
         }
     }
 

@@ -4,5 +4,5 @@ mod disk;
 mod kill;
 mod pages;
 mod receiver;
-mod rig;
+pub mod rig;
 mod staleness;

@@ -240,6 +240,13 @@ pub fn check(taffrail: &Taffrail) -> Result<Value> {
     Ok(read)
 }
 
+/// The most memory a process ever had, in bytes.
+pub fn peak(pid: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
 /// Numbers that look like chance, the same ones for the same seed.
 pub struct Random(pub u64);
 

@@ -77,6 +77,7 @@ impl<'a> Checker<'a> {
             pgbouncer: self.pgbouncer(&written.pgbouncer, interval),
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
+            scrape_memory: self.scrape_memory(&written.scrape_memory),
             scrape: self.scrape(written, interval),
             scrape_files: self.scrape_files(written),
             logs: self.logs(&written.logs),
