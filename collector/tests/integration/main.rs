@@ -14,6 +14,7 @@ mod discovery;
 mod end_to_end;
 mod faults;
 mod files;
+mod handover;
 mod hang;
 mod histograms;
 mod names;

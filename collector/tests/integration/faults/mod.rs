@@ -2,6 +2,7 @@
 
 mod disk;
 mod kill;
+mod outage;
 mod pages;
 mod receiver;
 pub mod rig;

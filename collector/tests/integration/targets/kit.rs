@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Once, PoisonError};
 use std::time::SystemTime;
 
@@ -49,6 +50,7 @@ impl Asked {
 pub struct Web {
     port: u16,
     asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
     runtime: Option<Runtime>,
 }
 
@@ -76,9 +78,12 @@ impl Web {
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (seen, answer) = (asked.clone(), Arc::new(answer));
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = connections.clone();
         let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
         runtime.spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
                 let (seen, answer, tls) = (seen.clone(), answer.clone(), tls.clone());
                 tokio::spawn(async move {
                     let service = service_fn(move |request: Request<Incoming>| {
@@ -100,11 +105,16 @@ impl Web {
                 });
             }
         });
-        Web { port, asked, runtime: Some(runtime) }
+        Web { port, asked, connections, runtime: Some(runtime) }
     }
 
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// How many connections were made to it.
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// All requests so far.

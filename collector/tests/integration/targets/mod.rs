@@ -1,6 +1,6 @@
 //! Targets behind TLS, proxies, redirects and tokens, scraped beside Prometheus.
 
-mod kit;
+pub mod kit;
 mod memory;
 mod proxy;
 mod redirects;
