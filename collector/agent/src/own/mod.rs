@@ -53,7 +53,7 @@ metrics! {
     pub DISCOVERY_PROBLEMS: Gauge = "taffrail_scrape_discovery_problems" ["scrape_job"];
     /// Scrapes of a job's targets, those that failed included.
     pub SCRAPES: Counter = "taffrail_scrape_scrapes_total" ["scrape_job"];
-    /// Scrapes that failed, by how far they came: `target_limit`, `timeout`, `fetch`, `body`, `format`, `page`,
+    /// Scrapes that failed, by how far they came: `target_limit`, `timeout`, `room`, `fetch`, `body`, `format`, `page`,
     /// `sample_limit`. Not there before the first.
     pub SCRAPE_FAILURES: Counter = "taffrail_scrape_failures_total" ["scrape_job", "reason"];
     /// Time that scrapes took, from asking to the end of reading.
@@ -81,6 +81,14 @@ metrics! {
     /// most series. `__name__` is that label where it is the metrics that are too many. There only while the job exceeds
     /// its budget.
     pub EXPLODING: Gauge = "taffrail_exploding_label_values" ["of_job", "metric", "label"];
+    /// Bytes of pages that are held before they are read, over all targets; of each page, what is beyond 64 KiB.
+    pub SCRAPE_HELD: Gauge = "taffrail_scrape_held_bytes" [];
+    /// Bytes of pages that may be held before they are read: `scrape_memory`.
+    pub SCRAPE_MEMORY: Gauge = "taffrail_scrape_memory_bytes" [];
+    /// Scrapes that wait for room for their page.
+    pub SCRAPE_WAITING: Gauge = "taffrail_scrape_waiting" [];
+    /// How often a scrape had to wait for room for its page.
+    pub SCRAPE_WAITS: Counter = "taffrail_scrape_waits_total" [];
     /// Lines a log source has read.
     pub SOURCE_LINES: Counter = "taffrail_source_lines_total" ["source"];
     /// Bytes a log source has read.
@@ -226,6 +234,7 @@ impl Own {
         exporters(&snapshot, out);
         scrape::jobs(&snapshot, out);
         series::series(&self.cardinality, &snapshot, out);
+        scrape::room(&snapshot, out);
         sources(&snapshot, out);
         logs(&snapshot, out);
         outputs(&snapshot, out);

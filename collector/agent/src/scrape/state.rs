@@ -102,7 +102,7 @@ impl State {
     ) -> Result<(), Failed> {
         let page = page?;
         let content_type = page.content_type.clone();
-        let text = page.text(reader.job.limits.body_bytes).map_err(Failed::at(Stage::Body))?;
+        let (text, _held) = page.text(reader.job.limits.body_bytes)?;
         // Nothing is nothing in all formats.
         let format = match text.is_empty() {
             true => Format::Text,

@@ -84,6 +84,8 @@ pub enum Stage {
     TargetLimit,
     /// There was no whole page in time.
     Timeout,
+    /// There was no room for the page in time: pages of other targets took up all of it.
+    Room,
     /// There was no page: no connection, another status than 200, an answer that broke off.
     Fetch,
     /// The page was too large, or not compressed as it said.
@@ -102,6 +104,7 @@ impl Stage {
         match self {
             Stage::TargetLimit => "target_limit",
             Stage::Timeout => "timeout",
+            Stage::Room => "room",
             Stage::Fetch => "fetch",
             Stage::Body => "body",
             Stage::Format => "format",

@@ -7,11 +7,15 @@ use taffrail_wire::relabel::{self, Names, Rule};
 use super::{Checker, bounds};
 use crate::config::defaults;
 use crate::config::field::Field;
-use crate::config::scalar::Base2Size;
+use crate::config::scalar::{Base2Size, Size};
 use crate::config::written::Written;
 use crate::config::written::scrape::{self as written, Global, Relabel, Validation};
 use crate::metrics::cardinality::JOB_BUDGET;
 use crate::scrape::job::{DEFAULT_BODY_BYTES, Job, Limits};
+use crate::scrape::room;
+
+/// What `scrape_memory` may be: less would let no page of an ordinary size come.
+const MEMORY: std::ops::RangeInclusive<usize> = 1 << 20..=1 << 40;
 
 impl Checker<'_> {
     pub(super) fn scrape(&mut self, written: &Written, interval: Duration) -> Vec<Job> {
@@ -29,6 +33,15 @@ impl Checker<'_> {
             jobs.push(self.job(&name.0, job, global, interval));
         }
         jobs
+    }
+
+    /// Bytes of pages that may be held before they are read.
+    pub(super) fn scrape_memory(&mut self, field: &Field<Size>) -> usize {
+        let bytes = field.get().map_or(room::DEFAULT, |size| size.0);
+        if let Some(at) = field.span().filter(|_| !MEMORY.contains(&bytes)) {
+            self.fault(at, format!("{bytes} bytes are out of bounds"), "between 1MiB and 1024GiB");
+        }
+        bytes
     }
 
     /// The patterns of files that hold some of the jobs.
