@@ -15,6 +15,7 @@ mod discovery;
 mod end_to_end;
 mod faults;
 mod files;
+mod fold;
 mod hang;
 mod histograms;
 mod names;
