@@ -12,6 +12,8 @@ mod host;
 mod http;
 mod measure;
 mod pages;
+mod postgres;
+mod postgres_server;
 mod probe;
 mod program;
 mod replay;
@@ -28,7 +30,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 /// The names of the parts, in the order in which they are measured. `away` is a part too, too long to be one of all.
-const PARTS: [&str; 6] = ["host", "growth", "start", "scrape", "replay", "probe"];
+const PARTS: [&str; 7] = ["host", "growth", "start", "scrape", "replay", "probe", "postgres"];
 
 /// Where the programs are.
 struct Programs {
@@ -42,6 +44,14 @@ impl Programs {
 
     fn blackbox_exporter(&self) -> Result<PathBuf> {
         program("BLACKBOX_EXPORTER", "make setup")
+    }
+
+    fn postgres(&self) -> Result<PathBuf> {
+        program("POSTGRES", "make setup")
+    }
+
+    fn postgres_exporter(&self) -> Result<PathBuf> {
+        program("POSTGRES_EXPORTER", "make setup")
     }
 
     fn vmagent(&self) -> Result<PathBuf> {
@@ -87,6 +97,8 @@ fn part(name: &str, arguments: &[String]) -> Result<()> {
         ("start", []) => start::run(&programs()?),
         ("away", arguments) => away::run(&programs()?, arguments),
         ("probe", []) => probe::run(&programs()?),
+        ("postgres", []) => postgres::run(&programs()?),
+        ("postgres", [size]) => postgres::one(&programs()?, size),
         ("replay", []) => replay::run(&programs()?),
         ("scrape", []) => scrape::run(&programs()?),
         ("scrape", arguments) => scrape::one(&programs()?, arguments),

@@ -17,9 +17,20 @@ pub struct Program {
 
 impl Program {
     /// Starts `path` with `arguments`; its output is thrown away.
-    #[expect(clippy::disallowed_methods, reason = "a benchmark starts the programs it measures")]
     pub fn start(name: &'static str, path: &Path, arguments: &[&str]) -> Result<Self> {
+        Self::start_with(name, path, arguments, &[])
+    }
+
+    /// The same with variables in its environment.
+    #[expect(clippy::disallowed_methods, reason = "a benchmark starts the programs it measures")]
+    pub fn start_with(
+        name: &'static str,
+        path: &Path,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Result<Self> {
         let mut command = Command::new(path);
+        command.envs(variables.iter().copied());
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let child = command.spawn().with_context(|| format!("{} cannot be started", path.display()))?;
         Ok(Program { name, child })

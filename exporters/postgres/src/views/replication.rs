@@ -55,7 +55,7 @@ pub static VIEW: View = View {
             extension: None,
             sql: "with here as (select case when pg_is_in_recovery() then pg_last_wal_receive_lsn() \
                 else pg_current_wal_lsn() end as lsn) \
-                select r.application_name, r.client_addr::text as client_addr, r.state, s.slot_name, r.pid, \
+                select r.application_name, host(r.client_addr) as client_addr, r.state, s.slot_name, r.pid, \
                 (here.lsn - '0/0')::float8 as current, (here.lsn - r.replay_lsn)::float8 as diff \
                 from here cross join pg_stat_replication r left join pg_replication_slots s on s.active_pid = r.pid",
             read: Read::Columns(&[&[("current", CURRENT.metric()), ("diff", DIFF.metric())]]),

@@ -24,7 +24,8 @@ pub static VIEW: View = View {
         versions: ALL,
         extension: None,
         // What the session has set for itself is nobody else's setting.
-        sql: "select name, case when source = 'session' or name = 'transaction_read_only' then reset_val \
+        sql: "select name, case when name = 'transaction_read_only' and pg_is_in_recovery() then 'on' \
+            when source = 'session' or name = 'transaction_read_only' then reset_val \
             else setting end, unit, vartype from pg_settings where vartype in ('bool', 'integer', 'real')",
         read: Read::Rows(read),
     }],

@@ -1,3 +1,6 @@
 //! What the exporter does, by what it is about.
 
 mod custom;
+mod large;
+mod replica;
+mod trouble;

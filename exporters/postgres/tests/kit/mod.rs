@@ -44,7 +44,7 @@ impl Drop for Running {
 pub struct Cluster {
     /// Its port on the loopback address.
     pub port: u16,
-    _process: Running,
+    process: Running,
     dir: tempfile::TempDir,
 }
 
@@ -67,6 +67,11 @@ pub fn free_port() -> u16 {
 impl Cluster {
     /// Starts the server that a variable names, and waits until it answers.
     pub async fn start(variable: &str) -> Self {
+        Self::start_with(variable, &[]).await
+    }
+
+    /// The same with settings of its own.
+    pub async fn start_with(variable: &str, settings: &[&str]) -> Self {
         let program =
             program(variable).unwrap_or_else(|| panic!("no {variable}: run collector/tests/setup.sh"));
         let dir = tempfile::tempdir_in("/tmp").unwrap();
@@ -80,14 +85,21 @@ impl Cluster {
         initdb.arg("-D").arg(&data).arg("--pwfile").arg(&password).stdout(Stdio::null());
         let options = ["-U", "postgres", "--auth=scram-sha-256", "--no-sync", "-E", "UTF8", "--locale=C"];
         assert!(initdb.args(options).status().unwrap().success());
+        Self::serve(&program, dir, settings).await
+    }
+
+    /// Serves what is in the folder `data`.
+    async fn serve(program: &Path, dir: tempfile::TempDir, settings: &[&str]) -> Self {
         let port = free_port();
-        let mut server = command(&program);
+        let data = dir.path().join("data");
+        let mut server = command(program);
         server.arg("-D").arg(&data).args(["-p", &port.to_string(), "-h", "127.0.0.1", "-k"]).arg(dir.path());
-        for setting in ["fsync=off", "max_connections=12", "superuser_reserved_connections=2"] {
+        let common = ["fsync=off", "max_connections=12", "superuser_reserved_connections=2"];
+        for setting in common.iter().chain(settings) {
             server.args(["-c", setting]);
         }
         let process = Running(server.stderr(Stdio::null()).spawn().unwrap());
-        let cluster = Cluster { port, _process: process, dir };
+        let cluster = Cluster { port, process, dir };
         for _ in 0..400 {
             if cluster.try_client("postgres").await.is_ok() {
                 return cluster;
@@ -105,6 +117,12 @@ impl Cluster {
         let (client, connection) = config.connect_raw(stream, NoTls).await.map_err(|e| e.to_string())?;
         tokio::spawn(connection);
         Ok(client)
+    }
+
+    /// Begins a "smart" shutdown.
+    pub fn shut_down_when_all_have_gone(&self) {
+        let pid = rustix::process::Pid::from_child(&self.process.0);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 
     /// A session of somebody else's.
@@ -145,6 +163,36 @@ impl Cluster {
         path("ca.pem")
     }
 
+    /// A server that follows this one through the slot `follower`, from a copy of its files ("Making a Base Backup Using
+    /// the Low Level API", PostgreSQL's documentation).
+    pub async fn replica(&self, variable: &str) -> Self {
+        let program = program(variable).unwrap();
+        let dir = tempfile::tempdir_in("/tmp").unwrap();
+        let data = dir.path().join("data");
+        let client = self.client().await;
+        client.batch_execute("select pg_create_physical_replication_slot('follower')").await.unwrap();
+        client.batch_execute("select pg_backup_start('copy', true)").await.unwrap();
+        copy(&self.dir.path().join("data"), &data);
+        let stopped = client.query_one("select labelfile from pg_backup_stop(false)", &[]).await.unwrap();
+        for name in ["postmaster.pid", "postmaster.opts"] {
+            fs::remove_file(data.join(name)).unwrap();
+        }
+        // Slots are the other's.
+        fs::remove_dir_all(data.join("pg_replslot")).unwrap();
+        fs::create_dir(data.join("pg_replslot")).unwrap();
+        fs::write(data.join("backup_label"), stopped.get::<_, String>(0)).unwrap();
+        fs::write(data.join("standby.signal"), "").unwrap();
+        if rustix::process::getuid().is_root() {
+            give_away(dir.path());
+        }
+        let upstream = format!(
+            "primary_conninfo=host=127.0.0.1 port={} user=postgres password={PASSWORD} application_name=follower",
+            self.port
+        );
+        Self::serve(&program, dir, &[&upstream, "primary_slot_name=follower", "hot_standby_feedback=on"])
+            .await
+    }
+
     /// Runs statements.
     pub async fn sql(&self, text: &str) {
         self.client().await.batch_execute(text).await.unwrap();
@@ -158,6 +206,28 @@ impl Cluster {
         server.password = Password::Text(Secret::new(PASSWORD));
         server.timeout = Duration::from_secs(5);
         server
+    }
+}
+
+/// Copies a folder that changes meanwhile.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    fs::set_permissions(to, fs::Permissions::from_mode(0o700)).unwrap();
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (path, copied) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &copied);
+        } else if let Err(error) = fs::copy(&path, &copied) {
+            assert_eq!(error.kind(), std::io::ErrorKind::NotFound, "{}", path.display());
+        }
+    }
+}
+
+/// Lets the user that servers run as have a folder.
+fn give_away(path: &Path) {
+    std::os::unix::fs::chown(path, Some(65534), Some(65534)).unwrap();
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| give_away(&entry.unwrap().path()));
     }
 }
 
