@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use taffrail_tests::{Answer, Prometheus, Receiver, Taffrail, Version, wait_for};
+use taffrail_tests::{Answer, Prometheus, Receiver, Series, Taffrail, Version, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const OPEN: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -50,7 +50,7 @@ outputs: {{prometheus: [{{url: '{}'}}]}}
     let _taffrail = Taffrail::start(&config).unwrap();
     let folded = ["hits_total", "took_seconds_bucket{le='1.0'}", "took_seconds_count", "took_seconds_sum"];
     let has = |expr: &str, wanted: &[f64]| -> Result<()> {
-        let mut found: Vec<f64> = prometheus.query(expr)?.iter().map(|series| series.value()).collect();
+        let mut found: Vec<f64> = prometheus.query(expr)?.iter().map(Series::value).collect();
         found.sort_by(f64::total_cmp);
         ensure!(found == wanted, "{expr}: {found:?}");
         Ok(())
