@@ -16,6 +16,7 @@ mod end_to_end;
 mod faults;
 mod files;
 mod handover;
+mod fold;
 mod hang;
 mod histograms;
 mod names;

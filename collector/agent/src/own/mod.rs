@@ -66,6 +66,8 @@ metrics! {
     pub SCRAPE_KEPT: Counter = "taffrail_scrape_samples_post_metric_relabeling_total" ["scrape_job"];
     /// Samples whose series were new on their page.
     pub SCRAPE_ADDED: Counter = "taffrail_scrape_series_added_total" ["scrape_job"];
+    /// Series on the pages of a job's targets that are folded into others, as `fold` asks. Not there before the first.
+    pub SCRAPE_FOLDED: Gauge = "taffrail_scrape_folded_series" ["scrape_job"];
     /// Samples of good pages that were left out: `not_newer` than what their series has already, or more than ten
     /// minutes `ahead`. Not there before the first.
     pub SCRAPE_LEFT_OUT: Counter = "taffrail_scrape_left_out_samples_total" ["scrape_job", "reason"];

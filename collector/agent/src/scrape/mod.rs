@@ -9,6 +9,7 @@ pub mod discovery;
 pub mod failed;
 mod families;
 pub mod fetch;
+pub mod fold;
 pub mod job;
 mod known;
 mod left;

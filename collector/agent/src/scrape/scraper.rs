@@ -131,6 +131,7 @@ impl Scraper {
         status.samples = scrape.read.scraped;
         status.kept = scrape.read.kept;
         status.series = scrape.series;
+        status.folded = scrape.folded;
         status.bytes = scrape.bytes;
         status.scrapes += 1;
         status.warnings = warnings(&scrape);

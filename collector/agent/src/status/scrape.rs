@@ -53,6 +53,8 @@ pub struct TargetStatus {
     pub kept: u64,
     /// Series that are known.
     pub series: usize,
+    /// Series of its page that are folded into others.
+    pub folded: usize,
     /// The page's size in bytes, not compressed.
     pub bytes: usize,
     /// Scrapes since the start.
@@ -153,6 +155,8 @@ pub struct JobStatus {
     /// One that is down, and why.
     #[serde(skip)]
     pub example: Option<String>,
+    /// Series of its targets' pages that are folded into others.
+    pub folded: usize,
     /// How many targets relabelling dropped.
     pub dropped: usize,
     /// What its scrapes came to.
@@ -194,6 +198,7 @@ impl JobPlace {
         };
         for target in lock(&self.targets).iter() {
             let target = lock(target);
+            status.folded += target.folded;
             match target.state() {
                 TargetState::Up => status.up += 1,
                 TargetState::Unknown => status.unknown += 1,
