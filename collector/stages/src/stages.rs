@@ -33,9 +33,9 @@ impl Stages {
         self.0.iter().any(|running| matches!(running.stage, Stage::Timestamp(_)))
     }
 
-    /// What the stages `redact` found so far: the rule's name, and how often.
-    pub fn redacted(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.0.iter().flat_map(Running::redacted)
+    /// What the stages `redact` found since this was last asked: the rule's name, and how often.
+    pub fn take_redacted(&self) -> impl Iterator<Item = (&str, u64)> {
+        self.0.iter().flat_map(Running::take_redacted)
     }
 
     /// Passes an entry through.

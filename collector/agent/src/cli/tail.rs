@@ -264,14 +264,16 @@ mod tests {
                json                field level=\"info\"\n                      field msg=\"up\"\n  \
                labels              label level=\"info\"\n  \
                drop                nothing\n  \
-               output              line up\n\
+               output              line up\n  \
+               redact              nothing\n\
              => up\n   labels   level=\"info\"\n   metadata detected_level=\"info\"\n\n\
              plain\n  \
                level               no level was found\n  \
                json                not JSON at byte 0\n  \
                labels              there is no field `level`\n  \
                drop                nothing\n  \
-               output              there is no field `msg`\n\
+               output              there is no field `msg`\n  \
+               redact              nothing\n\
              => plain\n\n\
              {\"level\":\"debug\"}\n  \
                level               metadata detected_level=\"debug\"\n  \

@@ -178,6 +178,9 @@ pub struct LogSource {
     /// Find the level of each line, as the structured metadata `detected_level`, before all stages.
     #[schemars(extend("default" = true))]
     pub level: Field<bool>,
+    /// Take credentials out of each line, behind all stages. The stage `redact` says more.
+    #[schemars(extend("default" = true))]
+    pub redact: Field<bool>,
 }
 
 /// Log files by glob.

@@ -15,6 +15,7 @@ mod postgres;
 mod probe_kinds;
 mod probes;
 mod queries;
+mod redact;
 mod redis;
 mod scrape;
 mod stages;
