@@ -94,7 +94,11 @@ impl Web {
                                 path: head.uri.to_string(),
                                 version: head.version,
                                 headers: head.headers,
-                                body: body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default(),
+                                body: body
+                                    .collect()
+                                    .await
+                                    .map(http_body_util::Collected::to_bytes)
+                                    .unwrap_or_default(),
                             };
                             let given = answer(&asked);
                             seen.lock().unwrap_or_else(PoisonError::into_inner).push(asked);
