@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
+use taffrail_postgres::custom::CustomQuery;
 
 use super::{ConfigOptions, USAGE, print, refuse};
 use crate::config::scalar::show_duration;
@@ -31,6 +32,9 @@ struct Summary {
     data_dir: String,
     hostname: Option<String>,
     host: Option<HostSummary>,
+    containers: Option<ContainersSummary>,
+    servers: Vec<ServerSummary>,
+    probes: Vec<ProbeSummary>,
     own_metrics: bool,
     scrape: Vec<ScrapeSummary>,
     logs: Vec<LogSummary>,
@@ -42,6 +46,39 @@ struct HostSummary {
     job: String,
     interval: String,
     subjects: Vec<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+struct ContainersSummary {
+    job: String,
+    interval: String,
+}
+
+/// A server that is seen from inside.
+#[derive(Debug, Serialize)]
+struct ServerSummary {
+    /// The key it stands under: `postgres`, `pgbouncer`, `redis`.
+    kind: &'static str,
+    name: String,
+    instance: String,
+    interval: String,
+    queries: Vec<QuerySummary>,
+}
+
+/// A query of the user's own.
+#[derive(Debug, Serialize)]
+struct QuerySummary {
+    name: String,
+    interval: String,
+    /// Metrics that are told without it, and not by it.
+    left_out: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct ProbeSummary {
+    name: String,
+    target: String,
+    interval: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -103,6 +140,15 @@ fn summary(config: &Config) -> Summary {
             .filter(|name| host.config.schedule(name).on)
             .collect(),
     });
+    let containers = config.containers.as_ref().map(|containers| ContainersSummary {
+        job: containers.job.clone(),
+        interval: show_duration(containers.interval),
+    });
+    let probes = config.probes.iter().flat_map(|probes| &probes.list).map(|probe| ProbeSummary {
+        name: probe.name.clone(),
+        target: probe.target.clone(),
+        interval: show_duration(probe.interval),
+    });
     let scrape = config.scrape.iter().map(|job| {
         let fixed = job.discovery.iter().filter_map(|discovery| match discovery {
             Discovery::Static(groups) => Some(groups.iter().map(|group| group.targets.len()).sum::<usize>()),
@@ -138,10 +184,42 @@ fn summary(config: &Config) -> Summary {
         data_dir: config.data_dir.display().to_string(),
         hostname: config.hostname.clone(),
         host,
+        containers,
+        servers: servers(config),
+        probes: probes.collect(),
         own_metrics: config.own_metrics,
         scrape: scrape.collect(),
         logs: logs.collect(),
         outputs: outputs.collect(),
+    }
+}
+
+fn servers(config: &Config) -> Vec<ServerSummary> {
+    let of_postgres = |kind| {
+        move |server: &taffrail_postgres::Server| ServerSummary {
+            kind,
+            name: server.name.clone(),
+            instance: server.instance.clone(),
+            interval: show_duration(server.interval),
+            queries: server.queries.iter().map(|query| of_query(server, query)).collect(),
+        }
+    };
+    let redis = config.redis.iter().map(|server| ServerSummary {
+        kind: "redis",
+        name: server.name.clone(),
+        instance: server.address.to_string(),
+        interval: show_duration(server.interval),
+        queries: Vec::new(),
+    });
+    let postgres = config.postgres.iter().map(of_postgres("postgres"));
+    postgres.chain(config.pgbouncer.iter().map(of_postgres("pgbouncer"))).chain(redis).collect()
+}
+
+fn of_query(server: &taffrail_postgres::Server, query: &CustomQuery) -> QuerySummary {
+    QuerySummary {
+        name: query.name.clone(),
+        interval: show_duration(query.interval),
+        left_out: query.metrics().filter(|metric| server.tells(metric)).collect(),
     }
 }
 
@@ -162,6 +240,24 @@ fn text(file: Option<&str>, summary: &Summary) -> String {
             line("collect", format!("the host every {}, job=\"{job}\": {subjects}", host.interval));
         }
         None => line("collect", "no host metrics: there is no `host`".to_owned()),
+    }
+    if let Some(containers) = &summary.containers {
+        line("collect", format!("containers every {}, job=\"{}\"", containers.interval, containers.job));
+    }
+    for server in &summary.servers {
+        let ServerSummary { kind, name, instance, interval, queries } = server;
+        line("collect", format!("{kind} {name} every {interval}: {instance}"));
+        for query in queries {
+            let mut detail = format!("{name}: {} every {}", query.name, query.interval);
+            if !query.left_out.is_empty() {
+                let left_out = query.left_out.join(", ");
+                let _ = write!(detail, ", without {left_out}: collected already");
+            }
+            line("query", detail);
+        }
+    }
+    for probe in &summary.probes {
+        line("probe", format!("{} every {}: {}", probe.name, probe.interval, probe.target));
     }
     for job in &summary.scrape {
         let count = match job.static_targets {
@@ -193,7 +289,10 @@ mod tests {
     fn the_answer_names_what_would_run() {
         let written = "host: {subjects: {netclass: false}}\nlogs: [{files: {include: [/var/log/a.log]}}]\n\
             outputs: {loki: [{url: http://loki:3100}]}\ndata_dir: /state\n\
-            scrape_configs: [{job_name: app, static_configs: [{targets: [a:1, b:1]}], dns_sd_configs: [{names: [x]}]}]\n";
+            scrape_configs: [{job_name: app, static_configs: [{targets: [a:1, b:1]}], dns_sd_configs: [{names: [x]}]}]\n\
+            containers: {}\nredis: [{url: redis://cache:6379}]\nprobes: [{name: shop, tcp: shop:80}]\n\
+            postgres: [{name: main, url: postgres://db, queries: {orders: {query: select 1 as n, cache_seconds: 60}, \
+            pg_database: {query: select 1 as size_bytes, metrics: [{size_bytes: {usage: GAUGE}}]}}}]\n";
         let config = load_text(Source::new("t.yml", written, ""), &[], &|_| None).unwrap();
         let text = text(Some("t.yml"), &summary(&config));
         for part in [
@@ -203,6 +302,12 @@ mod tests {
             "job=\"node\"",
             "/var/log/a.log",
             "loki:3100/loki/api",
+            "collect  containers every 15s, job=\"cadvisor\"",
+            "collect  postgres main every 15s: db:5432",
+            "query    main: orders every 1m\n",
+            "query    main: pg_database every 15s, without pg_database_size_bytes: collected already",
+            "collect  redis redis every 15s: cache:6379",
+            "probe    shop every 15s: shop:80",
             "scrape   app every 15s: 2 targets, and what dns_sd_configs find",
         ] {
             assert!(text.contains(part), "{part} is not in\n{text}");
