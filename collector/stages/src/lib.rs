@@ -8,6 +8,7 @@
 //! * [`color`]: removes terminal colours.
 //! * [`level`]: finds the level that a line itself names.
 //! * [`redact`]: removes credentials, and what names a person.
+//! * [`multiline`]: lines that belong together become one entry.
 //! * [`errors`]: what makes two errors the same, and which are new.
 //! * [`json`], [`path`], [`logfmt`], [`pattern`], [`template`], [`timeformat`]: languages that stages read.
 //! * [`hash`]: the same in every run.
@@ -20,6 +21,7 @@ pub mod hash;
 pub mod json;
 pub mod level;
 pub mod logfmt;
+pub mod multiline;
 pub mod path;
 pub mod pattern;
 mod prefilter;
