@@ -105,6 +105,7 @@ in_docker() {
     long "the bundle in Docker" "$here/compose.sh"
     long "inside a container as outside" "$here/container.sh"
     long "containers as their engine sees them" "$here/containers.sh"
+    long "targets of an engine as Prometheus finds them" "$here/docker_sd.sh"
 }
 
 main() {

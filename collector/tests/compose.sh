@@ -192,14 +192,12 @@ wait_for() { # SECONDS WHAT COMMAND...
 
 asked() { [[ -n $(ask "$1") ]]; }
 alerts_active() { [[ $(active "$1") == "$2" ]]; }
-# The bundle probes nothing and asks no database before its owner says what, and looks at no containers yet: those
-# dashboards are empty as long as that.
+# The bundle probes nothing and asks no database before its owner says what: those dashboards are empty as long as that.
 shown=()
 for file in dashboards/*.json; do
     case $file in
         */taffrail-probe.json) echo "SKIPPED: the panels of $file, as the bundle probes nothing by itself" ;;
         */taffrail-postgres.json) echo "SKIPPED: the panels of $file, as the bundle has no PostgreSQL server" ;;
-        */taffrail-containers.json) echo "SKIPPED: the panels of $file, as the bundle does not turn containers on yet" ;;
         *) shown+=("$file") ;;
     esac
 done
@@ -215,7 +213,7 @@ expect() { # WHAT GOT WANTED
 
 main() {
     trap finish EXIT
-    local service password name bridge
+    local service password name bridge filter
     say "building the images"
     for service in init taffrail prometheus alertmanager loki grafana; do
         mkdir "$work/$service"
@@ -223,6 +221,7 @@ main() {
     done
     fast_copy
     eval "$(free_ports)"
+    export TAFFRAIL_DOCKER_SOCKET=${DOCKER_HOST#unix://}
 
     say "bringing the bundle up"
     compose up --detach --wait --wait-timeout 120 --no-build --pull never >"$work/up" 2>&1 || {
@@ -247,6 +246,20 @@ main() {
         panels_filled "$name"
     cat "$work/panels" >&2
     expect "no alert fires" "$(active HostDown)" 0
+    expect "a container of the bundle has its name, its image and its service" "$(ask "count(container_last_seen{name='$project-loki-1', image='$(tag_of loki)', container_label_com_docker_compose_service='loki'})")" 1
+    expect "the engine answers, through the filter" "$(ask 'container_engine_up')" 1
+    filter="/proc/$("$DOCKER" inspect -f '{{.State.Pid}}' "$(compose ps -q socket-proxy)")/root/run/taffrail/engine.sock"
+    expect "the filter refuses to start containers" \
+        "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket "$filter" -X POST http://engine/containers/create)" 403
+    expect "the filter tells nothing of an environment" \
+        "$(curl -s --unix-socket "$filter" "http://engine/containers/$project-loki-1/json" | grep -c GOMEMLIMIT)" 0
+    expect "the engine does" "$("$DOCKER" inspect "$project-loki-1" | grep -c GOMEMLIMIT)" 1
+    expect "the filter has no capability" \
+        "$(awk '/^CapEff/ { print $2 }' "/proc/$("$DOCKER" inspect -f '{{.State.Pid}}' "$(compose ps -q socket-proxy)")/status")" \
+        0000000000000000
+    expect "the engine's socket is covered in the collector" \
+        "$(stat -c %F "/proc/$("$DOCKER" inspect -f '{{.State.Pid}}' "$(compose ps -q taffrail)")/root/host$TAFFRAIL_DOCKER_SOCKET")" \
+        "character special file"
 
     password=$(compose run --rm -T init show 2>/dev/null)
     compose run --rm -T init make >/dev/null 2>&1

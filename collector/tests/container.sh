@@ -77,7 +77,7 @@ start_inside() { # PORT
     sed -i '/^logs:/,$d; s/^interval: 15s/interval: 1s/' "$work/bundle/compose/taffrail.yml"
     grep -q '^interval: 1s' "$work/bundle/compose/taffrail.yml" || die "compose/taffrail.yml has no interval any more"
     sed -i "s#image: taffrail:local#image: $tag#" "$work/bundle/observability.yml"
-    export TAFFRAIL_PORT=$1
+    export TAFFRAIL_PORT=$1 TAFFRAIL_DOCKER_SOCKET=${DOCKER_HOST#unix://}
     compose up --detach --no-deps --no-build --pull never taffrail >"$work/up" 2>&1 || {
         cat "$work/up" >&2
         die "docker compose up failed"

@@ -1,4 +1,5 @@
-"""Container metrics beside what a real engine and the kernel say, with containers that do what containers do.
+"""Container metrics beside what a real engine and the kernel say, with containers that do what containers do. The engine is
+asked through the filter (`taffrail socket-proxy`), as in the bundle.
 
 usage: containers.py TAFFRAIL DOCKER BUSYBOX-IMAGE   (DOCKER_HOST names the engine)
 
@@ -85,6 +86,57 @@ def stats(name):
             check=True, capture_output=True, text=True).stdout)
 
 
+def through(filter_socket, path, method="GET"):
+    """Status and body of an answer of the filter."""
+    answer = subprocess.run(["curl", "-s", "-X", method, "-w", "\n%{http_code}", "--unix-socket", filter_socket,
+                             f"http://engine{path}"], check=True, capture_output=True, text=True).stdout
+    body, status = answer.rsplit("\n", 1)
+    return int(status), body
+
+
+def filtered(filter_socket):
+    """What the filter lets through of a real engine, and what it does not."""
+    name = f"{PREFIX}-secret"
+    docker("run", "--detach", "--name", name, "--env", "PASSWORD=hunter2", IMAGE, "sh", "-c", "echo said; sleep 600; : hunter2")
+    told = docker("inspect", name)
+    expect("the engine tells the environment and the command", "hunter2" in told, told)
+    for path in (f"/containers/{name}/json", "/containers/json?all=1", f"/v1.44/containers/{name}/json?size=1", "/info",
+                 "/version", f"/images/{IMAGE}/json", "/networks", "/_ping"):
+        status, body = through(filter_socket, path)
+        expect(f"{path.replace(PREFIX, 'ID')} comes through without", status == 200 and "hunter2" not in body, f"{status} {body}")
+    check("logs come through", lambda: None if "said" in through(filter_socket, f"/containers/{name}/logs?stdout=1")[1]
+          else "they do not")
+    for method, path in (("POST", f"/containers/{name}/stop"), ("DELETE", f"/containers/{name}?force=1"),
+                         ("GET", f"/containers/{name}/archive?path=/etc"), ("GET", f"/containers/{name}/top"),
+                         ("GET", f"/containers/{name}/logs?stdout=1&details=1"), ("GET", "/volumes"),
+                         ("POST", f"/containers/{name}/exec"), ("GET", f"/containers/{name}/attach/ws")):
+        status, body = through(filter_socket, path, method)
+        expect(f"{method} {path.replace(PREFIX, 'ID')} is refused", status == 403 and "refused" in body, f"{status} {body}")
+    expect("it still runs", docker("inspect", "--format", "{{.State.Running}}", name) == "true", "it was stopped")
+
+
+def expect(what, right, got):
+    if right:
+        print(f"  ok: {what}")
+    else:
+        FAILED.append(what)
+        print(f"  FAILED: {what}: {got}", file=sys.stderr)
+
+
+def happens(page):
+    """Every kind of event, each counted and told."""
+    start("shop", "sleep", "600")
+    check("a start is counted", lambda: None if counted(page(), "shop", "start") == 1 else "it is not")
+    docker("commit", "--change", "LABEL version=2", f"{PREFIX}-shop", f"{PREFIX}:2")
+    docker("rm", "--force", f"{PREFIX}-shop")
+    docker("run", "--detach", "--name", f"{PREFIX}-shop", f"{PREFIX}:2", "sleep", "600")
+    for event in ("start", "die", "destroy", "deployment"):
+        wanted = 2 if event == "start" else 1
+        check(f"{event} is counted", lambda event=event, wanted=wanted: None if counted(page(), "shop", event) == wanted
+              else f"{counted(page(), 'shop', event)} times")
+    check("health that changes is counted", lambda: None if counted(page(), "sick", "health") else "it is not")
+
+
 def checks(port):
     def page():
         return Page(port)
@@ -124,6 +176,7 @@ def checks(port):
         stats("talks")["networks"]["eth0"]["tx_packets"], 0.1, "packets"))
     check("a container on the host's network has none of its own", lambda: None if page().of(
         "hosted", "container_network_receive_bytes_total") is None else "it has the host's")
+    happens(page)
     docker("rm", "--force", f"{PREFIX}-burn")
     check("all series of a container end with it", lambda: None if page().of("burn", "container_last_seen") is None
           else "they are still there", 5)
@@ -143,17 +196,25 @@ def main():
         config = os.path.join(folder, "taffrail.yml")
         with open(config, "w", encoding="utf-8") as file:
             file.write(f"interval: 1s\nhostname: ship\nlisten: 127.0.0.1:{port}\ndata_dir: {folder}/data\n"
-                       f"containers: {{docker: \"{os.environ['DOCKER_HOST']}\"}}\n")
+                       f"containers: {{docker: \"unix://{folder}/engine.sock\"}}\n")
+        engine = os.environ["DOCKER_HOST"].removeprefix("unix://")
+        proxy = [TAFFRAIL, "socket-proxy", "--engine", engine, "--listen", f"{folder}/engine.sock"]
         with open(os.path.join(folder, "log"), "w+", encoding="utf-8") as log, \
+                subprocess.Popen(proxy, stdout=log, stderr=log) as filter_, \
                 subprocess.Popen([TAFFRAIL, "run", "--config", config], stdout=log, stderr=log) as taffrail:
             try:
+                check("the filter serves", lambda: None if subprocess.run(
+                    [*proxy, "--check"], check=False, capture_output=True).returncode == 0 else "it does not")
                 check("it runs", lambda: None if Page(port).series else "no series")
+                filtered(f"{folder}/engine.sock")
                 checks(port)
             finally:
                 taffrail.terminate()
+                filter_.terminate()
                 names = docker("ps", "--all", "--quiet", "--filter", f"name={PREFIX}-").split()
                 if names:
                     docker("rm", "--force", *names)
+                subprocess.run([DOCKER, "rmi", "--force", f"{PREFIX}:2"], check=False, capture_output=True)
                 if FAILED:
                     log.seek(0)
                     print(log.read(), file=sys.stderr)

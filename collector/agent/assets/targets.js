@@ -81,7 +81,7 @@ export class Targets {
         this.#labels(t),
         t.last_scrape_ms ? el('span', {}, ago(t.last_scrape_ms, now), el('small', { class: 'under' }, `every ${duration(t.interval_s)}`)) : `every ${duration(t.interval_s)}`,
         t.scrapes ? el('span', { class: slow ? 'warn' : '' }, duration(t.duration_s)) : DASH,
-        t.up ? el('span', {}, t.kept === t.samples ? number(t.samples) : `${number(t.kept)} of ${number(t.samples)}`, el('small', { class: 'under' }, bytes(t.bytes))) : DASH,
+        t.up ? el('span', {}, t.kept === t.samples ? number(t.samples) : `${number(t.kept)} of ${number(t.samples)}`, el('small', { class: 'under' }, t.folded ? `${bytes(t.bytes)}, ${number(t.folded)} folded` : bytes(t.bytes))) : DASH,
         remarks(t, now),
       ] };
     });

@@ -6,10 +6,6 @@ use clap::Parser;
 use taffrail_collector::cli::{self, Cli, Command, RunOptions, print};
 use taffrail_collector::run;
 
-/// It returns memory to the system, and keeps small what is small.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 fn main() -> ExitCode {
     // Before anything can ask for TLS. It fails only when one is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();

@@ -17,6 +17,8 @@ metrics! {
     pub LOG_BYTES: Counter = "taffrail_log_bytes_total" ["stream_job", "service_name"];
     /// Log lines that a stage left out, by the job of their stream and the stage.
     pub LOG_LEFT_OUT: Counter = "taffrail_log_left_out_total" ["stream_job", "stage"];
+    /// What `redact` took out of log lines, by the job of their stream and what it was.
+    pub LOG_REDACTED: Counter = "taffrail_log_redacted_total" ["stream_job", "kind"];
     /// What was counted for no series because there were too many label values.
     pub OVERFLOW: Counter = "taffrail_measures_overflow_total" [];
 }

@@ -139,6 +139,7 @@ impl Pipeline {
         self.shared.probe.set(config.probes.as_ref());
         self.cardinality().set_budget(config.series_budget);
         self.shared.relay.turn(config.scrape.iter().any(|job| job.relay));
+        self.shared.board.room.resize(config.scrape_memory);
         let leaving: Vec<&Key> = plan.stop.iter().chain(plan.change.iter().map(|(key, _)| key)).collect();
         let mut old: Vec<_> = leaving.into_iter().filter_map(|key| self.running.remove_entry(key)).collect();
         // Sources first: outputs still settle what they have read, which else would be read and sent again; and
@@ -323,6 +324,7 @@ impl Pipeline {
             clock: self.shared.clock.clone(),
             readers: self.readers.clone(),
             relay: self.shared.relay.clone(),
+            room: self.shared.board.room.clone(),
         };
         let stop = CancellationToken::new();
         let place = self.shared.board.job(key.clone());

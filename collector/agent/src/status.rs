@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::component::Key;
 use crate::metrics::budget::Excess;
+use crate::scrape::{Room, RoomStatus};
 
 pub use scrape::{Counts, JobPlace, JobStatus, LabelMap, Stage, TargetState, TargetStatus};
 
@@ -194,6 +195,8 @@ pub struct Snapshot {
     pub exporters: Vec<ExporterStatus>,
     /// Scrape jobs.
     pub jobs: Vec<JobStatus>,
+    /// What pages of their targets take up before they are read.
+    pub scrape_room: RoomStatus,
     /// Log sources.
     pub sources: Vec<SourceStatus>,
     /// Logs with cursors.
@@ -214,6 +217,8 @@ pub struct Board {
     pub process: Place<ProcessStatus>,
     /// Budgets of series that are exceeded.
     pub over_budget: Mutex<Vec<Excess>>,
+    /// What pages of targets may take up before they are read.
+    pub room: Arc<Room>,
     exporters: Mutex<BTreeMap<Key, Place<ExporterStatus>>>,
     jobs: Mutex<BTreeMap<Key, Arc<JobPlace>>>,
     sources: Mutex<BTreeMap<Key, Place<SourceStatus>>>,
@@ -279,6 +284,7 @@ impl Board {
             process: lock(&self.process).clone(),
             exporters: all(&self.exporters),
             jobs: self.jobs().iter().map(|place| place.summary()).collect(),
+            scrape_room: self.room.status(),
             sources: all(&self.sources),
             logs: all(&self.logs),
             outputs: all(&self.outputs),

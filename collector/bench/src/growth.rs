@@ -111,7 +111,7 @@ fn collect(subjects: &mut [Subject], outs: &mut [Out]) -> usize {
 }
 
 /// CPU time of this process, in user and system mode, all threads.
-fn cpu_ms() -> f64 {
+pub fn cpu_ms() -> f64 {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
 }

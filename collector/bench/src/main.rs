@@ -5,6 +5,8 @@
 
 mod agents;
 mod away;
+mod cgroups;
+mod containers;
 mod fixture;
 mod floor;
 mod growth;
@@ -30,7 +32,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 
 /// The names of the parts, in the order in which they are measured. `away` is a part too, too long to be one of all.
-const PARTS: [&str; 7] = ["host", "growth", "start", "scrape", "replay", "probe", "postgres"];
+const PARTS: [&str; 8] = ["host", "growth", "containers", "start", "scrape", "replay", "probe", "postgres"];
 
 /// Where the programs are.
 struct Programs {
@@ -94,6 +96,8 @@ fn part(name: &str, arguments: &[String]) -> Result<()> {
     match (name, arguments) {
         ("host", []) => host::run(&programs()?),
         ("growth", []) => growth::run(),
+        ("containers", []) => containers::run(),
+        ("containers", arguments) => containers::one(arguments),
         ("start", []) => start::run(&programs()?),
         ("away", arguments) => away::run(&programs()?, arguments),
         ("probe", []) => probe::run(&programs()?),

@@ -100,8 +100,11 @@ impl Path {
 
 /// Whether a name as it is written in JSON is this one.
 pub fn is(written: &str, name: &str) -> bool {
+    // With escapes it is longer than without.
     written == name
-        || (written.contains('\\') && matches!(json::unescape(written), Cow::Owned(text) if text == name))
+        || (written.len() > name.len()
+            && written.as_bytes().contains(&b'\\')
+            && matches!(json::unescape(written), Cow::Owned(text) if text == name))
 }
 
 #[cfg(test)]

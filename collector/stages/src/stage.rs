@@ -153,10 +153,10 @@ impl Running {
         }
     }
 
-    /// How often each rule of `redact` found something.
-    pub(crate) fn redacted(&self) -> Vec<(&str, u64)> {
+    /// How often each rule of `redact` found something since this was last asked.
+    pub(crate) fn take_redacted(&self) -> Vec<(&str, u64)> {
         match &self.stage {
-            Stage::Redact(redact) => redact.found(&self.redaction),
+            Stage::Redact(redact) => redact.take_found(&self.redaction),
             _ => Vec::new(),
         }
     }

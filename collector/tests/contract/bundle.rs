@@ -172,7 +172,7 @@ mod tests {
             ("max-size: 10m, ", "", "its log has no bound"),
             ("restart: unless-stopped", "restart: always", "is not restarted"),
             ("    healthcheck:", "    health:", "no health check"),
-            ("image: taffrail:local", "restart: \"no\"", "it runs once"),
+            ("    uts: host", "    restart: \"no\"", "it runs once"),
             ("read_only: true, bind", "read_only: false, bind", "is mounted writable"),
             ("./loki:", "./locki:", "does not exist"),
             ("./alerts:/etc/prometheus/alerts:ro", "./alerts:/etc/prometheus/alerts", "mounted writable"),

@@ -139,6 +139,11 @@ impl Prometheus {
         process.terminate(Duration::from_secs(20)).map(drop)
     }
 
+    /// `kill -9`: ends it at once, wherever it is; its data and port stay.
+    pub fn kill(&mut self) {
+        self.process = None;
+    }
+
     /// Starts it again, on the same data and port.
     ///
     /// # Errors

@@ -7,7 +7,7 @@
 //! * [`relabel`]: rules that change, keep or drop labels, between the two.
 //! * [`retry_after()`]: the header by which a receiver says when to come back.
 
-mod calendar;
+pub mod calendar;
 pub mod loki;
 pub mod page;
 pub mod proto;

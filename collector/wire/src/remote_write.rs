@@ -3,6 +3,7 @@
 //! See <https://prometheus.io/docs/specs/prw/remote_write_spec/>. A series' labels are encoded once, by
 //! [`encode_labels`], and kept by the caller; each request copies them.
 
+mod neighbour;
 mod points;
 mod refusal;
 pub mod v2;
@@ -109,6 +110,7 @@ pub fn display_labels(labels: &[u8]) -> String {
 #[derive(Debug, Default)]
 pub struct Request {
     raw: Vec<u8>,
+    neighbour: neighbour::Neighbour,
     compressor: Compressor,
 }
 
@@ -124,6 +126,7 @@ impl Request {
     /// Forgets the series, keeps the buffers.
     pub fn clear(&mut self) {
         self.raw.clear();
+        self.neighbour.clear();
     }
 
     /// The size so far, before compression, in bytes: what receivers bound.
@@ -186,18 +189,15 @@ fn sample_len(value: f64, ts: i64) -> usize {
     value + ts
 }
 
-/// Builds the sample on the stack, so that the vector is checked for room once and not eleven times.
+/// Builds the sample on the stack, so that the vector is checked for room once and not eleven times. The time comes
+/// first: it is the same for neighbours, and so is what stands before it, so that snappy finds one repetition and not two.
+/// Readers of protobuf take fields in any order.
 #[inline]
 fn put_sample(out: &mut Vec<u8>, value: f64, ts: i64) {
     let mut sample = [0u8; MAX_SAMPLE];
     sample[0] = 2 << 3 | 2;
     sample[1] = sample_len(value, ts) as u8;
     let mut len = 2;
-    if value.to_bits() != 0 {
-        sample[2] = 1 << 3 | 1;
-        sample[3..11].copy_from_slice(&value.to_le_bytes());
-        len = 11;
-    }
     if ts != 0 {
         sample[len] = 2 << 3;
         len += 1;
@@ -209,6 +209,11 @@ fn put_sample(out: &mut Vec<u8>, value: f64, ts: i64) {
         }
         sample[len] = rest as u8;
         len += 1;
+    }
+    if value.to_bits() != 0 {
+        sample[len] = 1 << 3 | 1;
+        sample[len + 1..len + 9].copy_from_slice(&value.to_le_bytes());
+        len += 9;
     }
     out.extend_from_slice(&sample[..len]);
 }

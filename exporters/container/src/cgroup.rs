@@ -1,19 +1,14 @@
 //! One container's cgroup: its files, and what is remembered of it from run to run.
 
-use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustix::io::Errno;
-use taffrail_core::CollectError;
-use taffrail_core::file::KernelFile;
-
+use crate::files::{Files, Reading};
+use crate::folder::Folder;
 use crate::inventory::Container;
 use crate::layout::Layout;
 use crate::network::{self, Interface};
 use crate::process::{self, Processes};
-use crate::source::{self, Source};
-use crate::stats::Stats;
 use crate::write::Labels;
 
 /// A container's cgroup, or the host's.
@@ -38,34 +33,25 @@ pub struct Cgroup {
     pub network: Option<(u64, Vec<Interface>)>,
     /// Its processes in this run.
     pub processes: Processes,
-    files: Vec<(KernelFile, &'static Source)>,
+    files: Files,
+    /// Its folder in the tree in which it was found.
+    folder: PathBuf,
     procs: Procs,
 }
 
 /// Where its processes are.
 enum Procs {
-    /// In a folder that is not known yet.
-    Unknown(std::path::PathBuf),
-    /// In this file.
-    Known(KernelFile),
-}
-
-/// What a reading of all files gives.
-#[derive(Debug, Default)]
-pub struct Reading {
-    /// What they say.
-    pub stats: Stats,
-    /// The first that could not be read or understood.
-    pub trouble: Option<CollectError>,
+    /// Not known yet.
+    Unknown,
+    /// In its own folder, which is at this place among those of its files.
+    Own(usize),
+    /// In one below.
+    Below(Folder),
 }
 
 impl Cgroup {
     /// The cgroup at `path`, which is read with all details or only what dashboards ask for.
     pub fn new(layout: &Layout, path: &str, id: &str, inode: u64, full: bool) -> Self {
-        let table = source::table(matches!(layout, Layout::V2(_))).iter();
-        let files = table.filter(|source| full || !source.full).map(|source| {
-            (KernelFile::new(layout.folder(source.controller, path).join(source.file)), source)
-        });
         Cgroup {
             id: id.to_owned(),
             pod: crate::place::pod_uid(path),
@@ -77,30 +63,15 @@ impl Cgroup {
             container: None,
             network: None,
             processes: Processes::default(),
-            files: files.collect(),
-            procs: Procs::Unknown(layout.searched().join(path.trim_start_matches('/'))),
+            files: Files::new(layout, path, full),
+            folder: layout.searched().join(path.trim_start_matches('/')),
+            procs: Procs::Unknown,
         }
     }
 
     /// Reads all files. None when the cgroup is gone.
     pub fn read(&mut self, buffer: &mut Vec<u8>) -> Option<Reading> {
-        let mut reading = Reading::default();
-        let mut found = false;
-        for (file, source) in &mut self.files {
-            match file.read_into(buffer) {
-                Ok(bytes) => {
-                    found = true;
-                    if let Err(error) = (source.read)(bytes, &mut reading.stats) {
-                        reading.trouble.get_or_insert(file.malformed(error));
-                    }
-                }
-                Err(error) if is_gone(&error) => {}
-                Err(error) => {
-                    reading.trouble.get_or_insert(error);
-                }
-            }
-        }
-        (found || reading.trouble.is_some()).then_some(reading)
+        self.files.read(buffer)
     }
 
     /// Looks for its processes, and through the first of them at its network.
@@ -122,35 +93,17 @@ impl Cgroup {
     }
 
     fn find_processes(&mut self, buffer: &mut Vec<u8>) -> Option<Processes> {
-        if let Procs::Known(file) = &mut self.procs {
-            let read = file.read_into(buffer).ok().and_then(|bytes| process::parse(bytes).ok());
-            if let Some(processes) = read.filter(|processes| processes.count > 0) {
-                return Some(processes);
-            }
-            // They may have moved to another folder below.
-            let folder = file.path().parent()?.to_path_buf();
-            self.procs = Procs::Unknown(folder);
+        let read = match &mut self.procs {
+            Procs::Unknown => None,
+            Procs::Own(place) => self.files.folder(*place).and_then(|folder| process::read(folder, buffer)),
+            Procs::Below(folder) => process::read(folder, buffer),
+        };
+        if read.is_some() {
+            return read;
         }
-        let Procs::Unknown(folder) = &self.procs else { return None };
-        let mut file = process::folder_with_processes(folder)?;
-        let processes = file.read_into(buffer).ok().and_then(|bytes| process::parse(bytes).ok());
-        self.procs = Procs::Known(file);
-        processes
-    }
-}
-
-/// Whether an error only says that the cgroup, or this file of it, is not there: it was removed, or the kernel has
-/// switched off what it is about.
-fn is_gone(error: &CollectError) -> bool {
-    match error {
-        CollectError::Absent => true,
-        CollectError::Read { source, .. } => {
-            let gone = [Errno::NODEV, Errno::SRCH, Errno::OPNOTSUPP, Errno::NOTDIR];
-            let known = source
-                .raw_os_error()
-                .is_some_and(|code| gone.iter().any(|errno| errno.raw_os_error() == code));
-            known || source.kind() == io::ErrorKind::NotFound
-        }
-        _ => false,
+        // They may have moved to another folder below.
+        let (folder, processes) = process::folder_with_processes(&self.folder, buffer)?;
+        self.procs = self.files.place(folder.path()).map_or(Procs::Below(folder), Procs::Own);
+        Some(processes)
     }
 }

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use taffrail_core::CollectError;
-use taffrail_core::file::{KernelFile, read_once};
+use taffrail_core::file::read_once;
 
+use crate::folder::Folder;
 use crate::scan::{self, Malformed};
 
 /// Processes of one cgroup.
@@ -37,14 +38,20 @@ const MAX_DEPTH: usize = 3;
 /// The most folders looked into for the processes of one container.
 const MAX_FOLDERS: usize = 64;
 
-/// The first folder at or below `folder` that has processes.
-pub fn folder_with_processes(folder: &Path) -> Option<KernelFile> {
+/// The processes of a folder; none where there are none.
+pub fn read(folder: &mut Folder, buffer: &mut Vec<u8>) -> Option<Processes> {
+    let len = folder.read("cgroup.procs", false, buffer).ok()?;
+    parse(&buffer[..len]).ok().filter(|processes| processes.count > 0)
+}
+
+/// The first folder at or below `folder` that has processes, with them.
+pub fn folder_with_processes(folder: &Path, buffer: &mut Vec<u8>) -> Option<(Folder, Processes)> {
     let mut open = vec![(folder.to_path_buf(), 0)];
     let mut looked = 0;
     while let Some((path, depth)) = open.pop() {
-        let mut file = KernelFile::new(path.join("cgroup.procs"));
-        if file.read().is_ok_and(|bytes| parse(bytes).is_ok_and(|processes| processes.count > 0)) {
-            return Some(file);
+        let mut folder = Folder::new(&path);
+        if let Some(processes) = read(&mut folder, buffer) {
+            return Some((folder, processes));
         }
         looked += 1;
         if depth == MAX_DEPTH || looked == MAX_FOLDERS {

@@ -2,7 +2,7 @@
 //! come from the inventory; without it the values go on.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,9 +12,10 @@ use taffrail_core::{Clock, CollectError, Out, Subject};
 
 use crate::Parts;
 use crate::block_device::Names;
-use crate::cgroup::{Cgroup, Reading};
+use crate::cgroup::Cgroup;
 use crate::config::ContainerConfig;
 use crate::directory::Directory;
+use crate::files::Reading;
 use crate::identity;
 use crate::inventory::{Engine, Health, Inventory, State};
 use crate::kills::Kills;
@@ -106,8 +107,8 @@ impl Usage {
         }
         self.live = live;
         self.directory.set(self.live.values().map(|cgroup| (cgroup.id.as_str(), &cgroup.labels)));
-        let live = &self.live;
-        self.kills.forget(|id| state.containers.contains_key(id) || live.values().any(|c| c.id == id));
+        let live: HashSet<&str> = self.live.values().map(|cgroup| cgroup.id.as_str()).collect();
+        self.kills.forget(|id| live.contains(id) || state.containers.contains_key(id));
         out.put(&write::ERROR, [], f64::from(u8::from(trouble.is_some())));
         trouble.map_or(Ok(()), Err)
     }
@@ -246,3 +247,7 @@ impl Usage {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "usage_tests.rs"]
+mod tests;

@@ -10,6 +10,8 @@ mod hostile;
 mod inventory;
 #[path = "container/names.rs"]
 mod names;
+#[path = "container/proxy.rs"]
+mod proxy;
 #[path = "container/socket.rs"]
 mod socket;
 

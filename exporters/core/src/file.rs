@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Deref;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -17,7 +18,7 @@ pub const MAX_BYTES: usize = 8 << 20;
 #[derive(Debug)]
 pub struct KernelFile {
     path: PathBuf,
-    file: Option<Kept>,
+    file: Option<Kept<File>>,
     buffer: Vec<u8>,
     /// Readings for which a file that did not exist is not looked for again.
     rest: u8,
@@ -29,34 +30,61 @@ pub struct KernelFile {
 /// to see one that came, and that is four readings at the default interval.
 const REST: u8 = 3;
 
-/// How many of these files are open, all together: the limit is the process's, so the count is as well.
-static OPEN: AtomicUsize = AtomicUsize::new(0);
-
-/// The most of them that are kept open: a quarter of what the process may open, and never more than this. There is one
-/// for each ZFS data set, and a machine may have tens of thousands. What goes beyond is opened for each reading.
-const MAX_OPEN: usize = 4096;
-
-/// Whether one more may be kept open.
-fn has_room() -> bool {
-    static MAX: OnceLock<usize> = OnceLock::new();
-    let max = MAX.get_or_init(|| (crate::sys::may_open() / 4).min(MAX_OPEN));
-    OPEN.load(Ordering::Relaxed) < *max
+/// How many of a kind are kept open, all together: the limit is the process's, so the count is as well.
+#[derive(Debug)]
+pub struct Bound {
+    open: AtomicUsize,
+    most: usize,
+    /// As a part of what the process may open: one in so many.
+    one_in: usize,
 }
 
-/// A file that is kept open, and counted for as long as it is.
-#[derive(Debug)]
-struct Kept(Held<File>);
+/// Files. There is one for each ZFS data set, and a machine may have tens of thousands. What goes beyond is opened for each
+/// reading.
+pub static FILES: Bound = Bound { open: AtomicUsize::new(0), most: 4096, one_in: 4 };
 
-impl Kept {
-    fn new(file: File) -> Self {
-        OPEN.fetch_add(1, Ordering::Relaxed);
-        Kept(Held::new(file))
+/// Folders, opened to open files in them: they cost the kernel little, where a file costs it a page.
+pub static FOLDERS: Bound = Bound { open: AtomicUsize::new(0), most: 16_384, one_in: 2 };
+
+impl Bound {
+    /// The most that are kept open.
+    pub fn most(&self) -> usize {
+        static MAY_OPEN: OnceLock<usize> = OnceLock::new();
+        self.most.min(MAY_OPEN.get_or_init(crate::sys::may_open) / self.one_in)
+    }
+
+    /// Whether one more may be kept open.
+    pub fn has_room(&self) -> bool {
+        self.open.load(Ordering::Relaxed) < self.most()
     }
 }
 
-impl Drop for Kept {
+/// A file or a folder that is kept open, and counted for as long as it is.
+#[derive(Debug)]
+pub struct Kept<T>(Held<T>, &'static Bound);
+
+impl<T> Kept<T> {
+    /// Keeps `file`, if there is room.
+    pub fn new(file: T, bound: &'static Bound) -> Option<Self> {
+        if !bound.has_room() {
+            return None;
+        }
+        bound.open.fetch_add(1, Ordering::Relaxed);
+        Some(Kept(Held::new(file), bound))
+    }
+}
+
+impl<T> Deref for Kept<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> Drop for Kept<T> {
     fn drop(&mut self) {
-        OPEN.fetch_sub(1, Ordering::Relaxed);
+        self.1.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -114,7 +142,7 @@ impl KernelFile {
 
     /// The file, if it is kept open, for what only some files can tell: poll(2), fstatfs(2).
     pub fn open_file(&self) -> Option<&File> {
-        self.file.as_ref().map(|kept| &*kept.0)
+        self.file.as_deref()
     }
 
     /// The error for contents that do not read as they should.
@@ -123,17 +151,15 @@ impl KernelFile {
     }
 
     fn try_read(&mut self, buffer: &mut Vec<u8>) -> io::Result<usize> {
-        let read = match &self.file {
-            Some(Kept(file)) => read_into(file, buffer),
+        match &self.file {
+            Some(file) => read_all(file, false, buffer),
             None => {
                 let file = File::open(&self.path)?;
-                let read = read_into(&file, buffer);
-                self.file = has_room().then(|| Kept::new(file));
+                let read = read_all(&file, false, buffer);
+                self.file = Kept::new(file, &FILES);
                 read
             }
-        };
-        cost::read(*read.as_ref().unwrap_or(&0));
-        read
+        }
     }
 }
 
@@ -143,8 +169,15 @@ impl Drop for KernelFile {
     }
 }
 
-/// Reads all of `file` into `buffer`, which only grows, and returns how much there is.
-fn read_into(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
+/// Reads all of `file` from its start into `buffer`, which only grows, and returns how much there is. Files that the kernel
+/// writes in one piece end with a reading that leaves room in the buffer (`in_one_piece`); all others with an empty one.
+pub fn read_all(file: &File, in_one_piece: bool, buffer: &mut Vec<u8>) -> io::Result<usize> {
+    let len = read_into(file, in_one_piece, buffer)?;
+    cost::read(len);
+    Ok(len)
+}
+
+fn read_into(file: &File, in_one_piece: bool, buffer: &mut Vec<u8>) -> io::Result<usize> {
     if buffer.is_empty() {
         buffer.resize(4096, 0);
     }
@@ -158,7 +191,12 @@ fn read_into(file: &File, buffer: &mut Vec<u8>) -> io::Result<usize> {
         }
         match file.read_at(&mut buffer[len..], len as u64) {
             Ok(0) => return Ok(len),
-            Ok(n) => len += n,
+            Ok(n) => {
+                len += n;
+                if in_one_piece && len < buffer.len() {
+                    return Ok(len);
+                }
+            }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
             Err(e) => return Err(e),
         }
@@ -199,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_bounded_number_is_kept_open() {
-        let max = (crate::sys::may_open() / 4).min(MAX_OPEN);
+        let max = FILES.most();
         let mut files: Vec<_> = (0..max + 100).map(|_| KernelFile::new("/proc/self/comm")).collect();
         for _ in 0..2 {
             assert!(files.iter_mut().all(|file| file.read().is_ok()));
@@ -208,7 +246,7 @@ mod tests {
         }
         drop(files);
         // Other tests have a few.
-        assert!(OPEN.load(Ordering::Relaxed) < 50);
+        assert!(FILES.open.load(Ordering::Relaxed) < 50);
     }
 
     #[test]

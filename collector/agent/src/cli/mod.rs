@@ -1,4 +1,4 @@
-//! The command line: `taffrail run | check | metrics | init | health | spool | tail | version`.
+//! The command line: `taffrail run | check | metrics | init | health | socket-proxy | spool | tail | version`.
 //!
 //! It ends with 0, with 1 for what fails at run time, and with 2 for a wrong command line or configuration.
 
@@ -7,6 +7,7 @@ mod health;
 mod init;
 mod metrics;
 pub mod print;
+mod socket_proxy;
 mod spool;
 pub mod tail;
 mod version;
@@ -48,6 +49,8 @@ pub enum Command {
     Init(init::Init),
     /// Ask the running taffrail whether it is well: for health checks of containers
     Health(health::Health),
+    /// Serve a filter in front of the container engine's socket, through which containers can only be looked at
+    SocketProxy(socket_proxy::SocketProxy),
     /// Look at, mend or print what is kept on disk until it is delivered
     Spool(spool::Spool),
     /// Pass lines through the stages of a log source, and show what would leave
@@ -99,6 +102,7 @@ pub fn answer(command: &Command) -> Option<anyhow::Result<ExitCode>> {
         Command::Metrics(metrics) => Some(metrics.answer()),
         Command::Init(init) => Some(init.answer()),
         Command::Health(health) => Some(Ok(health.answer())),
+        Command::SocketProxy(proxy) => Some(proxy.answer()),
         Command::Spool(spool) => Some(spool.answer()),
         Command::Tail(tail) => Some(tail.answer()),
         Command::Version(version) => Some(version.answer()),

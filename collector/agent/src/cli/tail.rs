@@ -1,5 +1,6 @@
 //! `taffrail tail`: passes lines through the stages of a log source, and shows what would leave.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::PathBuf;
@@ -115,7 +116,7 @@ struct Left {
 /// Passes the lines of `text` through the stages of a source, as if they were read at `read_ns`.
 pub fn pass(source: &LogSource, text: &[u8], read_ns: i64) -> Vec<Passed> {
     let stages = Stages::new(source.stages.clone());
-    let mut times = Times::default();
+    let mut times = Times::of_new_stream();
     let mut all = Vec::new();
     if text.is_empty() {
         return all;
@@ -151,12 +152,12 @@ impl Passed {
         let mut out = String::new();
         // Writing to a text cannot fail.
         if explain {
-            let _ = writeln!(out, "{}", self.line);
+            let _ = writeln!(out, "{}", printable(&self.line));
             for step in &self.steps {
                 let did = step.changes.iter().map(change).chain(step.remarks.iter().cloned());
                 let mut name = step.stage;
                 for what in did {
-                    let _ = writeln!(out, "  {name:19} {what}");
+                    let _ = writeln!(out, "  {name:19} {}", printable(&what));
                     name = "";
                 }
                 if !name.is_empty() && !self.dropped_by(step) {
@@ -171,7 +172,7 @@ impl Passed {
             Err(_) => return out,
             Ok(left) => {
                 let arrow = if explain { "=> " } else { "" };
-                let _ = writeln!(out, "{arrow}{}", left.line);
+                let _ = writeln!(out, "{arrow}{}", printable(&left.line));
                 let pairs = |pairs: &[(String, String)]| {
                     pairs
                         .iter()
@@ -229,13 +230,23 @@ impl Passed {
     }
 }
 
+/// The text without what a terminal obeys.
+fn printable(text: &str) -> Cow<'_, str> {
+    let obeyed = |c: char| c.is_control() && c != '\t';
+    if !text.contains(obeyed) {
+        return Cow::Borrowed(text);
+    }
+    let shown = |c: char| if obeyed(c) { c.escape_default().to_string() } else { c.to_string() };
+    Cow::Owned(text.chars().map(shown).collect())
+}
+
 fn change(change: &Change) -> String {
     let pair = |what: &str, name: &str, value: &Option<String>| match value {
         Some(value) => format!("{what} {name}={value:?}"),
         None => format!("{what} {name} is gone"),
     };
     match change {
-        Change::Line(line) => format!("line {line}"),
+        Change::Line(line) => format!("line {}", printable(line)),
         Change::Time(ns) => format!("time {}", timeformat::show(*ns)),
         Change::Field(name, value) => pair("field", name, value),
         Change::Label(name, value) => pair("label", name, value),
@@ -264,14 +275,16 @@ mod tests {
                json                field level=\"info\"\n                      field msg=\"up\"\n  \
                labels              label level=\"info\"\n  \
                drop                nothing\n  \
-               output              line up\n\
+               output              line up\n  \
+               redact              nothing\n\
              => up\n   labels   level=\"info\"\n   metadata detected_level=\"info\"\n\n\
              plain\n  \
                level               no level was found\n  \
                json                not JSON at byte 0\n  \
                labels              there is no field `level`\n  \
                drop                nothing\n  \
-               output              there is no field `msg`\n\
+               output              there is no field `msg`\n  \
+               redact              nothing\n\
              => plain\n\n\
              {\"level\":\"debug\"}\n  \
                level               metadata detected_level=\"debug\"\n  \
@@ -287,5 +300,6 @@ mod tests {
             "[{keep: {expression: a}}, {timestamp: {source: none, format: Unix, action_on_failure: skip}}]";
         assert_eq!(passed(stages, "a\nb\n", false), "a\n");
         assert_eq!(passed("[]", "", false), "");
+        assert_eq!(passed("[]", "\x1b[2J\0\tx", false), "\\u{1b}[2J\\u{0}\tx\n");
     }
 }

@@ -11,6 +11,10 @@ pub const LISTEN: &str = "127.0.0.1:9753";
 pub const LISTEN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9753);
 /// `scrape_timeout`
 pub const SCRAPE_TIMEOUT: &str = "10s";
+/// `scrape_memory`
+pub const SCRAPE_MEMORY: &str = "256MiB";
+/// `fold[].keep`
+pub const FOLD_KEEP: u64 = 100;
 /// `interval`
 pub const INTERVAL: &str = "15s";
 /// `grace_period`: less than the ten seconds that Docker gives a container.

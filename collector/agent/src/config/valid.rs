@@ -42,6 +42,8 @@ pub struct Config {
     pub redis: Vec<taffrail_redis::Server>,
     /// Whether the collector's own metrics are pushed too.
     pub own_metrics: bool,
+    /// Bytes of pages that may be held before they are read, over all targets of scrape jobs.
+    pub scrape_memory: usize,
     /// Scrape jobs.
     pub scrape: Vec<Job>,
     /// Absolute patterns of the files that some of these stand in.

@@ -90,6 +90,10 @@ pub struct Written {
     /// Files with more `scrape_configs`; a relative name starts at the configuration's folder, and `*` may stand in it.
     #[schemars(extend("examples" = [["jobs/*.yml"]]))]
     pub scrape_config_files: Field<Vec<Field<PathText>>>,
+    /// Bytes of pages that may be held before they are read, over all targets. Scrapes that find no room wait for it
+    /// within their timeout. No page may be larger.
+    #[schemars(extend("default" = defaults::SCRAPE_MEMORY))]
+    pub scrape_memory: Field<Size>,
     /// What to scrape, as in prometheus.yml.
     pub scrape_configs: Field<Vec<Field<scrape::Job>>>,
     /// How many series all jobs together should have at most; `0` is no budget. Nothing is dropped for it: who exceeds
@@ -174,6 +178,9 @@ pub struct LogSource {
     /// Find the level of each line, as the structured metadata `detected_level`, before all stages.
     #[schemars(extend("default" = true))]
     pub level: Field<bool>,
+    /// Take credentials out of each line, behind all stages. The stage `redact` says more.
+    #[schemars(extend("default" = true))]
+    pub redact: Field<bool>,
 }
 
 /// Log files by glob.

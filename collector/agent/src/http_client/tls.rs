@@ -14,6 +14,7 @@ use rustls_platform_verifier::Verifier;
 use taffrail_core::Clock;
 use tracing::{info, warn};
 
+use super::pinned::Pinned;
 use super::source::{Source, Watched};
 use crate::config::Secret;
 use crate::status::lock;
@@ -150,12 +151,14 @@ fn parts(tls: &Tls, [ca, cert, key]: &Pems) -> Result<Parts, String> {
         _ if tls.insecure_skip_verify => Arc::new(Anybody(provider.clone())),
         Some(pem) => {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(pem, "ca")? {
-                roots.add(certificate).map_err(|error| format!("ca: {error}"))?;
+            let pinned = certificates(pem, "ca")?;
+            for certificate in &pinned {
+                roots.add(certificate.clone()).map_err(|error| format!("ca: {error}"))?;
             }
             let built =
                 WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build();
-            built.map_err(|error| format!("ca: {error}"))?
+            let authorities = built.map_err(|error| format!("ca: {error}"))?;
+            Arc::new(Pinned::new(authorities, pinned))
         }
         None => Arc::new(Machine),
     };

@@ -16,7 +16,7 @@ use tracing::{error, info, warn};
 
 use super::stage::{Passed, Worker};
 use super::{Chunk, NotesSource};
-use crate::measures::{LOG_BYTES, LOG_ENTRIES, LOG_LEFT_OUT, Measures};
+use crate::measures::{LOG_BYTES, LOG_ENTRIES, LOG_LEFT_OUT, LOG_REDACTED, Measures};
 use crate::page::Tail;
 
 /// A batch is written when it has grown to this many bytes.
@@ -123,6 +123,9 @@ impl Processor {
         let source = [label("job"), label("service_name")];
         let Passed { entries, left_out } =
             self.worker.pass(&chunk, &self.labels.1, &mut self.batch, &self.tail);
+        for (kind, count) in chunk.stages.take_redacted() {
+            self.measures.add(&LOG_REDACTED, [source[0], kind], count);
+        }
         for (stage, count) in &left_out {
             self.measures.add(&LOG_LEFT_OUT, [source[0], stage], *count);
         }

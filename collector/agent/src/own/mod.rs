@@ -53,7 +53,7 @@ metrics! {
     pub DISCOVERY_PROBLEMS: Gauge = "taffrail_scrape_discovery_problems" ["scrape_job"];
     /// Scrapes of a job's targets, those that failed included.
     pub SCRAPES: Counter = "taffrail_scrape_scrapes_total" ["scrape_job"];
-    /// Scrapes that failed, by how far they came: `target_limit`, `timeout`, `fetch`, `body`, `format`, `page`,
+    /// Scrapes that failed, by how far they came: `target_limit`, `timeout`, `room`, `fetch`, `body`, `format`, `page`,
     /// `sample_limit`. Not there before the first.
     pub SCRAPE_FAILURES: Counter = "taffrail_scrape_failures_total" ["scrape_job", "reason"];
     /// Time that scrapes took, from asking to the end of reading.
@@ -66,6 +66,8 @@ metrics! {
     pub SCRAPE_KEPT: Counter = "taffrail_scrape_samples_post_metric_relabeling_total" ["scrape_job"];
     /// Samples whose series were new on their page.
     pub SCRAPE_ADDED: Counter = "taffrail_scrape_series_added_total" ["scrape_job"];
+    /// Series on the pages of a job's targets that are folded into others, as `fold` asks. Not there before the first.
+    pub SCRAPE_FOLDED: Gauge = "taffrail_scrape_folded_series" ["scrape_job"];
     /// Samples of good pages that were left out: `not_newer` than what their series has already, or more than ten
     /// minutes `ahead`. Not there before the first.
     pub SCRAPE_LEFT_OUT: Counter = "taffrail_scrape_left_out_samples_total" ["scrape_job", "reason"];
@@ -81,6 +83,14 @@ metrics! {
     /// most series. `__name__` is that label where it is the metrics that are too many. There only while the job exceeds
     /// its budget.
     pub EXPLODING: Gauge = "taffrail_exploding_label_values" ["of_job", "metric", "label"];
+    /// Bytes of pages that are held before they are read, over all targets; of each page, what is beyond 64 KiB.
+    pub SCRAPE_HELD: Gauge = "taffrail_scrape_held_bytes" [];
+    /// Bytes of pages that may be held before they are read: `scrape_memory`.
+    pub SCRAPE_MEMORY: Gauge = "taffrail_scrape_memory_bytes" [];
+    /// Scrapes that wait for room for their page.
+    pub SCRAPE_WAITING: Gauge = "taffrail_scrape_waiting" [];
+    /// How often a scrape had to wait for room for its page.
+    pub SCRAPE_WAITS: Counter = "taffrail_scrape_waits_total" [];
     /// Lines a log source has read.
     pub SOURCE_LINES: Counter = "taffrail_source_lines_total" ["source"];
     /// Bytes a log source has read.
@@ -226,6 +236,7 @@ impl Own {
         exporters(&snapshot, out);
         scrape::jobs(&snapshot, out);
         series::series(&self.cardinality, &snapshot, out);
+        scrape::room(&snapshot, out);
         sources(&snapshot, out);
         logs(&snapshot, out);
         outputs(&snapshot, out);

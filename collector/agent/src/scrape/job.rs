@@ -38,6 +38,8 @@ pub struct Job {
     pub limits: Limits,
     /// `relay`: its series are on `/metrics/scraped`.
     pub relay: bool,
+    /// `fold`: labels whose values become few.
+    pub fold: Vec<Fold>,
     /// `series_budget`; 0 is none.
     pub series_budget: usize,
     /// `target_limit`; 0 is none.
@@ -56,6 +58,15 @@ pub struct Job {
     pub metric_relabel: Vec<Rule>,
     /// Where targets come from.
     pub discovery: Vec<Discovery>,
+}
+
+/// A label whose values become few: series of others are added up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fold {
+    /// The label.
+    pub label: String,
+    /// How many values stay as they are, of each metric of a target.
+    pub keep: usize,
 }
 
 /// What a target may not exceed; 0 is no limit.
@@ -104,6 +115,7 @@ impl Job {
             && self.metric_relabel == other.metric_relabel
             && self.labels == other.labels
             && self.limits == other.limits
+            && self.fold == other.fold
             && self.formats == other.formats
     }
 }
@@ -281,6 +293,7 @@ pub(super) mod tests {
                 body_bytes: DEFAULT_BODY_BYTES,
             },
             relay: false,
+            fold: Vec::new(),
             series_budget: 0,
             target_limit: 0,
             keep_dropped_targets: 0,

@@ -8,9 +8,10 @@ use taffrail_wire::page::{
 };
 use taffrail_wire::remote_write::MetricKind;
 
+use super::fold::Fate;
 use super::job::Job;
 use super::sample_labels::of_sample;
-use super::series::{Index, Place, Series};
+use super::series::{Index, Line, Place, Series};
 use super::taken::{More, Sample, Taken};
 use super::target::Target;
 use crate::metrics::Writer;
@@ -95,7 +96,9 @@ impl Reader<'_> {
         let options = Options { created: true, ..Options::default() };
         for entry in Parser::new(page, format, options) {
             let Ok(Entry::Sample(sample)) = entry else { continue };
-            if let (Some(ms), Ok(Some(index))) = (sample.created_ms, series.find(&sample.series)) {
+            if let (Some(ms), Ok(line)) = (sample.created_ms, series.find(&sample.series))
+                && let Some(index) = line.series()
+            {
                 series.begin_at(index, ms);
             }
         }
@@ -108,12 +111,23 @@ impl Reader<'_> {
         exposed: &Named<'_>,
         family: &Described<'_>,
         series: &mut Series,
-    ) -> Result<Option<Index>, String> {
+    ) -> Result<Line, String> {
         let name = exposed.name();
         let pairs: Vec<_> = exposed.labels().collect();
         let pairs: Vec<(&str, &str)> = pairs.iter().map(|(n, v)| (&**n, &**v)).collect();
-        let labels = of_sample(&pairs, &self.target.labels, self.job)?;
-        Ok(series.insert(key, labels.as_ref(), family.of(&name), self.writer))
+        let mut labels = of_sample(&pairs, &self.target.labels, self.job)?;
+        let family = family.of(&name);
+        if let Some(labels) = &mut labels
+            && !self.job.fold.is_empty()
+        {
+            match series.folds().admit(&self.job.fold, family, &name, labels) {
+                Fate::Kept => {}
+                Fate::Folded => return Ok(series.insert_part(key, labels, family, self.writer)),
+                Fate::LeftOut => return Ok(series.leave_out(key)),
+            }
+        }
+        let index = series.insert(key, labels.as_ref(), family, self.writer);
+        Ok(index.map_or(Line::DROPPED, Line::of))
     }
 }
 
@@ -146,7 +160,7 @@ impl Reading<'_> {
             if let Some(known) = entries.known(self.series.lines()) {
                 self.read.scraped += 1;
                 let value = Value { number: known.value, ts_ms: known.ts_ms, created_ms: None };
-                self.keep(Series::index(known.of), false, value);
+                self.keep(known.of, false, value);
                 continue;
             }
             let taken = match entries.next() {
@@ -221,20 +235,23 @@ impl Reading<'_> {
             Ok(found) => (found, false),
             Err(key) => {
                 let found = self.reader.learn(key, exposed, family, self.series)?;
-                if self.tells && exposed.name().ends_with("_created") {
-                    self.series.tells_start(found);
+                if self.tells && found != Line::LEFT_OUT && exposed.name().ends_with("_created") {
+                    self.series.tells_start(found.series());
                     self.told = true;
                 }
                 (found, true)
             }
         };
-        Ok((found, self.keep(found, new, value)))
+        Ok((found.series(), self.keep(found, new, value)))
     }
 
     /// Keeps a sample of a series that may be new, unless relabelling drops it. Whether it is among what was taken.
     #[inline]
-    fn keep(&mut self, found: Option<Index>, new: bool, value: Value) -> bool {
-        let Some(index) = found else { return false };
+    fn keep(&mut self, found: Line, new: bool, value: Value) -> bool {
+        let Some(index) = found.series() else {
+            self.fold(found, value);
+            return false;
+        };
         // What is left out below counts as well: it is on the page, and no rule drops it.
         self.read.kept += 1;
         let job = self.reader.job;
@@ -268,6 +285,17 @@ impl Reading<'_> {
         let own = own.is_some();
         self.taken.samples.push(Sample { series: index, ts_ms, value: value.number, tracked, own });
         true
+    }
+
+    /// Notes the value of a line that is part of a folded series, if it is one. It counts as any other.
+    fn fold(&mut self, line: Line, value: Value) {
+        let Some(member) = line.member() else { return };
+        self.read.kept += 1;
+        if self.series.see_part(member, value.number) {
+            self.read.limited += 1;
+        } else {
+            self.read.duplicates += 1;
+        }
     }
 
     /// Adds the exemplars of the sample that was kept last, those that are new.

@@ -13,6 +13,7 @@ use super::fetch::{Client, Page};
 use super::job::Job;
 use super::page::Reader;
 use super::relay::Relay;
+use super::room::Room;
 use super::state::{Scrape, State};
 use super::target::Target;
 use super::times::Times;
@@ -31,6 +32,8 @@ pub struct Shared {
     pub readers: Arc<Semaphore>,
     /// Where series are shown for who prefers to pull.
     pub relay: Arc<Relay>,
+    /// What pages may take up before they are read.
+    pub room: Arc<Room>,
 }
 
 /// Why the targets of a job are not asked at all, while that is so.
@@ -81,7 +84,7 @@ impl Scraper {
         let refused = lock(&self.refusal).clone();
         match refused {
             Some(why) => Err(Failed::at(Stage::TargetLimit)(why)),
-            None => self.client.get(&self.target.url, self.target.timeout).await,
+            None => self.client.get(&self.target.url, self.target.timeout, &self.shared.room).await,
         }
     }
 
@@ -128,6 +131,7 @@ impl Scraper {
         status.samples = scrape.read.scraped;
         status.kept = scrape.read.kept;
         status.series = scrape.series;
+        status.folded = scrape.folded;
         status.bytes = scrape.bytes;
         status.scrapes += 1;
         status.warnings = warnings(&scrape);

@@ -1,5 +1,7 @@
 //! The series of one target: found by their bytes on the page, written to the log by their numbers.
 
+mod folded;
+mod line;
 mod shown;
 mod starts;
 
@@ -13,8 +15,10 @@ use taffrail_spool::SegmentId;
 use taffrail_wire::page::{Found, Key, Series as Exposed, Table};
 use taffrail_wire::relabel::Labels;
 
+pub use self::line::Line;
 use self::starts::Start;
 use super::families::Families;
+use super::fold::Folds;
 use super::known::{Known, write_more};
 use super::taken::{More, Sample, Taken};
 use crate::metrics::Writer;
@@ -35,8 +39,8 @@ pub type Index = u32;
 /// What a target's pages were found to hold, and what was written of it.
 #[derive(Debug, Default)]
 pub struct Series {
-    /// By bytes on the page; [`DROPPED`] where relabelling drops it.
-    lines: Table<Index>,
+    /// By bytes on the page.
+    lines: Table<Line>,
     /// By labels, as different lines may become one series.
     labels: HashTable<Index>,
     known: Vec<Option<Known>>,
@@ -59,12 +63,11 @@ pub struct Series {
     telling: HashMap<Index, u64>,
     /// There are such lines, and relabelling drops them.
     hidden: bool,
+    /// The lines that are folded.
+    folds: Folds,
     /// The hash of the last exemplar of series that have any: a page repeats it until there is another.
     exemplars: HashMap<Index, u64>,
 }
-
-/// No series.
-const DROPPED: Index = Index::MAX;
 
 /// What is to be done with a sample.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +85,7 @@ impl Series {
     pub fn begin(&mut self) {
         self.page = self.page.wrapping_add(1);
         self.lines.begin();
+        self.folds.begin();
     }
 
     /// Series that begin are counted there, and always the same.
@@ -90,19 +94,14 @@ impl Series {
     }
 
     /// What lines are known by their bytes.
-    pub fn lines(&mut self) -> &mut Table<Index> {
+    pub fn lines(&mut self) -> &mut Table<Line> {
         &mut self.lines
     }
 
-    /// The series that is meant by what [`lines`](Self::lines) hold; none if relabelling drops it.
-    pub fn index(line: Index) -> Option<Index> {
-        (line != DROPPED).then_some(line)
-    }
-
-    /// The series of a line, none if relabelling drops it; or what it is inserted by.
-    pub fn find(&mut self, exposed: &Exposed<'_>) -> Result<Option<Index>, Key> {
+    /// What a line means, or what it is inserted by.
+    pub fn find(&mut self, exposed: &Exposed<'_>) -> Result<Line, Key> {
         match self.lines.find(exposed) {
-            Found::Known { of, .. } => Ok(Self::index(of)),
+            Found::Known { of, .. } => Ok(of),
             Found::New(key) => Err(key),
         }
     }
@@ -110,7 +109,7 @@ impl Series {
     /// The same of a series that stands on no page.
     pub fn find_name(&mut self, name: &str) -> Result<Option<Index>, Key> {
         match self.lines.find_name(name) {
-            Found::Known { of, .. } => Ok(Self::index(of)),
+            Found::Known { of, .. } => Ok(of.series()),
             Found::New(key) => Err(key),
         }
     }
@@ -127,7 +126,7 @@ impl Series {
         if let Some(known) = series.and_then(|index| self.known[index as usize].as_mut()) {
             known.lines += 1;
         }
-        self.lines.insert(key, series.unwrap_or(DROPPED));
+        self.lines.insert(key, series.map_or(Line::DROPPED, Line::of));
         series
     }
 
@@ -262,6 +261,7 @@ impl Series {
     /// Forgets what lines mean, as other rules hold from now on. Series that the next good page has again go on.
     pub fn forget_lines(&mut self) {
         self.lines.clear();
+        self.folds.forget_lines();
         self.known.iter_mut().flatten().for_each(|known| known.lines = 0);
         (self.good, self.strays, self.hidden) = (0, true, false);
     }
@@ -291,14 +291,14 @@ impl Series {
 
     /// Forgets lines that were not on this page, and series that no line leads to.
     fn forget(&mut self) {
-        let known = &mut self.known;
+        let (known, folds) = (&mut self.known, &mut self.folds);
         let mut orphans = Vec::new();
         self.lines.sweep(|line| {
-            let series = Self::index(line).and_then(|index| known[index as usize].as_mut());
-            if let Some(series) = series {
+            let of = line.series().or_else(|| folds.remove(line.member()?));
+            if let Some((index, series)) = of.and_then(|at| Some((at, known[at as usize].as_mut()?))) {
                 series.lines -= 1;
                 if series.lines == 0 {
-                    orphans.push(line);
+                    orphans.push(index);
                 }
             }
         });
@@ -322,6 +322,7 @@ impl Series {
         if let Some(known) = self.known[index as usize].take() {
             release(&known.labels, self.counter.as_deref(), self.interner.as_deref());
         }
+        self.folds.forget(index);
         self.starts.remove(&index);
         self.exemplars.remove(&index);
         self.telling.remove(&index);

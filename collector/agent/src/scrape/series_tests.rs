@@ -72,10 +72,7 @@ fn families_that_change_do_not_add_up() {
         page(&mut series, &["b", &line], &format!("Help {turn}."), true, &writer);
     }
     assert!(series.families.len() <= SPARE_FAMILIES + 8, "{}", series.families.len());
-    let index = Series::index(match series.lines.find_name("b") {
-        Found::Known { of, .. } => of,
-        Found::New(_) => panic!("it is known"),
-    });
+    let index = series.find_name("b").expect("it is known");
     let known = series.known[index.unwrap() as usize].as_ref().unwrap();
     assert_eq!(series.families.get(known.family).help, "Help 0.", "it keeps its own");
 }

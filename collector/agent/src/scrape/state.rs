@@ -48,6 +48,8 @@ pub struct Scrape {
     pub bytes: usize,
     /// Series that are known after it.
     pub series: usize,
+    /// Lines that are folded.
+    pub folded: usize,
     /// What the specifications have against pages of the target.
     pub warnings: Vec<String>,
 }
@@ -80,6 +82,9 @@ impl State {
         let mut scrape = Scrape::default();
         scrape.failed = self.read(page, reader, &mut scrape).err();
         if scrape.failed.is_none() {
+            if !reader.job.fold.is_empty() {
+                self.series.add_up(&mut self.taken, reader.now_ms);
+            }
             self.series.accept(&self.taken, reader.now_ms, reader.writer);
         } else {
             self.series.reject(reader.now_ms, reader.writer);
@@ -89,6 +94,7 @@ impl State {
             place.show_page(taken, &self.series, reader.now_ms, reader.target.interval);
         }
         scrape.series = self.series.count();
+        scrape.folded = self.series.folds().count();
         scrape.warnings.clone_from(&self.warnings);
         self.taken.clear();
         scrape
@@ -102,7 +108,7 @@ impl State {
     ) -> Result<(), Failed> {
         let page = page?;
         let content_type = page.content_type.clone();
-        let text = page.text(reader.job.limits.body_bytes).map_err(Failed::at(Stage::Body))?;
+        let (text, _held) = page.text(reader.job.limits.body_bytes)?;
         // Nothing is nothing in all formats.
         let format = match text.is_empty() {
             true => Format::Text,

@@ -53,6 +53,8 @@ pub struct TargetStatus {
     pub kept: u64,
     /// Series that are known.
     pub series: usize,
+    /// Series of its page that are folded into others.
+    pub folded: usize,
     /// The page's size in bytes, not compressed.
     pub bytes: usize,
     /// Scrapes since the start.
@@ -84,6 +86,8 @@ pub enum Stage {
     TargetLimit,
     /// There was no whole page in time.
     Timeout,
+    /// There was no room for the page in time: pages of other targets took up all of it.
+    Room,
     /// There was no page: no connection, another status than 200, an answer that broke off.
     Fetch,
     /// The page was too large, or not compressed as it said.
@@ -102,6 +106,7 @@ impl Stage {
         match self {
             Stage::TargetLimit => "target_limit",
             Stage::Timeout => "timeout",
+            Stage::Room => "room",
             Stage::Fetch => "fetch",
             Stage::Body => "body",
             Stage::Format => "format",
@@ -150,6 +155,8 @@ pub struct JobStatus {
     /// One that is down, and why.
     #[serde(skip)]
     pub example: Option<String>,
+    /// Series of its targets' pages that are folded into others.
+    pub folded: usize,
     /// How many targets relabelling dropped.
     pub dropped: usize,
     /// What its scrapes came to.
@@ -191,6 +198,7 @@ impl JobPlace {
         };
         for target in lock(&self.targets).iter() {
             let target = lock(target);
+            status.folded += target.folded;
             match target.state() {
                 TargetState::Up => status.up += 1,
                 TargetState::Unknown => status.unknown += 1,

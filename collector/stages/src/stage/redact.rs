@@ -16,11 +16,13 @@ const MAX_OPEN: usize = 1000;
 pub struct RedactStage {
     settings: Settings,
     redactor: Arc<Redactor>,
+    /// No stage comes behind it, so that fields do not leave.
+    last: bool,
 }
 
 impl PartialEq for RedactStage {
     fn eq(&self, other: &Self) -> bool {
-        self.settings == other.settings
+        self.settings == other.settings && self.last == other.last
     }
 }
 
@@ -41,7 +43,12 @@ impl RedactStage {
     /// As [`Redactor::new`].
     pub fn new(settings: Settings) -> Result<Self, Error> {
         let redactor = Arc::new(Redactor::new(&settings)?);
-        Ok(Self { settings, redactor })
+        Ok(Self { settings, redactor, last: false })
+    }
+
+    /// As the last of all stages: fields are not looked at, since nothing makes more of them.
+    pub fn last(self) -> Self {
+        Self { last: true, ..self }
     }
 
     pub(super) fn apply(&self, state: &State, entry: &mut Entry<'_>) -> Outcome {
@@ -60,9 +67,8 @@ impl RedactStage {
             return Outcome::Drop;
         }
         // What was taken out of the line before.
-        for (_, value) in
-            entry.fields.values_mut().chain(entry.labels.values_mut()).chain(entry.metadata.values_mut())
-        {
+        let fields = entry.fields.values_mut().filter(|_| !self.last);
+        for (_, value) in fields.chain(entry.labels.values_mut()).chain(entry.metadata.values_mut()) {
             let outcome = self.redactor.redact(value, &mut Block::default());
             if !self.settle(state, outcome, |text| *value = text.into()) {
                 return Outcome::Drop;
@@ -89,11 +95,11 @@ impl RedactStage {
         }
     }
 
-    /// How often each rule found something, by its name; nothing of those that never did.
-    pub(crate) fn found<'s>(&'s self, state: &State) -> Vec<(&'s str, u64)> {
-        let found = state.found.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = found.iter().enumerate().filter(|(_, count)| **count > 0);
-        named.map(|(rule, count)| (self.redactor.name(rule), *count)).collect()
+    /// How often each rule found something since this was last asked, by its name; nothing of those that did not.
+    pub(crate) fn take_found<'s>(&'s self, state: &State) -> Vec<(&'s str, u64)> {
+        let found = std::mem::take(&mut *state.found.lock().unwrap_or_else(PoisonError::into_inner));
+        let named = found.into_iter().enumerate().filter(|(_, count)| *count > 0);
+        named.map(|(rule, count)| (self.redactor.name(rule), count)).collect()
     }
 }
 
@@ -141,7 +147,7 @@ mod tests {
         assert_eq!(entry.line, "from [redacted:email]");
         assert_eq!(entry.fields.get("user").unwrap(), "[redacted:email]");
         assert_eq!(entry.metadata.get("user").unwrap(), "[redacted:email]");
-        assert_eq!(stage.found(&state), [("email", 3)]);
+        assert_eq!(stage.take_found(&state), [("email", 3)]);
     }
 
     #[test]
@@ -168,6 +174,6 @@ mod tests {
         let (stage, state) = of(&[(Kind::Card, Action::Drop)]);
         let mut entry = Entry { line: "card 4111111111111111".into(), ..Entry::default() };
         assert_eq!(stage.apply(&state, &mut entry), Outcome::Drop);
-        assert_eq!(stage.found(&state), [("card", 1)]);
+        assert_eq!(stage.take_found(&state), [("card", 1)]);
     }
 }

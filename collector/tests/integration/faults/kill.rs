@@ -123,13 +123,7 @@ fn kills_and_restarts_of_prometheus_leave_no_gap() {
     }
     taffrail.restart().unwrap();
     wait_for("all that was accepted in Prometheus", SOON, || {
-        let mut there = Samples::default();
-        for series in prometheus.query("{job=\"numbered\"}[10m]")? {
-            let name: String = series.labels.iter().map(|(name, value)| format!("{name}={value},")).collect();
-            for (time, value) in &series.points {
-                there.add(&name, (time * 1000.0).round() as i64, *value);
-            }
-        }
+        let there = Samples::queried(&prometheus, "{job=\"numbered\"}[10m]")?;
         let missing = there.missing(&accepted);
         ensure!(missing.is_empty(), "{} of {} are missing: {}", missing.len(), accepted.count(), missing[0]);
         Ok(())

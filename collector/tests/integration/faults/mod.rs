@@ -2,7 +2,8 @@
 
 mod disk;
 mod kill;
+mod outage;
 mod pages;
 mod receiver;
-mod rig;
+pub mod rig;
 mod staleness;

@@ -1,7 +1,6 @@
 //! Hostile pages: a clear word on the target, `up 0`, bounded memory, and nobody else disturbed.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::Write;
 use std::net::TcpStream;
 use std::sync::OnceLock;
@@ -12,7 +11,7 @@ use anyhow::{Result, ensure};
 use serde_json::Value;
 use taffrail_tests::{Receiver, Taffrail, wait_for};
 
-use super::rig::{Numbered, Pages, Samples, TEXT, gaps, respond};
+use super::rig::{Numbered, Pages, Samples, TEXT, gaps, peak, respond};
 use crate::support::{SOON, status};
 
 const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -148,13 +147,6 @@ fn targets(taffrail: &Taffrail) -> Result<BTreeMap<String, Value>> {
     let jobs = status["jobs"].as_array().into_iter().flatten();
     let all = jobs.flat_map(|job| job["targets"].as_array().cloned().unwrap_or_default());
     Ok(all.map(|target| (target["labels"]["page"].as_str().unwrap_or_default().to_owned(), target)).collect())
-}
-
-/// The most memory a process ever had, in bytes.
-fn peak(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = text.lines().find(|line| line.starts_with("VmHWM")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
 }
 
 #[test]

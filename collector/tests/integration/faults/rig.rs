@@ -10,7 +10,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use taffrail_tests::{Received, Taffrail};
+use taffrail_tests::{Prometheus, Received, Taffrail};
+
+/// The mark at which a series ends.
+pub const STALE: u64 = 0x7ff0_0000_0000_0002;
 
 /// A server of pages, which writes to the socket itself so that it can do what no proper server does.
 pub struct Pages {
@@ -138,6 +141,37 @@ impl Samples {
         all
     }
 
+    /// All that Prometheus finds for an expression such as `{job="app"}[10m]`.
+    pub fn queried(prometheus: &Prometheus, expr: &str) -> Result<Self> {
+        let mut all = Samples::default();
+        for series in prometheus.query(expr)? {
+            let name =
+                text(series.labels.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect());
+            for (time, value) in &series.points {
+                all.add(&name, (time * 1000.0).round() as i64, *value);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Those without the marks at which series end.
+    #[must_use]
+    pub fn without_ends(mut self) -> Self {
+        for points in self.0.values_mut() {
+            points.values_mut().for_each(|values| values.retain(|value| value.to_bits() != STALE));
+            points.retain(|_, values| !values.is_empty());
+        }
+        self.0.retain(|_, points| !points.is_empty());
+        self
+    }
+
+    /// How many marks there are at which series end, in those whose name has this in it.
+    pub fn ends(&self, of: &str) -> usize {
+        let found = self.0.iter().filter(|(name, _)| name.contains(of));
+        let values = found.flat_map(|(_, points)| points.values().flatten());
+        values.filter(|value| value.to_bits() == STALE).count()
+    }
+
     /// All that is in the log on disk, whether it was delivered or not.
     pub fn on_disk(taffrail: &Taffrail) -> Result<Self> {
         let dir = taffrail.data_dir().display().to_string();
@@ -147,7 +181,7 @@ impl Samples {
         for line in said.lines().filter(|line| line.starts_with('{')) {
             let read: Value = serde_json::from_str(line)?;
             let value = match &read["value"] {
-                Value::String(text) if text == "stale" => f64::from_bits(0x7ff0_0000_0000_0002),
+                Value::String(text) if text == "stale" => f64::from_bits(STALE),
                 Value::String(text) => text.parse()?,
                 number => number.as_f64().context("no value")?,
             };
@@ -238,6 +272,22 @@ pub fn check(taffrail: &Taffrail) -> Result<Value> {
     let read: Value = serde_json::from_str(&said).with_context(|| format!("{code:?}: {said}"))?;
     anyhow::ensure!(code == Some(i32::from(read["sound"] != true)), "{code:?}: {said}");
     Ok(read)
+}
+
+/// The most memory a process ever had, in bytes.
+pub fn peak(pid: u32) -> u64 {
+    memory(pid, "VmHWM")
+}
+
+fn memory(pid: u32, what: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = text.lines().find(|line| line.starts_with(what)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+}
+
+/// The memory a process has now, in bytes.
+pub fn resident(pid: u32) -> u64 {
+    memory(pid, "VmRSS")
 }
 
 /// Numbers that look like chance, the same ones for the same seed.

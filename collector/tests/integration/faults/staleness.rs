@@ -12,10 +12,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, ensure};
 use taffrail_tests::{Prometheus, Receiver, Taffrail, Version, wait_for};
 
-use super::rig::{Pages, Samples, TEXT, respond};
+use super::rig::{Pages, STALE, Samples, TEXT, respond};
 use crate::support::SOON;
 
-const STALE: u64 = 0x7ff0_0000_0000_0002;
 /// Of one state of the target: several scrapes.
 const PHASE: Duration = Duration::from_millis(1700);
 /// Prometheus heeds what its discovery finds every five seconds, and ends what is gone two intervals later.

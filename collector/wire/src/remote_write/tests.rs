@@ -135,7 +135,7 @@ fn the_bytes_are_as_the_specification_has_them() {
     let mut request = Request::new();
     request.series(&labels, &[(1.0, 300)]);
     let expected =
-        [&[0x0a, 22][..], &labels, &[0x12, 12, 0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f, 0x10, 0xac, 0x02]]
+        [&[0x0a, 22][..], &labels, &[0x12, 12, 0x10, 0xac, 0x02, 0x09, 0, 0, 0, 0, 0, 0, 0xf0, 0x3f]]
             .concat();
     assert_eq!(request.raw(), expected);
 }

@@ -87,14 +87,16 @@ pub struct Series<'a> {
     pub unit: u32,
 }
 
-impl Series<'_> {
+impl<'a> Series<'a> {
     /// Names and values of its labels.
     pub fn pairs<'s>(&self, symbols: &'s Symbols) -> impl Iterator<Item = (&'s str, &'s str)> {
+        self.numbers().map(|(name, value)| (symbols.text(name), symbols.text(value)))
+    }
+
+    /// The same as numbers.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = (u32, u32)> + use<'a> {
         let mut rest = self.labels;
-        std::iter::from_fn(move || {
-            let (name, value) = (take_number(&mut rest)?, take_number(&mut rest)?);
-            Some((symbols.text(name), symbols.text(value)))
-        })
+        std::iter::from_fn(move || Some((take_number(&mut rest)?, take_number(&mut rest)?)))
     }
 
     /// The labels as [`encode_labels`](super::encode_labels) writes them, appended to `labels`.
@@ -156,10 +158,11 @@ impl Request {
     pub fn series(&mut self, symbols: &Symbols, series: Series<'_>, samples: &[(f64, i64)]) {
         self.one.clear();
         self.labels(symbols, series);
+        self.metadata(symbols, series);
+        // Behind what is the same for neighbours, see `put_sample`.
         for (value, ts) in samples {
             put_sample(&mut self.one, *value, *ts);
         }
-        self.metadata(symbols, series);
         put_bytes(&mut self.series, 5, &self.one);
     }
 
@@ -236,8 +239,8 @@ pub(super) mod tests {
 
     /// A series of these labels, its numbers given as they come.
     #[derive(Default)]
-    pub(super) struct Interned {
-        pub(super) symbols: Symbols,
+    pub(in super::super) struct Interned {
+        pub(in super::super) symbols: Symbols,
         known: HashMap<String, u32>,
         labels: Vec<u8>,
     }
@@ -250,7 +253,7 @@ pub(super) mod tests {
             *self.known.entry(text.to_owned()).or_insert_with(|| self.symbols.push(text).unwrap())
         }
 
-        pub(super) fn series(
+        pub(in super::super) fn series(
             &mut self,
             pairs: &[(&str, &str)],
             kind: MetricKind,

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, Response, StatusCode};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -23,6 +23,8 @@ pub enum Address {
     Unix(PathBuf),
     /// Host and port, without TLS: a filter in front of the engine, on this machine.
     Tcp(String),
+    /// Nowhere: no engine is asked, though there may be one.
+    Nowhere,
 }
 
 impl fmt::Display for Address {
@@ -30,6 +32,7 @@ impl fmt::Display for Address {
         match self {
             Address::Unix(path) => write!(f, "unix://{}", path.display()),
             Address::Tcp(authority) => write!(f, "tcp://{authority}"),
+            Address::Nowhere => f.write_str("none"),
         }
     }
 }
@@ -101,18 +104,26 @@ const MAX_MESSAGE: usize = 200;
 pub struct Client {
     address: Address,
     timeout: Duration,
+    max_answer: usize,
 }
 
 impl Client {
     /// Of the engine at `address`.
     pub fn new(address: Address) -> Self {
-        Client { address, timeout: TIMEOUT }
+        Client { address, timeout: TIMEOUT, max_answer: MAX_ANSWER }
     }
 
     /// The same, with another time for each request.
     #[must_use]
     pub fn within(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// The same, with another bound on the bytes of each whole answer.
+    #[must_use]
+    pub fn at_most(mut self, bytes: usize) -> Self {
+        self.max_answer = bytes;
         self
     }
 
@@ -124,8 +135,8 @@ impl Client {
     /// The whole answer to a GET.
     pub async fn get(&self, path: &str) -> Result<Bytes, EngineError> {
         let answer = async {
-            let body = self.send(path).await?;
-            let collected = Limited::new(body, MAX_ANSWER).collect().await;
+            let body = self.send(path).await?.into_body();
+            let collected = Limited::new(body, self.max_answer).collect().await;
             collected.map(http_body_util::Collected::to_bytes).map_err(|error| broken(path, error))
         };
         self.in_time(path, answer).await
@@ -133,6 +144,11 @@ impl Client {
 
     /// The answer to a GET that goes on for as long as the engine likes. Only its beginning has to be in time.
     pub async fn follow(&self, path: &str) -> Result<Incoming, EngineError> {
+        Ok(self.stream(path).await?.into_body())
+    }
+
+    /// The same, with the head of the answer.
+    pub async fn stream(&self, path: &str) -> Result<Response<Incoming>, EngineError> {
         self.in_time(path, self.send(path)).await
     }
 
@@ -145,7 +161,7 @@ impl Client {
         tokio::time::timeout(self.timeout, answer).await.unwrap_or_else(|_| Err(late()))
     }
 
-    async fn send(&self, path: &str) -> Result<Incoming, EngineError> {
+    async fn send(&self, path: &str) -> Result<Response<Incoming>, EngineError> {
         let connect = |source| EngineError::Connect { address: self.address.clone(), source };
         match &self.address {
             Address::Unix(socket) => {
@@ -154,11 +170,12 @@ impl Client {
             Address::Tcp(authority) => {
                 exchange(TcpStream::connect(authority).await.map_err(connect)?, path).await
             }
+            Address::Nowhere => Err(connect(std::io::ErrorKind::NotFound.into())),
         }
     }
 }
 
-async fn exchange<S>(stream: S, path: &str) -> Result<Incoming, EngineError>
+async fn exchange<S>(stream: S, path: &str) -> Result<Response<Incoming>, EngineError>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -171,7 +188,7 @@ where
     let response = sender.send_request(request).await.map_err(|error| broken(path, error))?;
     let status = response.status();
     if status.is_success() {
-        return Ok(response.into_body());
+        return Ok(response);
     }
     let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
     let message = body.map(|body| message(&body.to_bytes())).unwrap_or_default();

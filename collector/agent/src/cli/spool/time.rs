@@ -2,6 +2,7 @@
 
 use taffrail_core::Clock;
 use taffrail_probe::freshness::moment;
+use taffrail_wire::calendar::date;
 
 use crate::config::Interval;
 
@@ -14,18 +15,6 @@ pub(super) fn show(ms: i64) -> String {
     let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
     let (second, milli) = (of_day / 1000 % 60, of_day % 1000);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z")
-}
-
-/// The Gregorian date of a number of days since 1970, counted in eras of 400 years that begin in March.
-fn date(days: i64) -> (i64, i64, i64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (year + era * 400 + next, month, day)
 }
 
 /// Reads `2026-01-31T12:00:00Z`, seconds since 1970, or how long ago: `90m`.

@@ -15,6 +15,7 @@ mod postgres;
 mod probe_kinds;
 mod probes;
 mod queries;
+mod redact;
 mod redis;
 mod scrape;
 mod stages;
@@ -80,6 +81,7 @@ impl<'a> Checker<'a> {
             pgbouncer: self.pgbouncer(&written.pgbouncer, interval),
             redis: self.redis(&written.redis, interval),
             own_metrics: written.own.get().copied().unwrap_or(defaults::OWN_METRICS),
+            scrape_memory: self.scrape_memory(&written.scrape_memory),
             scrape: self.scrape(written, interval),
             more_files: self.more_files(written),
             series_budget: written.series_budget.get().map_or(BUDGET, |series| *series as usize),

@@ -5,13 +5,17 @@ use std::time::Duration;
 use taffrail_wire::relabel::{self, Names, Rule};
 
 use super::{Checker, bounds};
-use crate::config::defaults;
+use crate::config::defaults::{self, FOLD_KEEP};
 use crate::config::field::Field;
-use crate::config::scalar::Base2Size;
+use crate::config::scalar::{Base2Size, Size};
 use crate::config::written::Written;
 use crate::config::written::scrape::{self as written, Global, Relabel, Validation};
 use crate::metrics::cardinality::JOB_BUDGET;
-use crate::scrape::job::{DEFAULT_BODY_BYTES, Job, Limits};
+use crate::scrape::job::{DEFAULT_BODY_BYTES, Fold, Job, Limits};
+use crate::scrape::room;
+
+/// What `scrape_memory` may be: less would let no page of an ordinary size come.
+const MEMORY: std::ops::RangeInclusive<usize> = 1 << 20..=1 << 40;
 
 impl Checker<'_> {
     pub(super) fn scrape(&mut self, written: &Written, interval: Duration) -> Vec<Job> {
@@ -29,6 +33,15 @@ impl Checker<'_> {
             jobs.push(self.job(&name.0, job, global, interval));
         }
         jobs
+    }
+
+    /// Bytes of pages that may be held before they are read.
+    pub(super) fn scrape_memory(&mut self, field: &Field<Size>) -> usize {
+        let bytes = field.get().map_or(room::DEFAULT, |size| size.0);
+        if let Some(at) = field.span().filter(|_| !MEMORY.contains(&bytes)) {
+            self.fault(at, format!("{bytes} bytes are out of bounds"), "between 1MiB and 1024GiB");
+        }
+        bytes
     }
 
     /// The patterns of files that hold some of the jobs.
@@ -72,6 +85,7 @@ impl Checker<'_> {
             labels: std::collections::BTreeMap::new(),
             limits,
             relay: job.relay.get().or(global.relay.get()).copied().unwrap_or(false),
+            fold: self.fold(job),
             series_budget: job
                 .series_budget
                 .get()
@@ -87,6 +101,29 @@ impl Checker<'_> {
             metric_relabel: self.rules(&job.metric_relabel_configs, names),
             discovery: self.discovery(name, job),
         }
+    }
+
+    /// Labels that are folded, each once.
+    fn fold(&mut self, job: &written::Job) -> Vec<Fold> {
+        let mut folds: Vec<Fold> = Vec::new();
+        for (at, fold) in job.fold.get().into_iter().flatten().filter_map(Field::good) {
+            let Some((label_at, label)) = fold.label.good() else {
+                if matches!(fold.label, Field::Absent) {
+                    self.fault(at, "no `label` is named", "add label: …, whose values are too many");
+                }
+                continue;
+            };
+            if matches!(label.0.as_str(), "le" | "quantile" | "job" | "instance") {
+                let what = format!("`{}` cannot be folded", label.0);
+                self.fault(label_at, what, "name a label of the application's own, such as a user or a path");
+            }
+            if folds.iter().any(|known| known.label == label.0) {
+                self.fault(label_at, format!("`{}` is folded already", label.0), "name each label once");
+            }
+            let keep = fold.keep.get().copied().unwrap_or(FOLD_KEEP) as usize;
+            folds.push(Fold { label: label.0.clone(), keep });
+        }
+        folds
     }
 
     fn times(&mut self, job: &written::Job, global: &Global, interval: Duration) -> (Duration, Duration) {

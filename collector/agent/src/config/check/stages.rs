@@ -2,9 +2,10 @@
 
 use taffrail_stages::path::Path;
 use taffrail_stages::pattern::Pattern;
+use taffrail_stages::redact::Settings;
 use taffrail_stages::stage::{
     Condition, Json, Label, Labels, LevelStage, Limit, Logfmt, Metadata, OnFailure, Output, PatternStage,
-    Regex, Sampling, Stage, TemplateStage, Timestamp,
+    RedactStage, Regex, Sampling, Stage, TemplateStage, Timestamp,
 };
 use taffrail_stages::template::Template;
 use taffrail_stages::timeformat::{Format, Zone};
@@ -35,6 +36,12 @@ impl Checker<'_> {
             // Before all others: they may take the level out of the line.
             stages.insert(0, Stage::Level(LevelStage::default()));
         }
+        let redact = source.redact.get().copied().unwrap_or(true);
+        if redact && !stages.iter().any(|stage| matches!(stage, Stage::Redact(_))) {
+            // Behind all others, so that nothing leaves that they make of the line.
+            stages
+                .extend(RedactStage::new(Settings::default()).ok().map(|stage| Stage::Redact(stage.last())));
+        }
         stages
     }
 
@@ -52,6 +59,7 @@ impl Checker<'_> {
             stage.template.span(),
             stage.output.span(),
             stage.decolorize.span(),
+            stage.redact.span(),
             stage.drop.span(),
             stage.keep.span(),
             stage.sampling.span(),
@@ -151,6 +159,9 @@ impl Checker<'_> {
         }
         if let Some((at, condition)) = stage.keep.good() {
             return self.condition(at, "keep", condition).map(Stage::Keep);
+        }
+        if let Some((at, redact)) = stage.redact.good() {
+            return self.redact(at, redact);
         }
         if let Some((_, level)) = stage.level.good() {
             return Some(Stage::Level(LevelStage { source: text(&level.source) }));
@@ -253,7 +264,12 @@ impl Checker<'_> {
     }
 
     /// The value of a key that has to be there.
-    fn needed<'f, T>(&mut self, at: Span, field: &'f Field<T>, example: &str) -> Option<(Span, &'f T)> {
+    pub(super) fn needed<'f, T>(
+        &mut self,
+        at: Span,
+        field: &'f Field<T>,
+        example: &str,
+    ) -> Option<(Span, &'f T)> {
         if matches!(field, Field::Absent) {
             let key = example.split(':').next().unwrap_or(example);
             self.fault(at, format!("`{key}` is missing"), format!("add {example}"));
@@ -262,7 +278,7 @@ impl Checker<'_> {
     }
 
     /// What was made of a text; an error has what would be right behind a line feed.
-    fn made<T>(&mut self, at: Span, made: Result<T, String>) -> Option<T> {
+    pub(super) fn made<T>(&mut self, at: Span, made: Result<T, String>) -> Option<T> {
         made.map_err(|error| {
             let (what, help) = error.split_once('\n').unwrap_or((&error, "see docs/guides/stages.md"));
             self.fault(at, what, help);

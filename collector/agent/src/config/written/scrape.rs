@@ -12,7 +12,7 @@ use super::http::{Authorization, Header, Tls, http_keys};
 use super::{BasicAuth, OAuth2};
 use crate::config::defaults;
 use crate::config::field::Field;
-use crate::config::scalar::{Base2Size, HeaderName, Interval, Text};
+use crate::config::scalar::{Base2Size, HeaderName, Interval, LabelName, Text};
 use crate::config::secret::Secret;
 use crate::metrics::cardinality::JOB_BUDGET;
 
@@ -75,6 +75,19 @@ pub struct Global {
     pub metric_name_escaping_scheme: Field<Escaping>,
 }
 
+/// A label whose values become few.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["label"]))]
+pub struct Fold {
+    /// Its name, after relabelling.
+    #[schemars(extend("examples" = ["user"]))]
+    pub label: Field<LabelName>,
+    /// How many values stay as they are, of each metric of a target: those that come first.
+    #[schemars(extend("default" = defaults::FOLD_KEEP))]
+    pub keep: Field<u64>,
+}
+
 /// One scrape job.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -121,6 +134,10 @@ pub struct Job {
     pub keep_dropped_targets: Field<u64>,
     /// Show the series of its targets on `/metrics/scraped`. Default: as `global` says.
     pub relay: Field<bool>,
+    /// Labels whose values become few: of each counter and classic histogram, the first values stay, and series of others
+    /// are added up as `__other__`.
+    #[schemars(extend("examples" = [[{"label": "user", "keep": 50}]]))]
+    pub fold: Field<Vec<Field<Fold>>>,
     /// How many series the job should have at most; `0` is as `global` says.
     pub series_budget: Field<u64>,
     /// Which names of labels and metrics are valid. Default: as `global` says.

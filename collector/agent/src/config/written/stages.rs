@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::config::field::{Field, OneOf};
-use crate::config::scalar::{FieldName, Interval, LabelName, LabelValue, Origin, Regex, Size, Text};
+use crate::config::scalar::{
+    FieldName, Interval, LabelName, LabelValue, Name, Origin, PathText, Regex, Size, Text,
+};
 
 /// One stage: an object with one key, which is its kind.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -41,6 +43,9 @@ pub struct Stage {
     pub output: Field<Output>,
     /// Takes terminal colours away.
     pub decolorize: Field<NoKeys>,
+    /// Takes out what must not leave, in the line and in all that was made of it. It is there by default, behind all others,
+    /// for credentials.
+    pub redact: Field<Redact>,
     /// Leaves out entries that are so. All that is said has to hold.
     pub drop: Field<Condition>,
     /// Leaves out all entries but those that are so. All that is said has to hold.
@@ -156,6 +161,78 @@ pub struct LevelStage {
     pub source: Field<Text>,
 }
 
+/// Takes out what must not leave. Kinds that are not named: credentials are replaced, all else stays.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redact {
+    /// E-mail addresses.
+    #[schemars(extend("default" = "off"))]
+    pub email: Field<RedactAction>,
+    /// Numbers of payment cards, with a check digit that is right.
+    #[schemars(extend("default" = "off"))]
+    pub card: Field<RedactAction>,
+    /// IBANs, with a checksum that is right.
+    #[schemars(extend("default" = "off"))]
+    pub iban: Field<RedactAction>,
+    /// Telephone numbers that begin with `+`, or are written as in North America.
+    #[schemars(extend("default" = "off"))]
+    pub phone: Field<RedactAction>,
+    /// IP addresses, other than loopback.
+    #[schemars(extend("default" = "off"))]
+    pub ip: Field<RedactAction>,
+    /// JSON web tokens.
+    #[schemars(extend("default" = "replace"))]
+    pub jwt: Field<RedactAction>,
+    /// What follows `Bearer` or `Basic`.
+    #[schemars(extend("default" = "replace"))]
+    pub authorization: Field<RedactAction>,
+    /// Keys and tokens of AWS, Google, Azure, GitHub, GitLab, Slack, Stripe and others, by their form.
+    #[schemars(extend("default" = "replace"))]
+    pub cloud_key: Field<RedactAction>,
+    /// Private keys, over several lines too.
+    #[schemars(extend("default" = "replace"))]
+    pub private_key: Field<RedactAction>,
+    /// Values of keys like `password`, `token` and `api_key`, and passwords in URLs.
+    #[schemars(extend("default" = "replace"))]
+    pub password: Field<RedactAction>,
+    /// Patterns of your own.
+    #[schemars(extend("examples" = [[{"name": "order", "expression": "ORD-[0-9]{6}"}]]))]
+    pub patterns: Field<Vec<Field<RedactPattern>>>,
+    /// A file with the key for `hash`.
+    #[schemars(extend("examples" = ["/run/secrets/redact-key"]))]
+    pub key_file: Field<PathText>,
+}
+
+/// What is done with what must not leave.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum RedactAction {
+    /// `[redacted:email]` stands in its place.
+    Replace,
+    /// `[redacted:email#…]`, with a hash by the key: the same person stays the same. Needs `key_file`.
+    Hash,
+    /// The whole entry is left out.
+    Drop,
+    /// It stays.
+    Off,
+}
+
+/// A pattern of your own.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+#[schemars(extend("required" = ["name", "expression"]))]
+pub struct RedactPattern {
+    /// What stands in its place: `[redacted:NAME]`.
+    #[schemars(extend("examples" = ["order"]))]
+    pub name: Field<Name>,
+    /// A regular expression; all that it matches is taken out.
+    #[schemars(extend("examples" = ["ORD-[0-9]{6}"]))]
+    pub expression: Field<Text>,
+    /// What is done with it.
+    #[schemars(extend("default" = "replace"))]
+    pub action: Field<RedactAction>,
+}
+
 /// A stage that needs nothing said: `{}`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -250,7 +327,7 @@ pub fn hint(path: &str) -> Option<String> {
         "docker" | "cri" => {
             "write what the lines are, not how to read them; here lines are plain, use `json` or `pattern`"
         }
-        "replace" => "use `regex` and `template`",
+        "replace" => "use `redact` with `patterns`, or `regex` and `template`",
         "pack" => "use `structured_metadata`",
         "geoip" | "eventlogmessage" | "non_indexed_labels" => "there is nothing like it; remove it",
         "metrics" => "count in a recording rule of Loki, until there is a stage for it",
@@ -258,6 +335,7 @@ pub fn hint(path: &str) -> Option<String> {
         "rate_limit" => "it is called `limit`, as in promtail",
         "sample" => "it is called `sampling`, as in promtail",
         "metadata" => "it is called `structured_metadata`",
+        "redaction" | "mask" => "it is called `redact`",
         "trace" => "it is called `trace_context`",
         "limit.by_label_name" => "it is `by`, the name of a field",
         "limit.max_distinct_labels" => "it is always 10000; remove it",

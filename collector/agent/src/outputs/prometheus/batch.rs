@@ -102,12 +102,14 @@ impl Batch {
         let (mut labels, mut left_out) = (Vec::new(), 0);
         self.each(|point, more| {
             let Some(series) = table.series(point.series) else { return };
-            labels.clear();
-            series.encode_labels(table.symbols(), &mut labels);
             match more {
-                [] => request.series(&labels, &[(point.value, point.ts_ms)]),
+                [] => request.numbered(table.symbols(), series, (point.value, point.ts_ms)),
                 more if more.iter().any(is_custom) => left_out += 1,
-                more => with_points(point, more, |points| request.points(&labels, points)),
+                more => {
+                    labels.clear();
+                    series.encode_labels(table.symbols(), &mut labels);
+                    with_points(point, more, |points| request.points(&labels, points));
+                }
             }
         });
         left_out
