@@ -127,6 +127,11 @@ impl Real {
         };
         let mut real = Real { folders: Vec::new(), processes: Vec::new() };
         for tree in &trees {
+            // What a run that was killed has left.
+            for old in fs::read_dir(tree.join(PARENT)).into_iter().flatten().flatten() {
+                let _ = fs::remove_dir(old.path());
+            }
+            let _ = fs::remove_dir(tree.join(PARENT));
             real.make(tree.join(PARENT))?;
             // In version 2 a parent hands its controllers on; where one is not there, its files are not either.
             for controller in ["cpu", "memory", "io", "pids"] {

@@ -45,6 +45,12 @@ impl Kills {
     pub fn forget(&mut self, lives: impl Fn(&str) -> bool) {
         self.by_id.retain(|id, _| lives(id));
     }
+
+    /// How many containers are remembered.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.by_id.len()
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! holds a folder `<namespace>_<pod>_<uid>` for each pod, `/var/log/containers` a link
 //! `<pod>_<namespace>_<container>-<id>.log` for each container. So they are known without asking anybody.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -47,6 +47,10 @@ impl Pods {
     pub fn update<'a>(&mut self, containers: impl Iterator<Item = (&'a str, &'a str)> + Clone) {
         let known = |id: &str| self.by_id.contains_key(id) || self.unknown.get(id) >= Some(&TRIES);
         if containers.clone().all(|(_, id)| known(id)) {
+            if self.unknown.len() > containers.clone().count() {
+                let alive: HashSet<&str> = containers.map(|(_, id)| id).collect();
+                self.unknown.retain(|id, _| alive.contains(id.as_str()));
+            }
             return;
         }
         self.by_id.clear();
@@ -61,6 +65,12 @@ impl Pods {
         for (_, id) in containers.filter(|(_, id)| !self.by_id.contains_key(*id)) {
             self.unknown.insert(id.to_owned(), before.get(id).map_or(1, |tries| tries.saturating_add(1)));
         }
+    }
+
+    /// How many containers and pods are remembered.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.by_id.len() + self.by_uid.len() + self.unknown.len()
     }
 
     /// The container `id` of the pod `uid`.

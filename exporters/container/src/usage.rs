@@ -247,3 +247,7 @@ impl Usage {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "usage_tests.rs"]
+mod tests;

@@ -23,6 +23,8 @@ pub enum Address {
     Unix(PathBuf),
     /// Host and port, without TLS: a filter in front of the engine, on this machine.
     Tcp(String),
+    /// Nowhere: no engine is asked, though there may be one.
+    Nowhere,
 }
 
 impl fmt::Display for Address {
@@ -30,6 +32,7 @@ impl fmt::Display for Address {
         match self {
             Address::Unix(path) => write!(f, "unix://{}", path.display()),
             Address::Tcp(authority) => write!(f, "tcp://{authority}"),
+            Address::Nowhere => f.write_str("none"),
         }
     }
 }
@@ -167,6 +170,7 @@ impl Client {
             Address::Tcp(authority) => {
                 exchange(TcpStream::connect(authority).await.map_err(connect)?, path).await
             }
+            Address::Nowhere => Err(connect(std::io::ErrorKind::NotFound.into())),
         }
     }
 }

@@ -118,6 +118,7 @@ impl Keeper {
             counts.forget(now, |name| names.contains(name));
             counts.forget_ids(|id| containers.contains_key(id));
         });
+        memory.services.forget(self.state.borrow().containers.values().map(|container| &**container));
         Ok(())
     }
 

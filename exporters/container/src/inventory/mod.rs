@@ -131,6 +131,10 @@ impl Place {
             let paths = SOCKETS.iter().map(|socket| self.rootfs.join(socket));
             paths.chain([Path::new("/var/run/docker.sock").to_path_buf()]).find(|path| path.exists())
         };
-        self.named.clone().or_else(|| usual().map(Address::Unix))
+        match &self.named {
+            Some(Address::Nowhere) => None,
+            Some(named) => Some(named.clone()),
+            None => usual().map(Address::Unix),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! Which image each service runs, to see when it is another.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::container::Container;
 
@@ -20,6 +20,9 @@ struct Image {
 
 /// The most services that are kept. Beyond it, none is learned: a deployment is then not seen.
 const MAX_SERVICES: usize = 10_000;
+/// The services that are kept although no container has them any more. One whose old container goes before the new one comes
+/// is among them; containers without a name of their own get one that is never seen again.
+const KEPT: usize = 1000;
 
 impl Services {
     /// Takes in a container that was started. The image of before, if this is a newer container with another one. One of
@@ -43,6 +46,22 @@ impl Services {
                 (before.id != known.id).then_some(before.name)
             }
             _ => None,
+        }
+    }
+
+    /// Forgets services beyond those that are kept which none of these containers has, those first whose container was
+    /// made first.
+    pub fn forget<'a>(&mut self, containers: impl Iterator<Item = &'a Container>) {
+        let too_many = self.images.len().saturating_sub(KEPT);
+        if too_many == 0 {
+            return;
+        }
+        let alive: HashSet<(&str, &str)> = containers.map(Container::service).collect();
+        let gone = self.images.iter().filter(|((project, service), _)| !alive.contains(&(project, service)));
+        let mut gone: Vec<_> = gone.map(|(key, image)| (image.created, key.clone())).collect();
+        gone.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for (_, key) in gone.into_iter().take(too_many) {
+            self.images.remove(&key);
         }
     }
 }
@@ -74,5 +93,17 @@ mod tests {
         assert_eq!(services.started(&container("shop-web-2", "a", 2.0)), None);
         assert_eq!(services.started(&container("shop-web-2", "b", 4.0)), None);
         assert_eq!(services.started(&container("shop-web-1", "a", 5.0)), Some("b:latest".to_owned()));
+    }
+
+    #[test]
+    fn services_that_are_gone_are_forgotten_the_oldest_first() {
+        let mut services = Services::default();
+        let named = |n: usize| Container { labels: [].into(), ..container(&format!("c{n}"), "a", n as f64) };
+        (0..KEPT + 100).for_each(|n| drop(services.started(&named(n))));
+        let old = named(0);
+        services.forget([&old].into_iter());
+        assert_eq!(services.images.len(), KEPT);
+        let knows = |n: usize| services.images.contains_key(&(String::new(), format!("c{n}")));
+        assert!(knows(0) && !knows(1) && !knows(100) && knows(101) && knows(KEPT + 99));
     }
 }

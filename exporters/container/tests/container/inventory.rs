@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use taffrail_container::inventory::Engine;
+use taffrail_container::inventory::{Address, Engine};
 
 use crate::Kept;
 use crate::socket::{Answer, END, Socket, committed};
@@ -168,4 +168,11 @@ async fn many_short_lives_leave_nothing() {
     let state = kept.inventory.state();
     assert!(state.containers.is_empty());
     assert!(state.counts.all().len() <= 3000, "{}", state.counts.all().len());
+}
+
+#[tokio::test]
+async fn where_no_engine_is_to_be_asked_none_is() {
+    let kept = Kept::of(Address::Nowhere);
+    kept.wait("it knows that there is none", |state| state.engine == Engine::None).await;
+    assert!(kept.inventory.client().is_none());
 }

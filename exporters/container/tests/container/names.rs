@@ -72,3 +72,60 @@ fn types_and_labels_are_the_incumbents() {
         assert_eq!((metric.kind, metric.labels.join(" ").as_str()), (kind, labels), "{name}");
     }
 }
+
+/// What cAdvisor can publish and is not published here, on purpose.
+const ABSENT: [(&str, &str); 13] = [
+    ("container_cpu_load_", "asks the kernel's taskstats for each task, and lags; pressure says it better"),
+    (
+        "container_cpu_schedstat_",
+        "in /proc of each process, not in the cgroup; pressure says how long is waited",
+    ),
+    ("container_file_descriptors", "a look at each file of each process"),
+    ("container_sockets", "a look at each file of each process"),
+    ("container_ulimits_soft", "of one process, not of the container"),
+    (
+        "container_tasks_state",
+        "a look at each task; the kernel's netlink for it is gone with cgroup version 1",
+    ),
+    (
+        "container_referenced_bytes",
+        "clears bits of the pages of each process, which changes what the kernel takes back",
+    ),
+    ("container_network_", "reads tables of sockets as long as there are sockets (TCP and UDP by state)"),
+    ("container_perf_", "performance counters, which are few, taken from whoever else measures"),
+    (
+        "container_llc_ container_memory_bandwidth_",
+        "resctrl, where a group for each container had to be made first",
+    ),
+    (
+        "container_fs_",
+        "the scheduler CFQ told of times and merges by cgroup, and left the kernel with Linux 5.0",
+    ),
+    (
+        "container_hugetlb_ container_memory_numa_pages container_memory_migrate",
+        "not asked for by any dashboard; not done",
+    ),
+    ("machine_", "does not change while the machine runs, and is no cost or health of a container"),
+];
+
+/// Each name of the incumbent's, with type and labels (`fixtures/universe.tsv`), is declared or absent for a reason.
+#[test]
+fn what_is_absent_has_a_reason() {
+    let universe = fs::read_to_string("fixtures/universe.tsv").unwrap();
+    let mut used = BTreeSet::new();
+    for line in universe.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [name, kind, labels] = fields[..] else { panic!("{line}") };
+        if let Some(metric) = declared(name) {
+            // A question mark: not known of the incumbent's.
+            if kind != "?" {
+                let ours = (metric.kind == Kind::Counter, metric.labels.join(","));
+                assert_eq!(ours, (kind == "counter", labels.to_owned()), "{name}");
+            }
+            continue;
+        }
+        let reason = ABSENT.iter().find(|(starts, _)| starts.split(' ').any(|start| name.starts_with(start)));
+        used.insert(reason.unwrap_or_else(|| panic!("{name} is neither declared nor absent for a reason")));
+    }
+    assert_eq!(used.len(), ABSENT.len(), "{used:?}");
+}

@@ -11,9 +11,12 @@ impl EngineAddress {
     pub fn parse(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "`{text}` is not the address of an engine\nwrite unix:///var/run/docker.sock, or tcp://host:port"
+                "`{text}` is not the address of an engine\nwrite unix:///var/run/docker.sock, tcp://host:port, or none"
             )
         };
+        if text == "none" {
+            return Ok(EngineAddress(Address::Nowhere));
+        }
         let (scheme, rest) = text.split_once("://").ok_or_else(wrong)?;
         match scheme {
             "unix" if rest.len() > 1 && rest.starts_with('/') => {
@@ -36,7 +39,7 @@ impl EngineAddress {
     }
 }
 
-super::from_text!(EngineAddress, { "type": "string", "pattern": "^((unix|tcp|http)://|.*\\$\\{)" });
+super::from_text!(EngineAddress, { "type": "string", "pattern": "^((unix|tcp|http)://|none$|.*\\$\\{)" });
 
 #[cfg(test)]
 mod tests {
@@ -48,6 +51,7 @@ mod tests {
         assert_eq!(parsed("unix:///run/docker.sock"), Ok(Address::Unix("/run/docker.sock".into())));
         assert_eq!(parsed("tcp://127.0.0.1:2375"), Ok(Address::Tcp("127.0.0.1:2375".into())));
         assert_eq!(parsed("http://proxy:2375/"), Ok(Address::Tcp("proxy:2375".into())));
+        assert_eq!(parsed("none"), Ok(Address::Nowhere));
         for bad in [
             "",
             "/run/docker.sock",

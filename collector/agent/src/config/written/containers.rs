@@ -11,7 +11,7 @@ use crate::config::scalar::EngineAddress;
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Containers {
-    /// Where the engine's API is: `unix:///path`, or `tcp://host:port` of a filter in front of it. Names, images, labels,
+    /// Where the engine's API is: `unix:///path`, `tcp://host:port` of a filter in front of it, or `none`. Names, images, labels,
     /// health and events come from there; numbers do not need it. Default: the first of `/run/docker.sock`,
     /// `/var/run/docker.sock` and `/run/podman/podman.sock` that is there, below `rootfs`.
     #[schemars(extend("examples" = ["unix:///var/run/docker.sock"]))]
