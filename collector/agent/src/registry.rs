@@ -8,7 +8,7 @@ use taffrail_core::Metric;
 
 pub use taffrail_container::config::LABEL_PREFIX;
 
-use crate::own;
+use crate::{measures, own};
 
 /// One exporter.
 #[derive(Debug)]
@@ -121,6 +121,7 @@ pub fn catalogue() -> Vec<Entry> {
         .flat_map(|exporter| (exporter.metrics)())
         .chain(taffrail_core::METRICS.iter().map(own("Of every job.")))
         .chain(own::METRICS.iter().map(own("The collector itself.")))
+        .chain(measures::METRICS.iter().map(own("What was counted in passing.")))
         .collect()
 }
 

@@ -7,6 +7,7 @@ mod agents;
 mod away;
 mod cgroups;
 mod containers;
+mod far;
 mod fixture;
 mod floor;
 mod growth;
@@ -18,6 +19,7 @@ mod postgres;
 mod postgres_server;
 mod probe;
 mod program;
+mod relay;
 mod replay;
 mod scrape;
 mod scrape_floor;
@@ -31,7 +33,8 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-/// The names of the parts, in the order in which they are measured. `away` is a part too, too long to be one of all.
+/// The names of the parts, in the order in which they are measured. `away` and `far` are parts too: one takes too long to
+/// be one of all, the other is about the way to a receiver.
 const PARTS: [&str; 8] = ["host", "growth", "containers", "start", "scrape", "replay", "probe", "postgres"];
 
 /// Where the programs are.
@@ -100,6 +103,7 @@ fn part(name: &str, arguments: &[String]) -> Result<()> {
         ("containers", arguments) => containers::one(arguments),
         ("start", []) => start::run(&programs()?),
         ("away", arguments) => away::run(&programs()?, arguments),
+        ("far", arguments) => far::run(&programs()?, arguments),
         ("probe", []) => probe::run(&programs()?),
         ("postgres", []) => postgres::run(&programs()?),
         ("postgres", [size]) => postgres::one(&programs()?, size),
@@ -107,7 +111,7 @@ fn part(name: &str, arguments: &[String]) -> Result<()> {
         ("scrape", []) => scrape::run(&programs()?),
         ("scrape", arguments) => scrape::one(&programs()?, arguments),
         _ => bail!(
-            "there is no part {:?}; there are {}, away",
+            "there is no part {:?}; there are {}, away, far",
             arguments_of(name, arguments),
             PARTS.join(", ")
         ),

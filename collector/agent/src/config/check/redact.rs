@@ -34,18 +34,24 @@ impl Checker<'_> {
         }
         for (at, pattern) in written.patterns.get().into_iter().flatten().filter_map(Field::good) {
             let name = self.needed(at, &pattern.name, "name: order");
-            let (expression_at, expression) = self.needed(at, &pattern.expression, "expression: REGEX")?;
+            let expression = self.needed(at, &pattern.expression, "expression: REGEX");
             let action = match pattern.action.get() {
                 None => Some(Action::Replace),
                 Some(written) => action(*written),
             };
-            let (Some((_, name)), Some(action)) = (name, action) else { continue };
+            let (Some((_, name)), Some((expression_at, expression)), Some(action)) =
+                (name, expression, action)
+            else {
+                continue;
+            };
             let pattern = Pattern { name: name.0.clone(), regex: expression.0.clone(), action };
             // By itself, so that what is wrong with it is shown at its place.
             let alone =
                 Settings { kinds: Vec::new(), patterns: vec![pattern.clone()], key: Key::new(*b"any") };
-            self.made(expression_at, RedactStage::new(alone).map_err(|error| explained(&error)))?;
-            settings.patterns.push(pattern);
+            if self.made(expression_at, RedactStage::new(alone).map_err(|error| explained(&error))).is_some()
+            {
+                settings.patterns.push(pattern);
+            }
         }
         self.made(at, RedactStage::new(settings).map_err(|error| explained(&error))).map(Stage::Redact)
     }
