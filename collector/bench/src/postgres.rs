@@ -22,6 +22,8 @@ const SIZES: [Size; 2] = [
 /// Collections that are measured on the small server, after some that are not. The large one has a tenth.
 const RUNS: u32 = 60;
 const WARM_UP: u32 = 5;
+/// How many seconds each of them may take.
+const PATIENCE: u32 = 20;
 
 /// Collectors that postgres_exporter has on beside those of its own accord: what is on by default here.
 const COLLECTORS: [&str; 11] = [
@@ -70,7 +72,7 @@ fn on(programs: &Programs, size: Size) -> Result<()> {
     let ours = taffrail(programs, &server, runs, "taffrail", 200)?;
     let all = taffrail(programs, &server, runs, "taffrail, `max_tables: all`", u32::MAX)?;
     say(&format!(
-        "PostgreSQL, {} server: {} databases and {} tables more than a new one, {runs} collections, one a second",
+        "PostgreSQL, {} server: {} databases and {} tables more than a new one, {runs} collections, at most one a second",
         size.name, size.databases, size.tables
     ));
     say(
@@ -152,16 +154,18 @@ fn cost(
     }
     server.run("select pg_stat_statements_reset()")?;
     let (before, scrapes) = (account.cpu()?, collections(server, role)?);
-    let mut page = Vec::new();
-    for _ in 0..runs {
+    // What takes long is collected more seldom than once a second.
+    let (mut page, mut done, wanted) = (Vec::new(), 0.0, f64::from(runs));
+    for _ in 0..runs * PATIENCE {
         sleep(Duration::from_secs(1));
         page = client.get(path)?;
+        done = collections(server, role)? - scrapes;
+        if done >= wanted {
+            break;
+        }
     }
     let used = account.cpu()? - before;
-    let done = collections(server, role)? - scrapes;
-    // One that collects more often than it is asked, or seldom, would seem better than it is.
-    let wanted = f64::from(runs);
-    ensure!((0.5 * wanted..1.2 * wanted).contains(&done), "{role} collected {done} times in {runs} s");
+    ensure!(done >= wanted, "{role} collected only {done} times in {} s", runs * PATIENCE);
     let spent = server.number(&format!("{SPENT}'{role}'"))?;
     let text = String::from_utf8_lossy(&page).into_owned();
     let series = text.lines().filter(|line| line.starts_with("pg_")).count();

@@ -46,6 +46,14 @@ pub(super) fn value(text: &[u8], start: usize, end: usize) -> Option<Found> {
     (from < to && !text[from..].starts_with(OPEN.as_bytes())).then(|| Found::of(Kind::Password, from, to))
 }
 
+/// Whether a field of this name holds a secret.
+pub(super) fn is_secret(name: &str, value: &str) -> bool {
+    let (name, value) = (name.as_bytes(), value.as_bytes());
+    let Some(kind) = (name.len() <= MAX_NAME).then(|| secret_name(name)).flatten() else { return false };
+    let folder = kind == Name::Pwd && value.starts_with(b"/");
+    !(value.is_empty() || is_none(value) || folder || value.starts_with(OPEN.as_bytes()))
+}
+
 fn in_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.')
 }

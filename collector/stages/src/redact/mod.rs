@@ -125,6 +125,20 @@ impl Redactor {
         Outcome::Changed(text.into_owned(), counts)
     }
 
+    /// Redacts a value that stands apart from its name, as a field of a line that was parsed does: where the name says
+    /// that the value is secret, all of it is.
+    pub fn redact_named(&self, name: &str, value: &str) -> Outcome {
+        let rule = Kind::Password as usize;
+        let Some(action) = self.actions[rule].filter(|_| keys::is_secret(name, value)) else {
+            return self.redact(value, &mut Block::default());
+        };
+        if action == Action::Drop {
+            return Outcome::Drop(rule);
+        }
+        let all = Found { start: 0, end: value.len(), rule };
+        Outcome::Changed(self.replace(value, &[all]), vec![(rule, 1)])
+    }
+
     /// All that is found in a text, in order, without overlaps.
     fn find(&self, text: &str, block: &mut Block) -> Vec<Found> {
         let mut found = Vec::new();

@@ -68,8 +68,8 @@ impl RedactStage {
         }
         // What was taken out of the line before.
         let fields = entry.fields.values_mut().filter(|_| !self.last);
-        for (_, value) in fields.chain(entry.labels.values_mut()).chain(entry.metadata.values_mut()) {
-            let outcome = self.redactor.redact(value, &mut Block::default());
+        for (name, value) in fields.chain(entry.labels.values_mut()).chain(entry.metadata.values_mut()) {
+            let outcome = self.redactor.redact_named(name, value);
             if !self.settle(state, outcome, |text| *value = text.into()) {
                 return Outcome::Drop;
             }
@@ -148,6 +148,24 @@ mod tests {
         assert_eq!(entry.fields.get("user").unwrap(), "[redacted:email]");
         assert_eq!(entry.metadata.get("user").unwrap(), "[redacted:email]");
         assert_eq!(stage.take_found(&state), [("email", 3)]);
+    }
+
+    #[test]
+    fn a_value_whose_name_says_that_it_is_secret() {
+        let (stage, state) = of(&[(Kind::Password, Action::Replace)]);
+        let mut entry = Entry { line: "signed in".into(), ..Entry::default() };
+        for (name, value) in [
+            ("db_password", "two words"),
+            ("api_key", "[redacted:password]"),
+            ("max_tokens", "4096"),
+            ("pwd", "/srv"),
+        ] {
+            entry.metadata.set(name, value);
+        }
+        assert_eq!(stage.apply(&state, &mut entry), Outcome::Keep);
+        let values: Vec<_> = entry.metadata.values_mut().map(|(_, value)| value.to_string()).collect();
+        assert_eq!(values, ["[redacted:password]", "[redacted:password]", "4096", "/srv"]);
+        assert_eq!(stage.take_found(&state), [("password", 1)]);
     }
 
     #[test]

@@ -44,7 +44,7 @@ impl Custom {
             vec![self.server.database.clone()]
         };
         let mut writer = Writer::new(&self.query);
-        for database in &databases {
+        for (at, database) in databases.iter().enumerate() {
             let mut own = Vec::new();
             let asked = self.ask(database, writer.room()).await;
             let late = matches!(asked, Err(Error::Late(_)));
@@ -66,6 +66,11 @@ impl Custom {
             problems.extend(own.into_iter().map(|problem| format!("{place}{problem}")));
             // What is late in one database is asked in no other: each would wait as long.
             if late || writer.room() == 0 {
+                let left = databases.len() - at - 1;
+                if left > 0 {
+                    let why = if late { "as it is late" } else { "as `max_rows` are told" };
+                    problems.push(format!("{left} more databases are not asked this time, {why}"));
+                }
                 break;
             }
         }

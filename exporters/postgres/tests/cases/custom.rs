@@ -270,7 +270,9 @@ async fn a_query_may_be_asked_in_each_database() {
     let mut partly =
         query("partly", "select 10 / (case current_database() when 'shop' then 0 else 1 end) as n", &[]);
     partly.each_database = true;
-    let given = read(&asking(&cluster, vec![each, partly])).await;
+    let mut full = query("full", "select 1 as n", &[]);
+    (full.each_database, full.max_rows) = (true, 2);
+    let given = read(&asking(&cluster, vec![each, partly, full])).await;
     for database in ["postgres", "shop", "billing"] {
         assert!(
             value(&given, &format!("classes_n{{datname=\"{database},kind=\"r}}")) > Some(50.0),
@@ -279,4 +281,7 @@ async fn a_query_may_be_asked_in_each_database() {
     }
     assert!(problem(&given, "partly").contains("database shop: division by zero"), "{:?}", given.problems);
     assert_eq!(given.page.keys().filter(|series| series.starts_with("partly_n")).count(), 2);
+    assert!(
+        problem(&given, "full").contains("1 more databases are not asked this time, as `max_rows` are told")
+    );
 }
