@@ -51,6 +51,8 @@ const CHUNKS_WAITING: usize = 8;
 const FILES_SETTLE: Duration = Duration::from_secs(4);
 /// How long a source may take to look at its files for the first time.
 const FILES_START: Duration = Duration::from_secs(5);
+/// Times are milliseconds, and a frame may be one ahead of the clock.
+const NEXT_TIME: Duration = Duration::from_millis(2);
 
 /// What is shared by all parts, and lives as long as the process.
 #[derive(Clone)]
@@ -154,6 +156,10 @@ impl Pipeline {
             if let Some(left) = left.remove(key) {
                 left.end(&self.shared.clock, &self.writer).await;
             }
+        }
+        if !plan.change.is_empty() {
+            // What an exporter told last and what the one in its place tells first must not have the same time.
+            tokio::time::sleep(NEXT_TIME).await;
         }
         let mut new: Vec<(Key, &Make)> = plan.change.into_iter().chain(plan.start).collect();
         new.sort_by_key(|(_, make)| make.order());

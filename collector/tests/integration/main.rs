@@ -11,6 +11,7 @@
 mod beside_peer;
 mod browser;
 mod cardinality;
+mod databases;
 mod discovery;
 mod end_to_end;
 mod faults;

@@ -1,4 +1,4 @@
-//! What the integration tests stand on: the real programs as child processes ([`Prometheus`],
+//! What the integration tests stand on: the real programs as child processes ([`Prometheus`], [`Postgres`],
 //! [`Alertmanager`], [`NodeExporter`], [`Taffrail`]), a receiver that misbehaves as told
 //! ([`Receiver`]), a double of Loki that is as strict as Loki ([`LokiDouble`]) and a mount that never
 //! answers ([`HangingMount`]).
@@ -22,6 +22,7 @@ mod hang;
 mod http;
 pub mod loki;
 mod node_exporter;
+mod postgres;
 mod process;
 mod prometheus;
 mod receiver;
@@ -42,6 +43,7 @@ pub use hang::HangingMount;
 pub use http::{Client, Response};
 pub use loki::LokiDouble;
 pub use node_exporter::NodeExporter;
+pub use postgres::Postgres;
 pub use process::Process;
 pub use prometheus::{Prometheus, Series, Version};
 pub use receiver::{Received, Receiver};
