@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::files::{Files, Reading};
+use crate::files::{Detail, Files, Reading};
 use crate::folder::Folder;
 use crate::inventory::Container;
 use crate::layout::Layout;
@@ -50,8 +50,8 @@ enum Procs {
 }
 
 impl Cgroup {
-    /// The cgroup at `path`, which is read with all details or only what dashboards ask for.
-    pub fn new(layout: &Layout, path: &str, id: &str, inode: u64, full: bool) -> Self {
+    /// The cgroup at `path`.
+    pub fn new(layout: &Layout, path: &str, id: &str, inode: u64, detail: &Detail) -> Self {
         Cgroup {
             id: id.to_owned(),
             pod: crate::place::pod_uid(path),
@@ -63,7 +63,7 @@ impl Cgroup {
             container: None,
             network: None,
             processes: Processes::default(),
-            files: Files::new(layout, path, full),
+            files: Files::new(layout, path, detail),
             folder: layout.searched().join(path.trim_start_matches('/')),
             procs: Procs::Unknown,
         }

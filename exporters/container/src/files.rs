@@ -2,12 +2,15 @@
 
 use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use rustix::io::Errno;
 use taffrail_core::CollectError;
 
 use crate::folder::Folder;
+use crate::hugetlb::{self, HugeFile};
 use crate::layout::Layout;
+use crate::scan::Malformed;
 use crate::source::{self, Source};
 use crate::stats::Stats;
 
@@ -22,13 +25,54 @@ pub struct Files {
 /// One file.
 #[derive(Debug)]
 struct Listed {
-    source: &'static Source,
+    what: What,
     /// Its folder's place.
     folder: usize,
     /// Readings for which it is not looked for again.
     rest: u8,
     /// Whether it was not there when it was looked for last.
     missing: bool,
+}
+
+/// Which file, and what reads it.
+#[derive(Debug)]
+enum What {
+    /// One that every kernel with its controller has.
+    Table(&'static Source),
+    /// One for each size of huge pages of the machine.
+    Huge(HugeFile),
+}
+
+impl What {
+    fn name(&self) -> &str {
+        match self {
+            What::Table(source) => source.file,
+            What::Huge(file) => &file.name,
+        }
+    }
+
+    fn controller(&self) -> &'static str {
+        match self {
+            What::Table(source) => source.controller,
+            What::Huge(_) => "hugetlb",
+        }
+    }
+
+    fn read(&self, bytes: &[u8], stats: &mut Stats) -> Result<(), Malformed> {
+        match self {
+            What::Table(source) => (source.read)(bytes, stats),
+            What::Huge(file) => file.read(bytes, stats),
+        }
+    }
+}
+
+/// What is read of a cgroup.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Detail {
+    /// What dashboards ask for.
+    Default,
+    /// All that is told, on a machine with huge pages of these sizes.
+    Full(Vec<Arc<str>>),
 }
 
 /// Readings between two looks for a file that is not there: which controllers a cgroup has changes seldom.
@@ -44,18 +88,23 @@ pub struct Reading {
 }
 
 impl Files {
-    /// Those of the cgroup at `path`, with all details or only what dashboards ask for.
-    pub fn new(layout: &Layout, path: &str, full: bool) -> Self {
+    /// Those of the cgroup at `path`.
+    pub fn new(layout: &Layout, path: &str, detail: &Detail) -> Self {
         let mut folders: Vec<Folder> = Vec::new();
-        let table = source::table(matches!(layout, Layout::V2(_))).iter();
-        let files = table.filter(|source| full || !source.full).map(|source| {
-            let path = layout.folder(source.controller, path);
+        let v2 = matches!(layout, Layout::V2(_));
+        let (full, sizes) = match detail {
+            Detail::Default => (false, [].as_slice()),
+            Detail::Full(sizes) => (true, sizes.as_slice()),
+        };
+        let table = source::table(v2).iter().filter(|source| full || !source.full).map(What::Table);
+        let files = table.chain(hugetlb::files(sizes, v2).into_iter().map(What::Huge)).map(|what| {
+            let path = layout.folder(what.controller(), path);
             let known = folders.iter().position(|folder| *folder.path() == path);
             let folder = known.unwrap_or_else(|| {
                 folders.push(Folder::new(path));
                 folders.len() - 1
             });
-            Listed { source, folder, rest: 0, missing: false }
+            Listed { what, folder, rest: 0, missing: false }
         });
         let files = files.collect();
         Files { folders, files }
@@ -81,11 +130,11 @@ impl Files {
                 continue;
             }
             let folder = &mut self.folders[file.folder];
-            let path = |folder: &Folder| folder.path().join(file.source.file);
-            match folder.read(file.source.file, true, buffer) {
+            let path = |folder: &Folder| folder.path().join(file.what.name());
+            match folder.read(file.what.name(), true, buffer) {
                 Ok(len) => {
                     (found, file.missing) = (true, false);
-                    if let Err(error) = (file.source.read)(&buffer[..len], &mut reading.stats) {
+                    if let Err(error) = file.what.read(&buffer[..len], &mut reading.stats) {
                         let what = error.to_string();
                         reading.trouble.get_or_insert(CollectError::Parse { path: path(folder), what });
                     }

@@ -9,11 +9,13 @@
 mod block_device;
 mod cgroup;
 pub mod config;
+mod dimms;
 mod directory;
 mod disk;
 mod engine;
 mod files;
 mod folder;
+mod hugetlb;
 mod identity;
 pub mod inventory;
 mod kills;
@@ -22,6 +24,8 @@ mod machine;
 mod meminfo;
 mod mount;
 pub mod network;
+mod nodes;
+mod numa;
 pub mod place;
 mod pods;
 pub mod pressure;
@@ -30,6 +34,7 @@ pub mod proxy;
 mod scan;
 pub mod source;
 pub mod stats;
+mod topology;
 mod usage;
 mod v1;
 mod v2;
@@ -86,7 +91,7 @@ pub static SUBJECTS: &[About] = &[
     },
     About {
         name: "machine",
-        description: "CPUs and memory of the machine, and versions.",
+        description: "CPUs, memory and NUMA nodes of the machine, and versions.",
         metrics: machine::METRICS,
         make: machine::subject,
     },

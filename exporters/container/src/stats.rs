@@ -1,5 +1,9 @@
 //! What the cgroup files say of one container, whatever the version: in the units that are published.
 
+use std::sync::Arc;
+
+use crate::numa::NodePages;
+
 /// All of one container. What its kernel, version or controllers do not tell is none.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stats {
@@ -7,6 +11,10 @@ pub struct Stats {
     pub cpu: Cpu,
     /// Memory.
     pub memory: Memory,
+    /// Huge pages by their size.
+    pub huge_pages: Vec<HugePages>,
+    /// Pages by NUMA node.
+    pub nodes: Vec<NodePages>,
     /// Reads and writes by block device.
     pub devices: Vec<Device>,
     /// Processes and threads.
@@ -83,6 +91,8 @@ pub struct Memory {
     pub max: Option<f64>,
     /// Processes killed for lack of memory.
     pub oom_kills: Option<f64>,
+    /// Whether its pages follow it to other nodes.
+    pub migrate: Option<f64>,
 }
 
 impl Memory {
@@ -92,6 +102,19 @@ impl Memory {
         let usage = self.usage?;
         Some((usage - self.inactive_file.unwrap_or(0.0)).max(0.0))
     }
+}
+
+/// Huge pages of one size, in bytes, and a count of events.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HugePages {
+    /// Their size, as the kernel writes it: `2MB`.
+    pub size: Arc<str>,
+    /// In use.
+    pub usage: Option<f64>,
+    /// The most there ever was.
+    pub peak: Option<f64>,
+    /// How often the limit was hit.
+    pub failures: Option<f64>,
 }
 
 /// Reads and writes of one block device.

@@ -15,7 +15,8 @@ use crate::block_device::Names;
 use crate::cgroup::Cgroup;
 use crate::config::ContainerConfig;
 use crate::directory::Directory;
-use crate::files::Reading;
+use crate::files::{Detail, Reading};
+use crate::hugetlb;
 use crate::identity;
 use crate::inventory::{Engine, Health, Inventory, State};
 use crate::kills::Kills;
@@ -52,6 +53,7 @@ struct Usage {
     kills: Kills,
     pods: Pods,
     devices: Names,
+    detail: Detail,
     more: Vec<Cow<'static, str>>,
     run: u64,
     buffer: Vec<u8>,
@@ -65,6 +67,11 @@ impl Usage {
             more: config.more_labels(),
             pods: Pods::new(&config.rootfs),
             devices: Names::new(&config.sysfs),
+            // The kernel knows its sizes from its start on.
+            detail: match config.full {
+                true => Detail::Full(hugetlb::sizes(&config.sysfs)),
+                false => Detail::Default,
+            },
             inventory: parts.inventory.clone(),
             clock: parts.clock.clone(),
             live: BTreeMap::new(),
@@ -130,7 +137,7 @@ impl Usage {
             match self.live.get_mut(path) {
                 Some(cgroup) if cgroup.inode == inode => cgroup.last = self.run,
                 _ => {
-                    let mut cgroup = Cgroup::new(layout, path, id, inode, self.config.full);
+                    let mut cgroup = Cgroup::new(layout, path, id, inode, &self.detail);
                     (cgroup.first, cgroup.last) = (self.run, self.run);
                     self.live.insert(path.to_owned(), cgroup);
                 }

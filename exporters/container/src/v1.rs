@@ -1,6 +1,7 @@
 //! The files of cgroup version 1 (kernel document `admin-guide/cgroup-v1`), and pressure from the tree of version 2
 //! beside it. Where a file has its own numbers and those with all cgroups below, the latter are meant.
 
+use crate::numa;
 use crate::pressure;
 use crate::scan::{self, Malformed};
 use crate::source::{Source, read};
@@ -68,6 +69,12 @@ pub(crate) static SOURCES: &[Source] = &[
     .full(),
     read("memory", "memory.memsw.limit_in_bytes", |bytes, stats| {
         scan::limit(bytes).map(|n| stats.limits.swap = limited(n))
+    })
+    .full(),
+    read("memory", "memory.numa_stat", |bytes, stats| numa::parse_v1(bytes).map(|nodes| stats.nodes = nodes))
+        .full(),
+    read("cpuset", "cpuset.memory_migrate", |bytes, stats| {
+        scan::single(bytes).map(|n| stats.memory.migrate = Some(n))
     })
     .full(),
 ];

@@ -1,5 +1,6 @@
 //! The files of cgroup version 2 (kernel document `admin-guide/cgroup-v2`). Their numbers hold all cgroups below.
 
+use crate::numa;
 use crate::pressure;
 use crate::scan::{self, Malformed};
 use crate::source::{Source, read};
@@ -27,6 +28,10 @@ pub(crate) static SOURCES: &[Source] = &[
     read("", "memory.peak", |bytes, stats| scan::single(bytes).map(|n| stats.memory.peak = Some(n))).full(),
     read("", "memory.swap.max", |bytes, stats| scan::limit(bytes).map(|n| stats.limits.swap = limited(n)))
         .full(),
+    read("", "memory.numa_stat", |bytes, stats| {
+        numa::parse_v2(bytes, rustix::param::page_size()).map(|nodes| stats.nodes = nodes)
+    })
+    .full(),
 ];
 
 fn cpu_stat(bytes: &[u8], stats: &mut Stats) -> Result<(), Malformed> {

@@ -6,7 +6,8 @@ use taffrail_core::{Family, Out, metrics};
 
 use crate::block_device::Names;
 use crate::network::Interface;
-use crate::stats::{Cpu, Device, Limits, Memory, Pressure, Stats, Tasks};
+use crate::numa::NodePages;
+use crate::stats::{Cpu, Device, HugePages, Limits, Memory, Pressure, Stats, Tasks};
 
 metrics! {
     /// Seconds of CPU time used.
@@ -68,6 +69,17 @@ metrics! {
     pub(crate) MEMORY_EVENTS_MAX: Counter = "container_memory_events_max_total" ["id", "image", "name"];
     /// Processes of the container that were killed for lack of memory.
     pub(crate) OOM_EVENTS: Counter = "container_oom_events_total" ["id", "image", "name"];
+    /// Whether pages follow the container when it is bound to other NUMA nodes (cgroup version 1).
+    pub(crate) MEMORY_MIGRATE: Gauge = "container_memory_migrate" ["id", "image", "name"];
+    /// Pages by NUMA node: anonymous, of files, and those that cannot be taken back. The scope is the container's own
+    /// cgroup (`container`, version 1), or that with all below it (`hierarchy`).
+    pub(crate) MEMORY_NUMA: Gauge = "container_memory_numa_pages" ["id", "image", "name", "node", "scope", "type"];
+    /// Bytes of huge pages in use; those that are only reserved do not count.
+    pub(crate) HUGETLB_USAGE: Gauge = "container_hugetlb_usage_bytes" ["id", "image", "name", "pagesize"];
+    /// Most bytes of huge pages ever in use (cgroup version 1).
+    pub(crate) HUGETLB_PEAK: Gauge = "container_hugetlb_max_usage_bytes" ["id", "image", "name", "pagesize"];
+    /// How often the limit of huge pages was hit.
+    pub(crate) HUGETLB_FAILCNT: Counter = "container_hugetlb_failcnt" ["id", "image", "name", "pagesize"] irregular;
     /// Bytes read from a device.
     pub(crate) FS_READ_BYTES: Counter = "container_fs_reads_bytes_total" ["device", "id", "image", "name"];
     /// Reads from a device.
@@ -203,6 +215,8 @@ impl Writer<'_> {
     pub fn stats(&mut self, stats: &Stats, names: &mut Names) {
         self.cpu(&stats.cpu, stats.limits.cpu_quota.is_some());
         self.memory(&stats.memory);
+        self.huge_pages(&stats.huge_pages);
+        self.nodes(&stats.nodes);
         for device in &stats.devices {
             self.device(device, names.path(device.number));
         }
@@ -251,6 +265,7 @@ impl Writer<'_> {
         self.put(&MEMORY_FAILCNT, memory.failures);
         self.put(&MEMORY_EVENTS_HIGH, memory.high);
         self.put(&MEMORY_EVENTS_MAX, memory.max);
+        self.put(&MEMORY_MIGRATE, memory.migrate);
         let Labels { id, image, name, more } = self.labels;
         for (scope, faults) in [("hierarchy", memory.faults), ("container", memory.own_faults)] {
             for (kind, value) in ["pgfault", "pgmajfault"].into_iter().zip(faults) {
@@ -259,6 +274,27 @@ impl Writer<'_> {
                     self.out.put_more(&MEMORY_FAILURES, labels, (self.more, more), value);
                 }
             }
+        }
+    }
+
+    fn huge_pages(&mut self, sizes: &[HugePages]) {
+        let Labels { id, image, name, more } = self.labels;
+        for HugePages { size, usage, peak, failures } in sizes {
+            let facts = [(&HUGETLB_USAGE, usage), (&HUGETLB_PEAK, peak), (&HUGETLB_FAILCNT, failures)];
+            for (family, value) in facts {
+                if let Some(value) = value {
+                    self.out.put_more(family, [id, image, name, size], (self.more, more), *value);
+                }
+            }
+        }
+    }
+
+    fn nodes(&mut self, nodes: &[NodePages]) {
+        let Labels { id, image, name, more } = self.labels;
+        for NodePages { kind, scope, node, pages } in nodes {
+            let node = node.to_string();
+            let labels: [&str; 6] = [id, image, name, &node, scope, kind];
+            self.out.put_more(&MEMORY_NUMA, labels, (self.more, more), *pages);
         }
     }
 

@@ -51,7 +51,7 @@ async fn every_layout() {
     kept.connected().await;
     let mut wrong = Vec::new();
     for case in ["v2", "v1", "hybrid"] {
-        for (full, name) in [(false, "usage"), (true, "usage"), (false, "machine")] {
+        for (full, name) in [(false, "usage"), (true, "usage"), (false, "machine"), (true, "machine")] {
             wrong.extend(check(&kept, case, full, name).await);
         }
     }

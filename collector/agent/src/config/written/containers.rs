@@ -47,6 +47,6 @@ pub struct Containers {
 pub enum Detail {
     /// What dashboards and alerts ask for.
     Default,
-    /// All that the cgroup files tell.
+    /// All that the cgroup files tell, and what the machine is made of.
     Full,
 }
