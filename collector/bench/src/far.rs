@@ -64,8 +64,8 @@ fn measure(programs: &Programs, version: &'static str, away: Duration) -> Result
     let (scraped, delivered) = (a_second(after.0 - before.0), a_second(after.1 - before.1));
     let behind = after.0.saturating_sub(after.1);
     let word = |met| if met { "met" } else { "NOT met" };
-    // One page is on its way at any time, and another may have just come.
-    let kept_up = behind <= 2 * SERIES;
+    // One page is on its way at any time, and another may have just come. Who scrapes less keeps up with less.
+    let kept_up = behind <= 2 * SERIES && scraped >= 0.97 * SERIES as f64;
     say(&format!(
         "| {version} | {scraped:.0} | {delivered:.0} | {behind} samples, {} | {:.1} % of a core | {:.1} MiB |",
         word(kept_up),

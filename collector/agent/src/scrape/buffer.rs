@@ -1,5 +1,5 @@
-//! Buffers of pages. Large ones come straight from the kernel and go straight back: an allocator would keep what one page
-//! has left for a second or so, while the next pages take more.
+//! Buffers of pages. Large ones come straight from the kernel and go straight back: an allocator may keep what one page
+//! has left, while the next pages take more.
 
 use std::io;
 use std::ops::Deref;
