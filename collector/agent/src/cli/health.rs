@@ -66,7 +66,8 @@ fn ask(address: SocketAddr, path: &str, timeout: Duration) -> std::io::Result<(u
     let mut stream = TcpStream::connect_timeout(&address, timeout)?;
     stream.set_read_timeout(Some(timeout))?;
     stream.set_write_timeout(Some(timeout))?;
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    // In one piece: what answers before it has read a later piece may be gone when that is written.
+    stream.write_all(format!("GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n").as_bytes())?;
     let mut bytes = Vec::new();
     stream.take(MAX_ANSWER).read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
@@ -86,8 +87,13 @@ mod tests {
         let address = listener.local_addr()?;
         let server = std::thread::spawn(move || -> std::io::Result<()> {
             let (mut stream, _) = listener.accept()?;
-            let mut request = [0; 512];
-            let _ = stream.read(&mut request)?;
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                let mut piece = [0; 512];
+                let n = stream.read(&mut piece)?;
+                assert!(n > 0, "the request ends early");
+                request.extend_from_slice(&piece[..n]);
+            }
             stream.write_all(answer)
         });
         let answer = ask(address, "/-/healthy", Duration::from_secs(5));
