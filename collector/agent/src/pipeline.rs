@@ -10,6 +10,7 @@ mod housekeeping;
 mod make;
 mod part;
 mod process;
+mod source;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -19,9 +20,8 @@ use std::time::Duration;
 
 use taffrail_core::{Clock, Exporter};
 use taffrail_spool::{Log, Start};
-use taffrail_stages::Stages;
 use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -30,7 +30,7 @@ use self::make::{Make, wanted};
 use self::part::{Part, stop_one};
 use self::process::process;
 use crate::component::{Key, plan};
-use crate::config::{Config, LogSource, defaults};
+use crate::config::{Config, defaults};
 use crate::contain::keep_running;
 use crate::logs::{Chunk, Notes};
 use crate::measures::Measures;
@@ -41,16 +41,13 @@ use crate::page::{Live, Tail};
 use crate::probe;
 use crate::schedule::{ExporterTask, Settings};
 use crate::scrape::{self, Job, JobTask};
-use crate::sources;
-use crate::status::{Board, OutputStatus, SourceStatus};
+use crate::status::{Board, OutputStatus};
 
 /// Chunks that wait for the processor; with 256 KiB each, 2 MiB at most. When it is full, sources wait.
 const CHUNKS_WAITING: usize = 8;
 /// How long a source that is stopped waits for what it has read to be settled: until the log on disk has what a dead
 /// output has not (two seconds after it was read, looked at every second), so that it is not read and sent again.
-const FILES_SETTLE: Duration = Duration::from_secs(4);
-/// How long a source may take to look at its files for the first time.
-const FILES_START: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(4);
 /// Times are milliseconds, and a frame may be one ahead of the clock.
 const NEXT_TIME: Duration = Duration::from_millis(2);
 
@@ -150,7 +147,7 @@ impl Pipeline {
         let mut left = BTreeMap::new();
         while let Some(order) = old.last().map(|(_, running)| running.make.order()) {
             let from = old.partition_point(|(_, running)| running.make.order() < order);
-            left.extend(self.stop_all(old.split_off(from), true, FILES_SETTLE).await);
+            left.extend(self.stop_all(old.split_off(from), true, SETTLE).await);
         }
         for key in &plan.stop {
             if let Some(left) = left.remove(key) {
@@ -184,7 +181,7 @@ impl Pipeline {
         let left = || by.saturating_sub(clock.monotonic());
         let all = std::mem::take(&mut self.running);
         let (outputs, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, r)| r.make.order() == 0);
-        let jobs = self.stop_all(rest, leaving, FILES_SETTLE.min(left())).await;
+        let jobs = self.stop_all(rest, leaving, SETTLE.min(left())).await;
         if leaving {
             for job in jobs.into_values() {
                 job.end(&clock, &self.writer).await;
@@ -247,7 +244,7 @@ impl Pipeline {
                 Ok(self.start_exporter(key, move || own.exporter(), *interval, identity.clone()))
             }
             Make::Scrape(job) => self.start_scrape(key, job, left),
-            Make::Files(source, instance) => self.start_files(key, source, instance).await,
+            Make::Source(source, instance) => self.start_source(key, source, instance).await,
             Make::Prometheus(config, own) => {
                 let (make, own, clock) = (config.clone(), own.clone(), clock.clone());
                 let output = move || Prometheus::new(&make, &own, clock.clone());
@@ -258,26 +255,6 @@ impl Pipeline {
                 let output = move || Loki::new(&make, clock.clone());
                 self.start_output(key, &config.receiver.url, &self.shared.logs, output)
             }
-        }
-    }
-
-    async fn start_files(&self, key: &Key, source: &LogSource, instance: &str) -> anyhow::Result<Part> {
-        let status = SourceStatus { name: source.name.clone(), kind: "files", ..Default::default() };
-        let context = sources::Context {
-            clock: self.shared.clock.clone(),
-            instance: instance.to_owned(),
-            stages: Arc::new(Stages::new(source.stages.clone())),
-            notes: self.notes.clone(),
-            chunks: self.chunks.clone(),
-            pause: self.pause.clone(),
-            state: self.shared.state.join("sources").join(&source.name),
-            status: self.shared.board.source(key.clone(), status),
-        };
-        let source = source.clone();
-        let started = spawn_blocking(move || sources::files::start(&source, context));
-        match tokio::time::timeout(FILES_START, started).await {
-            Ok(started) => Ok(Part::Files(started??)),
-            Err(_) => anyhow::bail!("its files do not answer within {FILES_START:?}: is their mount dead?"),
         }
     }
 
@@ -374,12 +351,12 @@ impl Pipeline {
         &self,
         running: Vec<(Key, Running)>,
         ended: bool,
-        files_settle: Duration,
+        to_settle: Duration,
     ) -> BTreeMap<Key, scrape::Left> {
         let mut stopping = JoinSet::new();
         for (key, running) in running {
             self.shared.board.remove(&key);
-            stopping.spawn(stop_one(key, running.part, ended, files_settle));
+            stopping.spawn(stop_one(key, running.part, ended, to_settle));
         }
         stopping.join_all().await.into_iter().flatten().collect()
     }

@@ -1,5 +1,7 @@
 //! `taffrail check`: whether the configuration is valid, and what would run.
 
+mod logs;
+
 use std::fmt::Write;
 use std::process::ExitCode;
 
@@ -7,9 +9,10 @@ use clap::Args;
 use serde::Serialize;
 use taffrail_postgres::custom::CustomQuery;
 
+use self::logs::LogSummary;
 use super::{ConfigOptions, USAGE, print, refuse};
 use crate::config::scalar::show_duration;
-use crate::config::{Config, Start, reference};
+use crate::config::{Config, reference};
 use crate::scrape::job::Discovery;
 
 /// `taffrail check`
@@ -92,14 +95,6 @@ struct ScrapeSummary {
 }
 
 #[derive(Debug, Serialize)]
-struct LogSummary {
-    name: String,
-    include: Vec<String>,
-    exclude: Vec<String>,
-    start: &'static str,
-}
-
-#[derive(Debug, Serialize)]
 struct OutputSummary {
     kind: &'static str,
     name: String,
@@ -162,16 +157,6 @@ fn summary(config: &Config) -> Summary {
             discovery: kinds.map(Discovery::kind).collect(),
         }
     });
-    let logs = config.logs.iter().map(|source| LogSummary {
-        name: source.name.clone(),
-        include: source.files.include.clone(),
-        exclude: source.files.exclude.clone(),
-        start: match source.files.start {
-            Start::Backfill => "backfill",
-            Start::Beginning => "beginning",
-            Start::End => "end",
-        },
-    });
     let prometheus = config.prometheus.iter().map(|output| ("prometheus", &output.receiver));
     let loki = config.loki.iter().map(|output| ("loki", &output.receiver));
     let outputs = prometheus.chain(loki).map(|(kind, receiver)| OutputSummary {
@@ -189,7 +174,7 @@ fn summary(config: &Config) -> Summary {
         probes: probes.collect(),
         own_metrics: config.own_metrics,
         scrape: scrape.collect(),
-        logs: logs.collect(),
+        logs: config.logs.iter().map(LogSummary::of).collect(),
         outputs: outputs.collect(),
     }
 }
@@ -268,7 +253,7 @@ fn text(file: Option<&str>, summary: &Summary) -> String {
         line("scrape", format!("{} every {}: {count}{}", job.job, job.interval, found.collect::<String>()));
     }
     for source in &summary.logs {
-        line("read", format!("{}: {} (start: {})", source.name, source.include.join(", "), source.start));
+        line("read", source.to_string());
     }
     for output in &summary.outputs {
         let what = if output.kind == "loki" { "logs" } else { "metrics" };

@@ -15,7 +15,7 @@ use taffrail_stages::times::Times;
 use taffrail_stages::{Entry, Fate, Stages, Time, timeformat};
 
 use super::{ConfigOptions, USAGE, print, refuse};
-use crate::config::LogSource;
+use crate::config::{LogSource, Reads};
 use crate::logs::lines;
 
 /// The most bytes that are read.
@@ -122,8 +122,10 @@ pub fn pass(source: &LogSource, text: &[u8], read_ns: i64) -> Vec<Passed> {
     if text.is_empty() {
         return all;
     }
-    for Record { line, stream, time, read_ns, .. } in Records::new(source.files.format, lines(text), read_ns)
-    {
+    let format = match &source.reads {
+        Reads::Files(files) => files.format,
+    };
+    for Record { line, stream, time, read_ns, .. } in Records::new(format, lines(text), read_ns) {
         let mut entry = Entry::default();
         let before = line.to_string();
         entry.begin(line, read_ns, stream.map_or(0, |stream| 1 + stream as u64));

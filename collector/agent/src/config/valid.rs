@@ -1,5 +1,7 @@
 //! The valid configuration: every default filled in, every reference resolved, nothing left to check.
 
+mod logs;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,10 +9,9 @@ use std::time::Duration;
 
 use taffrail_container::ContainerConfig;
 use taffrail_host::HostConfig;
-use taffrail_stages::Stage;
-use taffrail_stages::format::Format;
 use taffrail_wire::relabel::Rule;
 
+pub use self::logs::{Files, LogSource, Reads, Start};
 pub use super::scalar::Network;
 pub use super::written::OutOfOrder;
 use crate::http_client::{self, Tls};
@@ -119,45 +120,6 @@ pub struct Probe {
     pub timeout: Duration,
     /// Labels of its series, beside `job` and `instance`.
     pub labels: BTreeMap<String, String>,
-}
-
-/// One log source.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LogSource {
-    /// Unique among log sources.
-    pub name: String,
-    /// Labels for its streams; `job` among them.
-    pub labels: BTreeMap<String, String>,
-    /// Where the lines come from.
-    pub files: Files,
-    /// What the lines pass through, in order; those that are there by default among them.
-    pub stages: Vec<Stage>,
-}
-
-/// Log files, by glob.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Files {
-    /// Absolute globs.
-    pub include: Vec<String>,
-    /// Absolute globs; what matches is left out.
-    pub exclude: Vec<String>,
-    /// Where to start in files never seen before.
-    pub start: Start,
-    /// How lines stand in them.
-    pub format: Format,
-    /// A longer line is cut here, with a mark.
-    pub max_line_bytes: usize,
-}
-
-/// Where reading starts in a file without a position.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Start {
-    /// Files there at the start: the last hour, or the last 10 MB; later files: from their beginning.
-    Backfill,
-    /// From the beginning.
-    Beginning,
-    /// What is written from now on; later files: from their beginning.
-    End,
 }
 
 /// How to reach a receiver.

@@ -4,6 +4,7 @@
 mod containers;
 pub mod discovery;
 pub mod http;
+mod logs;
 mod outputs;
 mod pgbouncer;
 mod postgres;
@@ -20,13 +21,12 @@ use serde::Deserialize;
 
 use super::defaults;
 use super::field::{Field, OneOf};
-use super::scalar::{
-    FolderGlob, Glob, HostName, Interval, LabelName, LabelValue, Level, Name, PathText, Size, Text,
-};
+use super::scalar::{FolderGlob, HostName, Interval, LabelName, LabelValue, Level, PathText, Size, Text};
 use super::subjects::{self, Subjects};
 use crate::metrics::cardinality::BUDGET;
 
 pub use containers::{Containers, Detail};
+pub use logs::{Files, LineFormat, LogSource, Start};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
@@ -156,79 +156,6 @@ pub struct Host {
     /// changes it. Subjects that are not named here run with their defaults.
     #[schemars(extend("examples" = [{"netclass": false, "filesystem": {"interval": "60s"}}]))]
     pub subjects: Field<Subjects>,
-}
-
-/// One log source.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["files"]))]
-pub struct LogSource {
-    /// Unique among log sources. Positions are kept under it: a source that is renamed starts anew.
-    #[schemars(extend("default" = "files"))]
-    pub name: Field<Name>,
-    /// Log files.
-    pub files: Field<Files>,
-    /// Labels of its streams. `job` is the source's name where it is not given; `instance` and `filename` are set for
-    /// you.
-    #[schemars(extend("examples" = [{"job": "varlog"}]))]
-    pub labels: Field<Labels>,
-    /// What its lines pass through, in order. `$` is a dollar here: no variables are replaced.
-    #[schemars(extend("examples" = [[{"drop": {"expression": "GET /-/healthy"}}]]))]
-    pub stages: Field<Vec<Field<stages::Stage>>>,
-    /// Find the level of each line, as the structured metadata `detected_level`, before all stages.
-    #[schemars(extend("default" = true))]
-    pub level: Field<bool>,
-    /// Take credentials out of each line, behind all stages. The stage `redact` says more.
-    #[schemars(extend("default" = true))]
-    pub redact: Field<bool>,
-}
-
-/// Log files by glob.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
-#[schemars(extend("required" = ["include"]))]
-pub struct Files {
-    /// Which files, as absolute globs: `*` within a folder, `**` through folders, `?`, `[a-z]`, `{a,b}`.
-    #[schemars(extend("examples" = [["/var/log/*.log", "/var/log/syslog"]]))]
-    pub include: Field<Vec<Field<Glob>>>,
-    /// Not these, as absolute globs.
-    #[schemars(extend("examples" = [["/var/log/*debug*"]]))]
-    pub exclude: Field<Vec<Field<Glob>>>,
-    /// Where to start in a file that was never read before.
-    #[schemars(extend("default" = "backfill"))]
-    pub start: Field<Start>,
-    /// How lines stand in the files.
-    #[schemars(extend("default" = "plain"))]
-    pub format: Field<LineFormat>,
-    /// A longer line is cut here, and marked and counted. Between 1KiB and 1MiB; Loki takes 256KB.
-    #[schemars(extend("default" = defaults::MAX_LINE))]
-    pub max_line_bytes: Field<Size>,
-}
-
-/// Where reading starts.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum Start {
-    /// Files that are there at the start: what was written within the last hour, or the last 10 MB. Later files: from
-    /// their beginning.
-    Backfill,
-    /// From the beginning.
-    Beginning,
-    /// What is written from now on. Later files: from their beginning.
-    End,
-}
-
-/// How lines stand in files.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum LineFormat {
-    /// As they were written.
-    Plain,
-    /// In the records of Docker's logging driver `json-file`. Time and stream (`stdout`, `stderr`) are taken from them, the
-    /// parts of long lines are joined.
-    Docker,
-    /// The same, with the records of the container runtimes of Kubernetes, and of Podman's driver `k8s-file`.
-    Cri,
 }
 
 /// The collector's own log.

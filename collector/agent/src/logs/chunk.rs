@@ -1,4 +1,4 @@
-//! A chunk: whole lines from one stream of one source, with the ticket that tells the source how they ended.
+//! A chunk: entries of one source, with the ticket that tells the source how they ended.
 
 use std::sync::Arc;
 
@@ -11,21 +11,54 @@ use super::Shape;
 /// The most bytes a chunk holds, so that a batch made of it stays within what receivers take.
 pub const MAX_BYTES: usize = 256 << 10;
 
-/// Whole lines, each ended by a line feed (the last one of a file may lack it).
+/// Names with values.
+pub type Pairs = Arc<[(String, String)]>;
+
+/// What a source read, in one piece.
 #[derive(Debug)]
 pub struct Chunk {
     /// The labels of the stream, sorted by name; `job` and `instance` among them.
-    pub labels: Arc<[(String, String)]>,
-    /// The lines.
-    pub bytes: Bytes,
-    /// The time of the first line in nanoseconds since 1970-01-01 UTC; each further line without a time of its own gets
-    /// one nanosecond more. The source sees to it that times never go back within a stream, and that lines read again
-    /// after a crash get the times they had.
-    pub base_ns: i64,
-    /// How its lines stand in the bytes. All records of a line are in one chunk, where the source can have it so.
-    pub shape: Shape,
-    /// What its lines pass through.
+    pub labels: Pairs,
+    /// Structured metadata that each of its entries gets.
+    pub metadata: Pairs,
+    /// The entries.
+    pub body: Body,
+    /// What its entries pass through.
     pub stages: Arc<Stages>,
-    /// Settled when every output has had its last word on all of the lines.
+    /// Settled when every output has had its last word on all of the entries.
     pub ticket: Ticket,
+}
+
+/// The entries of a chunk.
+#[derive(Debug)]
+pub enum Body {
+    /// Whole lines of one stream, each ended by a line feed (the last one of a file may lack it).
+    Lines {
+        /// The lines.
+        bytes: Bytes,
+        /// The time of the first line in nanoseconds since 1970-01-01 UTC; each further line without a time of its own
+        /// gets one nanosecond more. The source sees to it that times never go back within a stream, and that lines
+        /// read again after a crash get the times they had.
+        base_ns: i64,
+        /// How the lines stand in the bytes. All records of a line are in one chunk, where the source can have it so.
+        shape: Shape,
+    },
+    /// Entries that came with times and metadata of their own, as [`taffrail_wire::loki::Batch`] writes them. The labels
+    /// of their streams are laid over those of the chunk. Their times stay, unless a stage says another: a sender that
+    /// sends them again sends the same.
+    Entries(Bytes),
+}
+
+impl Body {
+    /// How many bytes it holds.
+    pub fn len(&self) -> usize {
+        match self {
+            Body::Lines { bytes, .. } | Body::Entries(bytes) => bytes.len(),
+        }
+    }
+
+    /// Whether it holds none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }

@@ -1,4 +1,4 @@
-//! Log lines between their source and the log with cursors.
+//! Log entries between their source and the log with cursors.
 
 pub mod chunk;
 mod clocks;
@@ -8,7 +8,7 @@ mod processor;
 pub mod shape;
 mod stage;
 
-pub use chunk::Chunk;
+pub use chunk::{Body, Chunk, Pairs};
 pub use lines::lines;
 pub use notes::{Notes, NotesSource};
 pub use processor::Processor;

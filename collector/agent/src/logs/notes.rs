@@ -10,7 +10,7 @@ use taffrail_stages::stage::LevelStage;
 use taffrail_stages::{Stage, Stages};
 use tokio::sync::mpsc;
 
-use super::{Chunk, Shape};
+use super::{Body, Chunk, Pairs, Shape};
 use crate::status::lock;
 
 /// The most notes that wait. More are counted and left out: what floods the queue says the same again and again.
@@ -25,7 +25,7 @@ pub struct Notes {
 }
 
 /// A stream's labels, sorted by name.
-type Labels = Arc<[(String, String)]>;
+type Labels = Pairs;
 
 impl Notes {
     /// A register of notes, and the source that reads it.
@@ -77,9 +77,8 @@ impl NotesSource {
         self.last_ns = self.clock.now_ns().max(self.last_ns + 1);
         Some(Chunk {
             labels: lock(&self.labels).clone(),
-            bytes: line(&note).into(),
-            base_ns: self.last_ns,
-            shape: Shape::default(),
+            metadata: Arc::from([]),
+            body: Body::Lines { bytes: line(&note).into(), base_ns: self.last_ns, shape: Shape::default() },
             stages: self.stages.clone(),
             ticket: Ticket::none(),
         })
@@ -122,11 +121,15 @@ mod tests {
         notes.send(note("two\nlines"));
         notes.send(note("plain"));
         let first = source.next().await.unwrap();
-        assert_eq!(&*first.bytes, b"level=warn event=log_lost msg=\"two\\nlines\" file=\"/a b\"\n");
+        let of = |chunk: &Chunk| match &chunk.body {
+            Body::Lines { bytes, base_ns, .. } => (bytes.clone(), *base_ns),
+            Body::Entries(_) => unreachable!("notes are lines"),
+        };
+        assert_eq!(&*of(&first).0, b"level=warn event=log_lost msg=\"two\\nlines\" file=\"/a b\"\n");
         let names: Vec<&str> = first.labels.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["env", "instance", "job", "service_name"]);
         let second = source.next().await.unwrap();
-        assert_eq!((first.base_ns, second.base_ns), (5, 6));
+        assert_eq!((of(&first).1, of(&second).1), (5, 6));
     }
 
     #[tokio::test]

@@ -135,7 +135,7 @@ impl Processor {
             }
         }
         self.measures.add(&LOG_ENTRIES, source, entries);
-        self.measures.add(&LOG_BYTES, source, chunk.bytes.len() as u64);
+        self.measures.add(&LOG_BYTES, source, chunk.body.len() as u64);
         match left_out.last() {
             // Nothing of it goes on, so nobody else will settle it: what nobody wants is not read again.
             Some((stage, _)) if entries == 0 => chunk.ticket.settle(Settled::Dropped(Reason::Skipped(stage))),

@@ -8,6 +8,7 @@ use taffrail_spool::{Cursor, MemoryLog, MemoryOptions, Start};
 use taffrail_wire::loki;
 
 use super::*;
+use crate::logs::Body;
 use taffrail_stages::Stages;
 use taffrail_stages::stage::{Condition, Stage};
 
@@ -48,9 +49,12 @@ impl Bed {
         let settled = self.settled.clone();
         let chunk = Chunk {
             labels: [("job".to_owned(), "test".to_owned())].into(),
-            bytes: Bytes::from_static(bytes),
-            base_ns: number * 1000,
-            shape: Shape::default(),
+            metadata: Arc::from([]),
+            body: Body::Lines {
+                bytes: Bytes::from_static(bytes),
+                base_ns: number * 1000,
+                shape: Shape::default(),
+            },
             stages: stages.clone(),
             ticket: Ticket::new(move |how| lock(&settled).push((number, how))),
         };
@@ -151,8 +155,8 @@ async fn a_flood_is_paused_before_anything_is_dropped() {
             for _ in (0..1500).take_while(|_| !*pause.borrow()) {
                 let labels = [("job".to_owned(), "test".to_owned())].into();
                 let (stages, ticket) = (Arc::default(), Ticket::none());
-                let shape = Shape::default();
-                let chunk = Chunk { labels, bytes: bytes.clone(), base_ns: 1, shape, stages, ticket };
+                let body = Body::Lines { bytes: bytes.clone(), base_ns: 1, shape: Shape::default() };
+                let chunk = Chunk { labels, metadata: Arc::from([]), body, stages, ticket };
                 chunks.blocking_send(chunk).unwrap();
             }
         })

@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use taffrail_stages::format::{Format, Record, Records, Stream};
 use taffrail_stages::{Entry, Fate, Fields, hash, stream_of};
-use taffrail_wire::loki::{Batch, write_label_set};
+use taffrail_wire::loki::{self, Batch, write_label_set};
 
 use super::clocks::{Clocks, Remembered};
 use super::lines::lines;
-use super::{Chunk, shape};
+use super::{Body, Chunk, Shape, shape};
 use crate::page::Tail;
 
 /// What became of a chunk's entries.
@@ -55,23 +55,54 @@ struct Shown<'c> {
     passed_over: u64,
 }
 
+/// Where the entries of one stream go.
+struct Lane<'c, 'b> {
+    chunk: &'c Chunk,
+    /// The stream's labels, without what a record says.
+    labels: &'b [(String, String)],
+    /// What a record says of the stream that the batch is in.
+    direct: Option<Stream>,
+    times: Clocks,
+    groups: Groups<'c>,
+    shown: Shown<'c>,
+    entry: Entry<'c>,
+}
+
 impl Worker {
     /// Adds the chunk's entries to the batch; `label_set` is the chunk's, in Loki's syntax.
     pub(super) fn pass(&mut self, chunk: &Chunk, label_set: &str, batch: &mut Batch, tail: &Tail) -> Passed {
         let mut passed = Passed::default();
-        let plain = chunk.shape.format == Format::Plain;
-        if chunk.stages.is_empty() && plain {
-            batch.stream(label_set);
-            let mut last_ns = chunk.base_ns;
-            for (line, ts_ns) in lines(&chunk.bytes).zip(chunk.base_ns..) {
-                batch.entry(ts_ns, &line, []);
-                passed.entries += 1;
-                last_ns = ts_ns;
+        match &chunk.body {
+            Body::Lines { bytes, base_ns, shape }
+                if chunk.stages.is_empty() && shape.format == Format::Plain =>
+            {
+                batch.stream(label_set);
+                let mut last_ns = *base_ns;
+                for (line, ts_ns) in lines(bytes).zip(*base_ns..) {
+                    batch.entry(ts_ns, &line, pairs(&chunk.metadata));
+                    passed.entries += 1;
+                    last_ns = ts_ns;
+                }
+                tail.push_chunk(label_set, bytes, last_ns);
             }
-            tail.push_chunk(label_set, &chunk.bytes, last_ns);
-            return passed;
+            Body::Lines { bytes, base_ns, shape } => {
+                self.pass_lines((chunk, label_set), (bytes, *base_ns, *shape), batch, tail, &mut passed);
+            }
+            Body::Entries(entries) => self.pass_entries(chunk, entries, batch, tail, &mut passed),
         }
-        let mut records = Records::new(chunk.shape.format, lines(&chunk.bytes), chunk.base_ns).peekable();
+        passed
+    }
+
+    fn pass_lines(
+        &mut self,
+        (chunk, label_set): (&Chunk, &str),
+        (bytes, base_ns, shape): (&[u8], i64, Shape),
+        batch: &mut Batch,
+        tail: &Tail,
+        passed: &mut Passed,
+    ) {
+        let plain = shape.format == Format::Plain;
+        let mut records = Records::new(shape.format, lines(bytes), base_ns).peekable();
         // Most chunks are of one stream: its entries need not wait for the chunk's end.
         let direct = records.peek().and_then(|record| record.stream);
         let direct_set = match direct {
@@ -79,40 +110,112 @@ impl Worker {
             Some(_) => Cow::Owned(merged(&chunk.labels, direct, &Fields::default())),
         };
         batch.stream(&direct_set);
-        let mut times = Clocks::new(hash::hash(label_set), chunk.stages.set_times() || !plain);
-        let mut entry = Entry::default();
-        let mut groups = Groups::default();
-        let mut shown = Shown { most: tail.wants(), ..Shown::default() };
-        for Record { mut line, stream, time, read_ns, garbled } in records {
-            passed.garbled += u64::from(garbled);
-            if !plain && line.len() > chunk.shape.max_line {
+        let mut lane = Lane::new(chunk, &chunk.labels, direct, label_set, !plain, tail);
+        for mut record in records {
+            passed.garbled += u64::from(record.garbled);
+            if !plain && record.line.len() > shape.max_line {
                 passed.cut += 1;
-                line = cut(&line, chunk.shape.max_line);
+                record.line = cut(&record.line, shape.max_line);
             }
-            let id = times.id(stream);
-            entry.begin(line, read_ns, id);
-            entry.time = time;
-            if let Fate::Dropped(stage) = chunk.stages.apply(&mut entry) {
-                // A line is dropped by the first stage that does; they are few, so a list is enough to count by.
-                match passed.left_out.iter_mut().find(|(name, _)| *name == stage) {
-                    Some((_, count)) => *count += 1,
-                    None => passed.left_out.push((stage, 1)),
-                }
-                continue;
-            }
-            let ts_ns = times.place(&mut self.times, stream, entry.time, read_ns);
-            passed.entries += 1;
-            if entry.labels.is_empty() && stream == direct {
-                batch.entry(ts_ns, &entry.line, entry.metadata.iter());
-                shown.push(ts_ns, std::mem::take(&mut entry.line), 0);
-            } else {
-                let group = groups.of(&entry, id, || merged(&chunk.labels, stream, &entry.labels));
-                shown.push(ts_ns, entry.line.clone(), group + 1);
-                let (line, metadata) = (std::mem::take(&mut entry.line), std::mem::take(&mut entry.metadata));
-                groups.groups[group].1.push(Pending { ts_ns, line, metadata });
-            }
+            lane.push(record, None, &mut self.times, batch, passed);
         }
-        times.keep(&mut self.times);
+        lane.end(&direct_set, &mut self.times, batch, tail);
+    }
+
+    fn pass_entries(
+        &mut self,
+        chunk: &Chunk,
+        entries: &[u8],
+        batch: &mut Batch,
+        tail: &Tail,
+        passed: &mut Passed,
+    ) {
+        // What a source wrote itself can be read; if it cannot, it is counted rather than trusted.
+        for stream in loki::streams(entries) {
+            let Ok(stream) = stream else { return passed.garbled += 1 };
+            let Some(own) = loki::parse_label_set(stream.labels) else {
+                passed.garbled += 1;
+                continue;
+            };
+            let mut labels: BTreeMap<String, String> = chunk.labels.iter().cloned().collect();
+            labels.extend(own.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())));
+            let labels: Vec<(String, String)> = labels.into_iter().collect();
+            let label_set = merged(&labels, None, &Fields::default());
+            batch.stream(&label_set);
+            let mut lane = Lane::new(chunk, &labels, None, &label_set, false, tail);
+            for entry in stream.entries() {
+                let Ok(entry) = entry else { return passed.garbled += 1 };
+                let line = Cow::Borrowed(entry.line);
+                let record = Record {
+                    line,
+                    stream: None,
+                    time: taffrail_stages::Time::Read,
+                    read_ns: entry.ts_ns,
+                    garbled: false,
+                };
+                lane.push(record, Some(entry.metadata()), &mut self.times, batch, passed);
+            }
+            lane.end(&label_set, &mut self.times, batch, tail);
+        }
+    }
+}
+
+impl<'c, 'b> Lane<'c, 'b> {
+    /// `say`: records say times themselves.
+    fn new(
+        chunk: &'c Chunk,
+        labels: &'b [(String, String)],
+        direct: Option<Stream>,
+        label_set: &str,
+        say: bool,
+        tail: &Tail,
+    ) -> Self {
+        let times = Clocks::new(hash::hash(label_set), chunk.stages.set_times() || say);
+        let shown = Shown { most: tail.wants(), ..Shown::default() };
+        Lane { chunk, labels, direct, times, groups: Groups::default(), shown, entry: Entry::default() }
+    }
+
+    /// Passes an entry through the stages, into the batch or aside.
+    fn push(
+        &mut self,
+        Record { line, stream, time, read_ns, .. }: Record<'c>,
+        metadata: Option<loki::Metadata<'c>>,
+        remembered: &mut Remembered,
+        batch: &mut Batch,
+        passed: &mut Passed,
+    ) {
+        let entry = &mut self.entry;
+        let id = self.times.id(stream);
+        entry.begin(line, read_ns, id);
+        entry.time = time;
+        for (name, value) in pairs(&self.chunk.metadata).chain(metadata.into_iter().flatten().flatten()) {
+            entry.metadata.set(name, value);
+        }
+        if let Fate::Dropped(stage) = self.chunk.stages.apply(entry) {
+            // A line is dropped by the first stage that does; they are few, so a list is enough to count by.
+            match passed.left_out.iter_mut().find(|(name, _)| *name == stage) {
+                Some((_, count)) => *count += 1,
+                None => passed.left_out.push((stage, 1)),
+            }
+            return;
+        }
+        let ts_ns = self.times.place(remembered, stream, entry.time, read_ns);
+        passed.entries += 1;
+        if entry.labels.is_empty() && stream == self.direct {
+            batch.entry(ts_ns, &entry.line, entry.metadata.iter());
+            self.shown.push(ts_ns, std::mem::take(&mut entry.line), 0);
+        } else {
+            let group = self.groups.of(entry, id, || merged(self.labels, stream, &entry.labels));
+            self.shown.push(ts_ns, entry.line.clone(), group + 1);
+            let (line, metadata) = (std::mem::take(&mut entry.line), std::mem::take(&mut entry.metadata));
+            self.groups.groups[group].1.push(Pending { ts_ns, line, metadata });
+        }
+    }
+
+    /// Adds what is aside to the batch, and shows the last entries. `direct_set` is the stream that the batch is in.
+    fn end(self, direct_set: &str, remembered: &mut Remembered, batch: &mut Batch, tail: &Tail) {
+        let Lane { times, groups, shown, .. } = self;
+        times.keep(remembered);
         for (labels, entries) in &groups.groups {
             batch.stream(labels);
             for entry in entries {
@@ -120,13 +223,16 @@ impl Worker {
             }
         }
         let labels = |group: usize| match group {
-            0 => &*direct_set,
+            0 => direct_set,
             group => &groups.groups[group - 1].0,
         };
         let entries = shown.entries.iter().map(|(ts_ns, line, group)| (labels(*group), *ts_ns, &**line));
         tail.push_entries(entries, shown.passed_over);
-        passed
     }
+}
+
+fn pairs(pairs: &[(String, String)]) -> impl Iterator<Item = (&str, &str)> + Clone {
+    pairs.iter().map(|(name, value)| (name.as_str(), value.as_str()))
 }
 
 impl Groups<'_> {

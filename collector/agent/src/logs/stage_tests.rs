@@ -18,9 +18,8 @@ const READ: i64 = 1_795_273_200_000_000_000;
 fn chunk(bytes: &'static [u8], stages: Vec<Stage>) -> Chunk {
     Chunk {
         labels: [("instance".to_owned(), "web-1".to_owned()), ("job".to_owned(), "app".to_owned())].into(),
-        bytes: Bytes::from_static(bytes),
-        base_ns: READ,
-        shape: Shape::default(),
+        metadata: Arc::from([]),
+        body: Body::Lines { bytes: Bytes::from_static(bytes), base_ns: READ, shape: Shape::default() },
         stages: Arc::new(Stages::new(stages)),
         ticket: Ticket::none(),
     }
@@ -115,7 +114,9 @@ fn without_stages_lines_go_as_they_are() {
 }
 
 fn docker(bytes: &'static [u8], max_line: usize, stages: Vec<Stage>) -> Chunk {
-    Chunk { shape: Shape::new(taffrail_stages::format::Format::Docker, max_line), ..chunk(bytes, stages) }
+    let shape = Shape::new(taffrail_stages::format::Format::Docker, max_line);
+    let body = Body::Lines { bytes: Bytes::from_static(bytes), base_ns: READ, shape };
+    Chunk { body, ..chunk(b"", stages) }
 }
 
 #[test]
@@ -183,4 +184,47 @@ fn equal_lines_of_equal_times_stay_apart_from_chunk_to_chunk() {
     };
     assert_eq!(run(), both(0));
     assert_eq!(run(), both(1));
+}
+
+#[test]
+fn entries_with_times_and_metadata_of_their_own_keep_them() {
+    let mut request = Batch::new();
+    request.stream(r#"{app="shop", job="theirs"}"#);
+    request.entry(READ - 5, "a", [("user", "ada"), ("host", "h")]);
+    request.entry(READ - 5, "a", []);
+    request.stream(r#"{app="till"}"#);
+    request.entry(READ - 9, "healthy", []);
+    request.entry(READ - 9, "b", []);
+    let body = Body::Entries(Bytes::copy_from_slice(request.finish()));
+    let metadata = [("host".to_owned(), "ours".to_owned())].into();
+    let drop = Stage::Drop(Condition { value: Some("healthy".into()), ..Condition::default() });
+    for stages in [vec![], vec![drop]] {
+        let (mut batch, tail) = (Batch::new(), Tail::default());
+        let left = stages.len();
+        let body = match &body {
+            Body::Entries(bytes) => Body::Entries(bytes.clone()),
+            Body::Lines { .. } => unreachable!(),
+        };
+        let chunk = Chunk { body, metadata: Arc::clone(&metadata), ..chunk(b"", stages) };
+        let passed = Worker::default().pass(&chunk, "{}", &mut batch, &tail);
+        assert_eq!((passed.entries, passed.left_out.len()), (4 - left as u64, left));
+        let entries = entries(&mut batch);
+        assert_eq!(
+            entries[..2],
+            [
+                r#"{app="shop", instance="web-1", job="theirs"} -5 a host=h user=ada"#,
+                r#"{app="shop", instance="web-1", job="theirs"} -5 a host=ours"#,
+            ]
+        );
+        assert_eq!(entries.last().unwrap(), r#"{app="till", instance="web-1", job="app"} -9 b host=ours"#);
+        assert_eq!(tail.read(0, 10, |_| true).lines.len(), 4 - left);
+    }
+}
+
+#[test]
+fn what_is_no_batch_is_counted() {
+    let body = Body::Entries(Bytes::from_static(b"\x0a\xff"));
+    let chunk = Chunk { body, ..chunk(b"", vec![]) };
+    let passed = Worker::default().pass(&chunk, "{}", &mut Batch::new(), &Tail::default());
+    assert_eq!((passed.entries, passed.garbled), (0, 1));
 }

@@ -11,7 +11,7 @@ use crate::config::{Config, Containers, Host, LogSource, LokiOutput, Probes, Pro
 use crate::metrics::Identity;
 use crate::outputs::{Loki, Prometheus};
 use crate::scrape::{self, Job};
-use crate::sources::files::Patterns;
+use crate::sources;
 
 /// What a component is made from; a reload restarts those whose make has changed.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,8 @@ pub(super) enum Make {
     Redis(Vec<taffrail_redis::Server>, Duration, Identity),
     Own(Duration, Identity),
     Scrape(Box<Job>),
-    Files(LogSource, String),
+    /// A log source on the host of this name.
+    Source(Box<LogSource>, String),
     /// An output, and the identity of the series with which it asks about the receiver.
     Prometheus(PrometheusOutput, Identity),
     Loki(LokiOutput),
@@ -45,7 +46,7 @@ impl Make {
             | Make::Redis(..)
             | Make::Own(..)
             | Make::Scrape(_) => 1,
-            Make::Files(..) => 2,
+            Make::Source(..) => 2,
         }
     }
 
@@ -54,7 +55,7 @@ impl Make {
         match self {
             Make::Prometheus(config, own) => drop(Prometheus::new(config, own, clock.clone())?),
             Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
-            Make::Files(source, _) => drop(Patterns::new(&source.files.include, &source.files.exclude)?),
+            Make::Source(source, _) => sources::check(source)?,
             Make::Scrape(job) => scrape::check(job, clock).map_err(anyhow::Error::msg)?,
             Make::Host(..)
             | Make::Containers(..)
@@ -109,7 +110,7 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
         for (name, value) in &config.labels {
             source.labels.entry(name.clone()).or_insert_with(|| value.clone());
         }
-        wanted.insert(Key::new("source", &source.name), Make::Files(source, instance.to_owned()));
+        wanted.insert(Key::new("source", &source.name), Make::Source(Box::new(source), instance.to_owned()));
     }
     for output in &config.prometheus {
         // Without the labels of all that is pushed: an output need not restart when those change.

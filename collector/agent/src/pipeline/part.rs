@@ -15,7 +15,7 @@ use crate::{scrape, sources};
 pub(super) enum Part {
     Exporter { stop: CancellationToken, end: Arc<AtomicBool>, task: JoinHandle<()> },
     Scrape { stop: CancellationToken, task: JoinHandle<scrape::Left> },
-    Files(sources::files::Running),
+    Source(sources::Running),
     Output { leave: CancellationToken, task: JoinHandle<()> },
 }
 
@@ -24,7 +24,7 @@ pub(super) async fn stop_one(
     key: Key,
     part: Part,
     ended: bool,
-    files_settle: Duration,
+    to_settle: Duration,
 ) -> Option<(Key, scrape::Left)> {
     match part {
         Part::Scrape { stop, task } => {
@@ -38,12 +38,11 @@ pub(super) async fn stop_one(
             // Its successor's first values must not carry the time of the markers that end its own.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        Part::Files(files) => {
-            // A thread that hangs in a dead mount must not hold up the rest.
-            match tokio::time::timeout(files_settle + Duration::from_secs(1), files.stop(files_settle)).await
-            {
+        Part::Source(source) => {
+            // What hangs in a dead mount must not hold up the rest.
+            match tokio::time::timeout(to_settle + Duration::from_secs(1), source.stop(to_settle)).await {
                 Ok(left) => info!(source = %key, "{left}"),
-                Err(_) => warn!(source = %key, "its files do not answer; it is left to itself"),
+                Err(_) => warn!(source = %key, "it does not answer; it is left to itself"),
             }
         }
         Part::Output { leave, task } => {

@@ -2,15 +2,68 @@
 
 pub mod files;
 
+use std::future::Future;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use taffrail_core::Clock;
 use taffrail_stages::Stages;
 use tokio::sync::{mpsc, watch};
+use tokio::task::spawn_blocking;
 
+use crate::config::{LogSource, Reads};
 use crate::logs::{Chunk, Notes};
 use crate::status::SourceStatus;
+
+/// What stops a source; waits until what it has read is settled, at most for the time given, and says in words what is
+/// left.
+type Stop = Box<dyn FnOnce(Duration) -> Pin<Box<dyn Future<Output = String> + Send>> + Send>;
+
+/// A source that runs. When this is dropped the source stops at once.
+pub struct Running(Stop);
+
+impl Running {
+    /// Of what stops the source, and stops it when it is dropped.
+    pub fn new<F>(stop: impl FnOnce(Duration) -> F + Send + 'static) -> Self
+    where
+        F: Future<Output = String> + Send + 'static,
+    {
+        Running(Box::new(move |by| Box::pin(stop(by))))
+    }
+
+    /// Stops it: reads nothing more, waits for at most `by` until what was read is settled, and says what is left.
+    pub async fn stop(self, by: Duration) -> String {
+        (self.0)(by).await
+    }
+}
+
+/// Makes of a source what can fail, and throws it away.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check(source: &LogSource) -> anyhow::Result<()> {
+    match &source.reads {
+        Reads::Files(files) => drop(files::Patterns::new(&files.include, &files.exclude)?),
+    }
+    Ok(())
+}
+
+/// Starts a source.
+///
+/// # Errors
+/// What it lacks.
+pub async fn start(source: &LogSource, context: Context) -> anyhow::Result<Running> {
+    match &source.reads {
+        Reads::Files(files) => {
+            let LogSource { name, labels, .. } = source.clone();
+            let config = files::Config { name, labels, files: files.clone() };
+            let running = spawn_blocking(move || files::start(&config, context)).await??;
+            Ok(Running::new(|by| async move { running.stop(by).await.to_string() }))
+        }
+    }
+}
 
 /// What every source is given when it starts.
 #[derive(Clone, Debug)]

@@ -39,7 +39,7 @@ fn reading_four_hundred_megabytes() {
         while read < size {
             assert_ne!(rig.source.as_mut().unwrap().step(), Step::Closed);
             while let Ok(chunk) = rig.chunks.try_recv() {
-                read += chunk.bytes.len() as u64;
+                read += chunk.body.len() as u64;
                 lines += 1;
                 chunk.ticket.settle(Settled::Delivered);
             }

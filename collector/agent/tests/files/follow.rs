@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use taffrail_collector::config::valid::Start;
 
-use super::rig::Rig;
+use super::rig::{Rig, body};
 
 #[test]
 fn lines_come_with_sorted_labels_and_rising_times() {
@@ -25,7 +25,7 @@ fn lines_come_with_sorted_labels_and_rising_times() {
     ];
     let labels = labels.map(|(name, value)| (name.to_owned(), value.to_owned()));
     assert_eq!(*chunks[0].labels, labels);
-    assert_eq!(&chunks[0].bytes[..], b"one\ntwo\n");
+    assert_eq!(body(&chunks[0]).0, b"one\ntwo\n");
     let status = rig.status();
     assert_eq!((status.inputs, status.lines, status.bytes, status.unsettled_bytes), (1, 2, 8, 8));
 }

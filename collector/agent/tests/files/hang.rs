@@ -11,7 +11,7 @@ use taffrail_core::Clock;
 use taffrail_spool::Settled;
 use tokio::sync::mpsc;
 
-use super::rig::Rig;
+use super::rig::{Rig, body};
 
 /// A file system whose every call hangs until this is dropped.
 struct Hanging {
@@ -78,7 +78,7 @@ async fn a_dead_mount_holds_up_neither_start_nor_stop() {
     let (sender, mut chunks) = mpsc::channel(10);
     let running = start(&config, rig.context(sender)).unwrap();
     let chunk = tokio::time::timeout(Duration::from_secs(5), chunks.recv()).await.unwrap().unwrap();
-    assert_eq!(&chunk.bytes[..], b"3\n");
+    assert_eq!(body(&chunk).0, b"3\n");
     chunk.ticket.settle(Settled::Delivered);
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(running.stop(Duration::from_secs(5)).await, Left::default());

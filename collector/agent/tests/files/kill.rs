@@ -11,7 +11,7 @@ use taffrail_core::Clock;
 use taffrail_spool::Settled;
 use tokio::sync::mpsc;
 
-use super::rig::Rig;
+use super::rig::{Rig, body};
 use super::torture::Receiver;
 
 const FOLDER: &str = "TAFFRAIL_TEST_KILLED_READER";
@@ -35,10 +35,10 @@ async fn reader() {
     // What the life before was killed in the midst of writing must not run into the first line of this one.
     received.write_all(b"\n").unwrap();
     while let Some(chunk) = chunks.recv().await {
-        let text = std::str::from_utf8(&chunk.bytes).unwrap();
+        let text = std::str::from_utf8(body(&chunk).0).unwrap();
         let lines = text.lines().enumerate();
         let lines: String =
-            lines.map(|(at, line)| format!("{} {line}{WHOLE}\n", chunk.base_ns + at as i64)).collect();
+            lines.map(|(at, line)| format!("{} {line}{WHOLE}\n", body(&chunk).1 + at as i64)).collect();
         received.write_all(lines.as_bytes()).unwrap();
         chunk.ticket.settle(Settled::Delivered);
     }

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
-use taffrail_collector::config::valid::{Files, LogSource, Start};
-use taffrail_collector::logs::{Chunk, Notes, NotesSource};
+use taffrail_collector::config::valid::{Files, Start};
+use taffrail_collector::logs::{Body, Chunk, Notes, NotesSource};
 use taffrail_collector::sources::Context;
-use taffrail_collector::sources::files::{Source, Step};
+use taffrail_collector::sources::files::{Config, Source, Step};
 use taffrail_collector::status::SourceStatus;
 use taffrail_core::Clock;
 use taffrail_spool::Settled;
@@ -21,7 +21,7 @@ use tokio::sync::{mpsc, watch};
 
 pub struct Rig {
     pub dir: tempfile::TempDir,
-    pub config: LogSource,
+    pub config: Config,
     pub clock: Clock,
     pub source: Option<Source>,
     pub chunks: mpsc::Receiver<Chunk>,
@@ -55,7 +55,7 @@ impl Rig {
         let include = globs.iter().map(|glob| format!("{}/{glob}", logs.display())).collect();
         let files =
             Files { include, exclude: vec![], start, format: Format::Plain, max_line_bytes: 64 << 10 };
-        let config = LogSource { name: "test".to_owned(), labels: BTreeMap::new(), files, stages: vec![] };
+        let config = Config { name: "test".to_owned(), labels: BTreeMap::new(), files };
         let (_, chunks) = mpsc::channel(1);
         let (pause, _) = watch::channel(false);
         let clock = Clock::manual(Clock::system().now_ns());
@@ -157,11 +157,11 @@ impl Rig {
         let logs = self.dir.path().join("logs");
         let label = chunk.labels.iter().find(|(name, _)| name == "filename").unwrap();
         let file = Path::new(&label.1).strip_prefix(&logs).unwrap().display().to_string();
-        let text = String::from_utf8_lossy(&chunk.bytes);
+        let text = String::from_utf8_lossy(body(chunk).0);
         let text = text.strip_suffix('\n').unwrap_or(&text);
         let line = |(at, text): (usize, &str)| Line {
             file: file.clone(),
-            ns: chunk.base_ns + at as i64,
+            ns: body(chunk).1 + at as i64,
             text: text.to_owned(),
         };
         text.split('\n').enumerate().map(line).collect()
@@ -172,7 +172,7 @@ impl Rig {
         let mut waker = TaskContext::from_waker(Waker::noop());
         let mut notes = Vec::new();
         while let Poll::Ready(Some(chunk)) = pin!(self.posted.next()).poll(&mut waker) {
-            notes.push(String::from_utf8_lossy(&chunk.bytes).trim_end().to_owned());
+            notes.push(String::from_utf8_lossy(body(&chunk).0).trim_end().to_owned());
         }
         notes
     }
@@ -183,5 +183,13 @@ impl Rig {
 
     pub fn last_error(&self) -> String {
         self.status().last_error.unwrap_or_default().text
+    }
+}
+
+/// The lines of a chunk, and the time of the first.
+pub fn body(chunk: &Chunk) -> (&[u8], i64) {
+    match &chunk.body {
+        Body::Lines { bytes, base_ns, .. } => (bytes, *base_ns),
+        Body::Entries(_) => unreachable!("files give lines"),
     }
 }

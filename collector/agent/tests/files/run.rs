@@ -7,7 +7,7 @@ use taffrail_core::Clock;
 use taffrail_spool::Settled;
 use tokio::sync::mpsc;
 
-use super::rig::Rig;
+use super::rig::{Rig, body};
 
 #[tokio::test]
 async fn stop_waits_until_all_is_settled() {
@@ -27,7 +27,7 @@ async fn stop_waits_until_all_is_settled() {
     assert_eq!(left.unsettled_bytes, 0);
     let (sender, mut chunks) = mpsc::channel(10);
     let running = start(&rig.config, rig.context(sender)).unwrap();
-    assert_eq!(&chunks.recv().await.unwrap().bytes[..], b"3\n");
+    assert_eq!(body(&chunks.recv().await.unwrap()).0, b"3\n");
     assert_eq!(
         running.stop(Duration::ZERO).await,
         Left { unsettled_bytes: 2, unread_bytes: 0, stuck: false }
@@ -60,7 +60,7 @@ async fn a_full_queue_wakes_the_source_when_there_is_room() {
     let mut bytes = 0;
     while bytes < 64 << 20 {
         let chunk = chunks.recv().await.unwrap();
-        bytes += chunk.bytes.len();
+        bytes += chunk.body.len();
         chunk.ticket.settle(Settled::Delivered);
         // Slower than the source, so that it finds the queue full each time.
         tokio::time::sleep(Duration::from_millis(2)).await;

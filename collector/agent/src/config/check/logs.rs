@@ -9,7 +9,7 @@ use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Glob, Size};
 use crate::config::source::Span;
-use crate::config::valid::{Files, LogSource, Start};
+use crate::config::valid::{Files, LogSource, Reads, Start};
 use crate::config::written;
 
 /// Labels that a log source sets itself.
@@ -27,31 +27,44 @@ impl Checker<'_> {
     pub(super) fn logs(&mut self, field: &Field<Vec<Field<written::LogSource>>>) -> Vec<LogSource> {
         let (mut sources, mut names) = (Vec::new(), Vec::new());
         for (at, source) in field.get().into_iter().flatten().filter_map(Field::good) {
-            let name = source.name.get().map_or("files", |name| &name.0).to_owned();
+            let reads = self.reads(at, source);
+            let kind = reads.as_ref().map_or("files", Reads::kind);
+            let name = source.name.get().map_or(kind, |name| &name.0).to_owned();
             self.unique("log sources", &name, source.name.span().or(Some(at)), &mut names);
-            let files = self.files(at, &source.files);
-            let plain = files.as_ref().is_none_or(|files| files.format == Format::Plain);
-            let labels = self.labels(&source.labels, if plain { &RESERVED } else { &RESERVED_IN_RECORDS });
-            let Some(files) = files else { continue };
+            let reserved: &[_] = match &reads {
+                Some(Reads::Files(files)) if files.format != Format::Plain => &RESERVED_IN_RECORDS,
+                Some(Reads::Files(_)) | None => &RESERVED,
+            };
+            let labels = self.labels(&source.labels, reserved);
+            let Some(reads) = reads else { continue };
             let stages = self.stages(source);
-            sources.push(LogSource { labels: with_job(labels, &name), name, files, stages });
+            sources.push(LogSource { labels: with_job(labels, &name), name, reads, stages });
         }
         sources
     }
 
-    fn files(&mut self, source: Span, field: &Field<written::Files>) -> Option<Files> {
-        let (at, files) = match field {
-            Field::Absent => {
-                self.fault(
-                    source,
-                    "the log source does not say what to read",
-                    "add `files: {include: [/var/log/*.log]}`",
-                );
-                return None;
-            }
-            Field::Bad(_) => return None,
-            Field::Good(at, files) => (*at, files),
+    /// What the source reads: one thing.
+    fn reads(&mut self, source: Span, written: &written::LogSource) -> Option<Reads> {
+        let kinds = [("files", written.files.span())];
+        let mut given = kinds.iter().filter_map(|(kind, at)| at.map(|at| (*kind, at)));
+        let Some((kind, _)) = given.next() else {
+            self.fault(
+                source,
+                "the log source does not say what to read",
+                "add `files: {include: [/var/log/*.log]}`",
+            );
+            return None;
         };
+        if let Some((other, at)) = given.next() {
+            let what = format!("the log source reads `{kind}` already");
+            self.fault(at, what, format!("make `{other}` a source of its own: `- {other}: …`"));
+            return None;
+        }
+        let files = written.files.good().and_then(|(at, files)| self.files(at, files));
+        files.map(Reads::Files)
+    }
+
+    fn files(&mut self, at: Span, files: &written::Files) -> Option<Files> {
         let include = globs(&files.include);
         let given = files.include.get().is_some_and(|list| !list.is_empty());
         if !given && !matches!(files.include, Field::Bad(_)) {

@@ -30,4 +30,4 @@ mod tracker;
 
 pub use glob::{GlobError, Patterns};
 pub use run::{Left, Running, start};
-pub use source::{Source, Step};
+pub use source::{Config, Source, Step};

@@ -12,7 +12,7 @@ use super::file::{LogFile, Next};
 use super::record::Record;
 use super::source::{Source, Step};
 use super::tracker::Mark;
-use crate::logs::Chunk;
+use crate::logs::{Body, Chunk};
 
 /// How much of one stream is read before the next one has its turn.
 const TURN_BYTES: u64 = 1 << 20;
@@ -230,7 +230,8 @@ impl Source {
         self.tally.cuts += lines.cuts;
         let ticket = self.receipts.ticket(id, number);
         let (shape, stages, base_ns) = (self.shape, self.stages.clone(), piece.mark.base_ns);
-        permit.send(Chunk { labels, bytes: lines.bytes, base_ns, shape, stages, ticket });
+        let body = Body::Lines { bytes: lines.bytes, base_ns, shape };
+        permit.send(Chunk { labels, metadata: self.metadata.clone(), body, stages, ticket });
         Released::Bytes(piece.mark.len())
     }
 }

@@ -13,9 +13,8 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::source::{Source, Step};
+use super::source::{Config, Source, Step};
 use super::tenure::Tenure;
-use crate::config::valid::LogSource;
 use crate::logs::Chunk;
 use crate::sources::Context;
 use crate::status::{Failure, SourceStatus, lock};
@@ -81,17 +80,17 @@ struct Orders {
 ///
 /// # Errors
 /// When a glob cannot be used, or no thread can be had.
-pub fn start(source: &LogSource, context: Context) -> io::Result<Running> {
-    let opened = Source::new(source, context.clone())?;
+pub fn start(config: &Config, context: Context) -> io::Result<Running> {
+    let opened = Source::new(config, context.clone())?;
     let (tenure, status) = (opened.tenure.clone(), context.status.clone());
     let orders = Arc::new(Orders::default());
     let (say, left) = oneshot::channel();
-    let (source, its_orders) = (source.clone(), orders.clone());
+    let (config, its_orders) = (config.clone(), orders.clone());
     let thread = std::thread::Builder::new()
-        .name(format!("files {}", source.name).chars().take(15).collect())
+        .name(format!("files {}", config.name).chars().take(15).collect())
         .spawn(move || {
             // If nobody waits for the answer any longer, nobody misses it.
-            let _ = say.send(run_through_panics(opened, &source, context, &its_orders));
+            let _ = say.send(run_through_panics(opened, &config, context, &its_orders));
         })?;
     Ok(Running { orders, tenure, status, thread: thread.thread().clone(), left: Some(left) })
 }
@@ -145,7 +144,7 @@ impl Orders {
 }
 
 /// Runs the source; after a panic, which is a defect, it is opened again from its positions.
-fn run_through_panics(opened: Source, config: &LogSource, context: Context, orders: &Orders) -> Left {
+fn run_through_panics(opened: Source, config: &Config, context: Context, orders: &Orders) -> Left {
     let (status, clock) = (context.status.clone(), context.clock.clone());
     let tenure = opened.tenure.clone();
     let mut context = Some(context);

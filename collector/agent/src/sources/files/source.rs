@@ -18,8 +18,8 @@ use super::listing::Listing;
 use super::receipts::{Receipt, Receipts};
 use super::record::Record;
 use super::tenure::Tenure;
-use crate::config::valid::{LogSource, Start};
-use crate::logs::{Chunk, Notes, Shape};
+use crate::config::valid::{Files, Start};
+use crate::logs::{Chunk, Notes, Pairs, Shape};
 use crate::sources::Context;
 use crate::status::{Failure, SourceStatus, lock};
 
@@ -63,6 +63,17 @@ pub(super) struct Trouble {
     pub(super) retry_at: Duration,
 }
 
+/// What a source of files is made from.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Unique among log sources.
+    pub name: String,
+    /// Labels of its streams.
+    pub labels: BTreeMap<String, String>,
+    /// The files.
+    pub files: Files,
+}
+
 /// A source of log files, worked by calling [`Source::step`] again and again on one thread; see [`super::start`].
 #[derive(Debug)]
 pub struct Source {
@@ -70,6 +81,8 @@ pub struct Source {
     labels: BTreeMap<String, String>,
     instance: String,
     pub(super) start: Start,
+    /// Structured metadata of all its entries.
+    pub(super) metadata: Pairs,
     pub(super) shape: Shape,
     pub(super) clock: Clock,
     pub(super) chunks: Option<mpsc::Sender<Chunk>>,
@@ -128,8 +141,8 @@ impl Source {
     ///
     /// # Errors
     /// When a glob cannot be used.
-    pub fn new(source: &LogSource, context: Context) -> io::Result<Source> {
-        let files = &source.files;
+    pub fn new(config: &Config, context: Context) -> io::Result<Source> {
+        let files = &config.files;
         let patterns = Patterns::new(&files.include, &files.exclude)
             .map_err(|e| io::Error::new(io::ErrorKind::InvalidInput, e))?;
         let globs = format!("{:?}", (&files.include, &files.exclude));
@@ -139,10 +152,11 @@ impl Source {
                 .to_owned(),
         );
         Ok(Source {
-            name: source.name.clone(),
-            labels: source.labels.clone(),
+            name: config.name.clone(),
+            labels: config.labels.clone(),
             instance: context.instance,
             start: files.start,
+            metadata: Arc::from([]),
             shape: Shape::new(files.format, files.max_line_bytes),
             chunks: Some(context.chunks),
             pause: context.pause,

@@ -1,0 +1,49 @@
+//! What `taffrail check` says of a log source.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::config::{LogSource, Reads, Start};
+
+/// A log source.
+#[derive(Debug, Serialize)]
+pub(super) struct LogSummary {
+    name: String,
+    #[serde(flatten)]
+    reads: ReadsSummary,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+enum ReadsSummary {
+    Files { include: Vec<String>, exclude: Vec<String>, start: &'static str },
+}
+
+impl LogSummary {
+    pub(super) fn of(source: &LogSource) -> Self {
+        let reads = match &source.reads {
+            Reads::Files(files) => ReadsSummary::Files {
+                include: files.include.clone(),
+                exclude: files.exclude.clone(),
+                start: match files.start {
+                    Start::Backfill => "backfill",
+                    Start::Beginning => "beginning",
+                    Start::End => "end",
+                },
+            },
+        };
+        LogSummary { name: source.name.clone(), reads }
+    }
+}
+
+impl fmt::Display for LogSummary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.name)?;
+        match &self.reads {
+            ReadsSummary::Files { include, start, .. } => {
+                write!(f, "{} (start: {start})", include.join(", "))
+            }
+        }
+    }
+}
