@@ -20,6 +20,7 @@ mod fold;
 mod handover;
 mod hang;
 mod histograms;
+mod measured;
 mod multiline;
 mod names;
 mod page;

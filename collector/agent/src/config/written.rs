@@ -5,6 +5,7 @@ mod containers;
 pub mod discovery;
 pub mod http;
 mod logs;
+pub mod meter;
 pub mod multiline;
 mod outputs;
 mod pgbouncer;
