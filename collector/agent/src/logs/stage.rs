@@ -115,7 +115,7 @@ impl Worker {
         batch.stream(&direct_set);
         let mut lane = Lane::new(chunk, &chunk.labels, direct, label_set, !plain, tail);
         let mut entries = Entries::new(chunk.stages.join(), records);
-        while let Some(mut record) = entries.next() {
+        for mut record in entries.by_ref() {
             passed.garbled += u64::from(record.garbled);
             if !plain && record.line.len() > shape.max_line {
                 passed.cut += 1;
