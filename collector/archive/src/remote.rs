@@ -25,6 +25,8 @@ use crate::store::StoreError;
 const PART: usize = 5 << 20;
 /// How long a connection may take to stand.
 const CONNECT: Duration = Duration::from_secs(10);
+/// The longest that an error may be, in characters.
+const MOST_WORDS: usize = 400;
 /// The most keys that are listed.
 const MOST_KEYS: usize = 1_000_000;
 
@@ -243,12 +245,32 @@ fn explain(error: &Error) -> StoreError {
         Error::NotFound { .. } => "the store has no such bucket or object: ",
         _ => "",
     };
-    let text = error.to_string().replace(['\n', '\r'], " ");
+    let text = match error {
+        Error::PermissionDenied { source, .. }
+        | Error::Unauthenticated { source, .. }
+        | Error::NotFound { source, .. }
+        | Error::Generic { source, .. } => source.to_string(),
+        error => error.to_string(),
+    };
+    StoreError(format!("{hint}{}", shorten(&text)))
+}
+
+/// On one line, and not too long; of an answer in XML what it says.
+fn shorten(text: &str) -> String {
+    let element = |name: &str| {
+        let from = text.find(&format!("<{name}>"))? + name.len() + 2;
+        text[from..].split('<').next().filter(|value| !value.is_empty())
+    };
+    let said: Vec<&str> = ["Code", "Message"].into_iter().filter_map(element).collect();
+    let text = match text.find('<') {
+        Some(at) if !said.is_empty() => format!("{}{}", &text[..at], said.join(", ")),
+        _ => text.to_owned(),
+    };
     let mut text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    if text.chars().count() > 400 {
-        text = text.chars().take(400).collect::<String>() + "…";
+    if text.chars().count() > MOST_WORDS {
+        text = text.chars().take(MOST_WORDS).collect::<String>() + "…";
     }
-    StoreError(format!("{hint}{text}"))
+    text
 }
 
 #[cfg(test)]
@@ -273,6 +295,15 @@ mod tests {
         }
         let remote = Remote::new(&s3("https://store.example"), "a//b", Duration::from_secs(1), false, None);
         assert!(remote.unwrap_err().0.contains("cannot be a key"));
+    }
+
+    #[test]
+    fn an_answer_says_what_it_says() {
+        let text = "PUT http://s/b - 404 Not Found: <?xml version=\"1.0\"?>\n<Error><Code>NoSuchBucket</Code>\
+            <Message>The bucket is\nnot there</Message><RequestId>1</RequestId></Error>";
+        assert_eq!(shorten(text), "PUT http://s/b - 404 Not Found: NoSuchBucket, The bucket is not there");
+        assert_eq!(shorten("a <b>\nc"), "a <b> c");
+        assert_eq!(shorten(&"x".repeat(1000)).chars().count(), MOST_WORDS + 1);
     }
 
     #[test]
