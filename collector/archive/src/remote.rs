@@ -1,5 +1,6 @@
 //! An archive in an object store: S3 and what speaks it, Google Cloud Storage, Azure Blob Storage.
 
+use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::path::Path;
@@ -245,13 +246,22 @@ fn explain(error: &Error) -> StoreError {
         Error::NotFound { .. } => "the store has no such bucket or object: ",
         _ => "",
     };
-    let text = match error {
+    let mut text = match error {
         Error::PermissionDenied { source, .. }
         | Error::Unauthenticated { source, .. }
         | Error::NotFound { source, .. }
         | Error::Generic { source, .. } => source.to_string(),
         error => error.to_string(),
     };
+    // What lies deepest says most: who refused the connection, which name has no address.
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let words = deeper.to_string();
+        if !text.contains(&words) {
+            text = format!("{text}: {words}");
+        }
+        cause = deeper.source();
+    }
     StoreError(format!("{hint}{}", shorten(&text)))
 }
 

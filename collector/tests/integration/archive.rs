@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use taffrail_tests::{Answer, Bucket, Fate, Taffrail, wait_for};
+use taffrail_tests::{Answer, Bucket, Fate, Request, Taffrail, wait_for};
 
 use crate::support::{SOON, own, status, wait_for_peace, wait_for_problem};
 
@@ -96,6 +96,11 @@ fn wait_for_lines(
         Ok(objects)
     })
     .unwrap()
+}
+
+/// Whether a request is about an object of a service; `=` is written as `%3D` in a path, or as it is.
+fn is_of(request: &Request, service: &str) -> bool {
+    request.path.replace("%3D", "=").contains(&format!("/service={service}/"))
 }
 
 /// Waits until all that was read stands in the log on disk, so that no source reads it again after a kill.
@@ -200,11 +205,11 @@ fn a_store_that_refuses_is_asked_until_it_does_not() {
     let count = Arc::clone(&asked);
     let denied = "<Error><Code>AccessDenied</Code><Message>not for you</Message></Error>";
     bucket.judge(move |_| match count.fetch_add(1, Ordering::SeqCst) {
-        0..=5 => Fate::Answer(Answer::text(403, denied)),
-        6..=8 => Fate::Answer(Answer::status(500)),
-        9 => Fate::Answer(Answer::Hang(Duration::from_secs(3))),
-        10 => Fate::LoseAnswer,
-        11 => Fate::Answer(Answer::Close),
+        0..=2 => Fate::Answer(Answer::text(403, denied)),
+        3..=4 => Fate::Answer(Answer::status(500)),
+        5 => Fate::Answer(Answer::Hang(Duration::from_secs(3))),
+        6 => Fate::LoseAnswer,
+        7 => Fate::Answer(Answer::Close),
         _ => Fate::Pass,
     });
     taffrail.restart().unwrap();
@@ -217,9 +222,9 @@ fn a_store_that_refuses_is_asked_until_it_does_not() {
     let found = wait_for_lines("shop", 100, || in_bucket(&bucket));
     assert_eq!(lines(&found, "shop"), all(100));
     assert!(found.keys().all(|key| key.starts_with("prod/date=")), "{:?}", found.keys());
-    assert!(asked.load(Ordering::SeqCst) > 12);
+    assert!(asked.load(Ordering::SeqCst) > 8);
     wait_for_peace(&taffrail).unwrap();
-    assert!(own(&taffrail, "taffrail_output_retries_total{kind=\"archive\",output=\"archive\"}") >= 6.0);
+    assert!(own(&taffrail, "taffrail_output_retries_total{kind=\"archive\",output=\"archive\"}") >= 3.0);
     assert!(!taffrail.log().unwrap().contains("hunter2"));
 }
 
@@ -231,13 +236,13 @@ fn a_kill_between_two_objects_makes_none_twice() {
     taffrail.configure(&config(&format!("{access}, every: 3s"))).unwrap();
     let fail = |bucket: &Bucket| {
         // Objects are stored in the order of their names.
-        bucket.judge(|request| match request.path.contains("service=shop") {
+        bucket.judge(|request| match is_of(request, "shop") {
             true => Fate::Answer(Answer::status(500)),
             false => Fate::LoseAnswer,
         });
     };
     let half = |bucket: &Bucket| {
-        bucket.judge(|request| match request.path.contains("service=shop") {
+        bucket.judge(|request| match is_of(request, "shop") {
             true => Fate::Answer(Answer::status(500)),
             false => Fate::Pass,
         });
@@ -256,7 +261,7 @@ fn a_kill_between_two_objects_makes_none_twice() {
             half(&bucket)
         }
         taffrail.restart().unwrap();
-        wait_for_problem(&taffrail, &["archive", "500"]).unwrap();
+        wait_for_problem(&taffrail, &["archive", "tried again"]).unwrap();
         assert_eq!(
             bucket.keys().unwrap(),
             before.keys().cloned().collect::<Vec<_>>(),
