@@ -255,10 +255,9 @@ fn a_kill_between_two_objects_makes_none_twice() {
     let before = wait_for_lines("db", 2000, || in_bucket(&bucket));
     for round in 0..4 {
         taffrail.kill();
-        if round % 2 == 0 {
-            fail(&bucket)
-        } else {
-            half(&bucket)
+        match round % 2 {
+            0 => fail(&bucket),
+            _ => half(&bucket),
         }
         taffrail.restart().unwrap();
         wait_for_problem(&taffrail, &["archive", "tried again"]).unwrap();
