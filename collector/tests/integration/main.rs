@@ -20,6 +20,7 @@ mod fold;
 mod handover;
 mod hang;
 mod histograms;
+mod losses;
 mod names;
 mod page;
 mod pages;

@@ -4,9 +4,10 @@
 //! `app.log-20250101`), and when they were born: after the file that had the name when we last looked, before the one that
 //! has it now. Where the file system does not keep times of birth they cannot be told from other files.
 
+use std::ffi::OsStr;
 use std::fs::{File, Metadata};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,20 +49,22 @@ impl Source {
 
     /// Files beside `path` that are called as if they had been it, and that no glob matches.
     fn rotated_from(&self, path: &Path) -> Vec<(File, Metadata, Arc<Path>)> {
-        let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else { return Vec::new() };
-        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-        let rotated = |other: &std::ffi::OsStr| {
-            let rest = other.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
-            rest.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_punctuation))
-        };
-        entries
-            .flatten()
-            .filter(|entry| rotated(&entry.file_name()))
-            .map(|entry| entry.path())
+        beside(path)
             .filter(|path| {
                 !self.listing.patterns().leaves_out(path) && !self.listing.patterns().matches(path)
             })
             .filter_map(|path| file::open(&path).ok().map(|(handle, meta)| (handle, meta, path.into())))
             .collect()
     }
+}
+
+/// What lies beside `path` and is called as if it had been it.
+pub(super) fn beside(path: &Path) -> impl Iterator<Item = PathBuf> {
+    let name = path.file_name().map(OsStr::to_owned).unwrap_or_default();
+    let rotated = move |other: &OsStr| {
+        let rest = other.as_encoded_bytes().strip_prefix(name.as_encoded_bytes());
+        rest.is_some_and(|rest| rest.first().is_some_and(u8::is_ascii_punctuation))
+    };
+    let entries = path.parent().and_then(|folder| std::fs::read_dir(folder).ok()).into_iter().flatten();
+    entries.flatten().filter(move |entry| rotated(&entry.file_name())).map(|entry| entry.path())
 }
