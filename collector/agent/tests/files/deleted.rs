@@ -36,8 +36,8 @@ fn a_short_disk_gets_the_space_of_deleted_files_back() {
     let mut disk = None;
     let mut rig = Rig::with(Start::Beginning, &["*.log"], |logs| disk = Some(Small::mount(logs)));
     let free = |rig: &Rig| {
-        let disk = rustix::fs::statvfs(&rig.path("")).unwrap();
-        disk.f_bavail * disk.f_frsize >> 20
+        let disk = rustix::fs::statvfs(rig.path("")).unwrap();
+        (disk.f_bavail * disk.f_frsize) >> 20
     };
     let line = format!("{}\n", "x".repeat((1 << 20) - 1));
     for name in ["read.log", "old.log", "new.log"] {

@@ -23,7 +23,7 @@ use crate::support::{own, status};
 
 const JOB: &str = "app";
 /// What may be sent again at each fault: two batches.
-const AGAIN: u64 = 2 * 256 << 10;
+const AGAIN: u64 = 2 * (256 << 10);
 
 /// How many lines are written.
 fn lines() -> u64 {
