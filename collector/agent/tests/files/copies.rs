@@ -137,3 +137,49 @@ fn a_file_that_only_begins_alike_is_read() {
         lines.iter().filter(|line| line.file == "app.log.err").map(|line| &*line.text).collect();
     assert_eq!(err[1..], ["1", "2", "x"]);
 }
+
+#[test]
+fn copies_that_were_made_between_two_looks_are_read_in_order() {
+    let mut rig = rig(&["*.log"]);
+    // Seen before, and twice over while nobody looks.
+    for down in [false, true] {
+        if down {
+            rig.source.as_mut().unwrap().settle_and_save();
+            rig.source = None;
+        }
+        for generation in 3..6 {
+            let number = generation + 10 * i32::from(down);
+            copy(&rig, &format!("app.log.{number}"));
+            rig.truncate("app.log");
+            rig.append("app.log", format!("{number} {}\n", "y".repeat(1100)));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        rig.append("app.log.err", "written by somebody else\n");
+        rig.pause.send_replace(false);
+        if down {
+            rig.restart();
+        }
+        let lines = rig.read();
+        let first: Vec<_> = texts(&lines).into_iter().map(|text| text.split(' ').next().unwrap()).collect();
+        let wanted: &[&str] = if down { &["13", "14", "15"] } else { &["2", "3", "4", "5"] };
+        assert_eq!(first, wanted);
+        assert_eq!(rig.status().lost_bytes, 0);
+    }
+}
+
+#[test]
+fn copies_that_were_made_before_the_file_was_seen_are_read() {
+    let mut rig = Rig::new();
+    rig.step();
+    for number in 1..4 {
+        rig.append("app.log", format!("{number} {}\n", "y".repeat(1100)));
+        copy(&rig, &format!("app.log.{number}"));
+        rig.truncate("app.log");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    rig.append("app.log", "4 4\n");
+    rig.append("app.log.err", "written by somebody else\n");
+    let lines = rig.read();
+    let first: Vec<_> = texts(&lines).into_iter().map(|text| text.split(' ').next().unwrap()).collect();
+    assert_eq!(first, ["1", "2", "3", "4"]);
+}

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::copies::alike;
 use super::file::{self, LogFile};
 use super::identity::Identity;
 use super::source::Source;
@@ -20,7 +21,10 @@ const TICK_NS: i64 = 10_000_000;
 
 impl Source {
     /// Takes up files that had the name `path` after the last one known, and before the one born at `before_ns`.
-    pub(super) fn adopt_between(&mut self, path: &Path, before_ns: i64, now: Duration) {
+    ///
+    /// What was born later than that is a copy of what it held before it was truncated (`copytruncate`), unless it still holds
+    /// that.
+    pub(super) fn adopt_between(&mut self, path: &Path, (now_there, before_ns): (&File, i64), now: Duration) {
         let after_ns = match self.streams.get(path).map_or(0, |stream| stream.born_ns) {
             // A file that is born just after has the time of the kernel's last tick, which may be before.
             0 => self.since_ns - TICK_NS,
@@ -30,10 +34,10 @@ impl Source {
             return;
         }
         let mut between = self.rotated_from(path);
-        between.retain(|(_, meta, _)| {
+        between.retain(|(handle, meta, found)| {
             let born_ns = Identity::of(meta).born_ns;
             after_ns < born_ns
-                && born_ns < before_ns
+                && (born_ns < before_ns || is_numbered(path, found) && !alike(now_there, handle))
                 && !self.by_inode.contains_key(&(meta.dev(), meta.ino()))
         });
         between.sort_by_key(|(_, meta, _)| (Identity::of(meta).born_ns, meta.mtime(), meta.mtime_nsec()));
@@ -56,6 +60,14 @@ impl Source {
             .filter_map(|path| file::open(&path).ok().map(|(handle, meta)| (handle, meta, path.into())))
             .collect()
     }
+}
+
+/// Whether `rotated` is called as `path` with a number or a date behind it, and not with a word: `app.log.err` is written
+/// by somebody, too.
+pub(super) fn is_numbered(path: &Path, rotated: &Path) -> bool {
+    let name = |path: &Path| path.file_name().map(OsStr::to_owned).unwrap_or_default().into_encoded_bytes();
+    let number = |byte: &u8| byte.is_ascii_digit() || b".-_:+TZ".contains(byte);
+    name(rotated).strip_prefix(&*name(path)).is_some_and(|rest| rest.iter().all(number))
 }
 
 /// What lies beside `path` and is called as if it had been it.

@@ -155,7 +155,7 @@ impl Source {
             return Ok(());
         }
         let position = self.first_position(path, (&handle, &meta), now)?;
-        self.adopt_between(path, Identity::of(&meta).born_ns, now);
+        self.adopt_between(path, (&handle, Identity::of(&meta).born_ns), now);
         let id = self.new_id();
         let path: Arc<Path> = path.into();
         let mut file = LogFile::new(id, (handle, &meta), path.clone(), path.clone(), position, now);
@@ -317,7 +317,7 @@ impl Source {
         let Some(handle) = file.handle.take() else { return };
         let (name, path, seen) = (file.name.clone(), file.path.take(), file.seen);
         let from_ns = file.tracker.due_ns();
-        let missing = self.go_on_in_copy(id, now);
+        let missing = self.go_on_in_copy(id, &handle, now);
         // What is missing is between the two.
         let (gap, new_id) = (self.new_id(), self.new_id());
         let meta = handle.metadata();

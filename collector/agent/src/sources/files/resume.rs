@@ -116,11 +116,13 @@ impl Source {
                 let original = Original { fingerprint: entry.fingerprint, end, continues: false };
                 let copy = self.copy_of(&name, &original).filter(|copy| copy.meta.size() >= end);
                 if let Some(copy) = copy {
+                    let born_ns = Identity::of(&copy.meta).born_ns;
                     missing = entry.size.saturating_sub(copy.meta.size());
                     let file =
                         LogFile::new(entry.id, (copy.handle, &copy.meta), name.clone(), copy.path, 0, now);
                     let entry = Entry { real: file.real.clone(), ..entry };
                     self.go_on(&entry, marks, file);
+                    self.adopt_later_copies(&name, born_ns, (&original, &handle), now);
                     let gap = self.new_id();
                     let id = self.new_id();
                     self.follow_anew(id, (handle, &meta), (&name, path), now);
