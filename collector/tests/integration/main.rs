@@ -21,6 +21,7 @@ mod handover;
 mod hang;
 mod histograms;
 mod losses;
+mod multiline;
 mod names;
 mod page;
 mod pages;

@@ -9,6 +9,7 @@ mod host;
 mod http;
 mod listen;
 mod logs;
+mod multiline;
 mod outputs;
 mod pgbouncer;
 mod postgres;

@@ -33,6 +33,7 @@ mod resume;
 mod run;
 mod say;
 mod source;
+mod takes;
 mod tenure;
 mod tracker;
 
