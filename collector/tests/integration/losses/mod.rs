@@ -31,6 +31,7 @@ fn lines() -> u64 {
 }
 
 /// One way of things going wrong.
+#[derive(Clone, Copy)]
 struct Case {
     way: Way,
     /// The config's outputs; `URL` is the double's.
@@ -87,7 +88,7 @@ outputs: {{loki: {outputs}}}
     }
 
     /// A fault of the receiver, with some seconds of peace behind it.
-    fn receiver(&mut self, answer: Answer, time: Duration) {
+    fn receiver(&mut self, answer: &Answer, time: Duration) {
         while self.goes_on() {
             self.loki.always(answer.clone());
             sleep(time);
@@ -197,7 +198,7 @@ fn two_rotations_and_more_while_it_is_down() {
 #[test]
 fn a_receiver_with_a_fault() {
     check(Case {
-        fault: |run| run.receiver(Answer::status(500), Duration::from_millis(600)),
+        fault: |run| run.receiver(&Answer::status(500), Duration::from_millis(600)),
         ..Case::default()
     });
 }
@@ -205,7 +206,7 @@ fn a_receiver_with_a_fault() {
 #[test]
 fn a_receiver_that_asks_to_slow_down() {
     check(Case {
-        fault: |run| run.receiver(Answer::too_many(1), Duration::from_millis(600)),
+        fault: |run| run.receiver(&Answer::too_many(1), Duration::from_millis(600)),
         ..Case::default()
     });
 }
@@ -240,7 +241,7 @@ fn acknowledgements_that_get_lost() {
 #[test]
 fn a_receiver_that_hangs() {
     let fault =
-        |run: &mut Run| run.receiver(Answer::Hang(Duration::from_secs(60)), Duration::from_millis(2500));
+        |run: &mut Run| run.receiver(&Answer::Hang(Duration::from_secs(60)), Duration::from_millis(2500));
     check(Case { fault, ..Case::default() });
 }
 
