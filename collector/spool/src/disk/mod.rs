@@ -169,7 +169,7 @@ impl DiskLog {
         let saved = match (saved, recent.load()) {
             (Some(mut saved), Loaded::Found { bytes, .. }) => {
                 // What does not read says nothing: it is no more than a hint.
-                Saved::decode(&bytes).into_iter().for_each(|recent| saved.catch_up(recent));
+                Saved::decode(&bytes).iter().for_each(|recent| saved.catch_up(recent));
                 Some(saved)
             }
             (saved, _) => saved,

@@ -52,7 +52,7 @@ impl Saved {
     }
 
     /// Takes over what `recent` knows better: cursors only ever move on.
-    pub(crate) fn catch_up(&mut self, recent: Self) {
+    pub(crate) fn catch_up(&mut self, recent: &Self) {
         self.next = self.next.max(recent.next);
         self.next_segment = self.next_segment.max(recent.next_segment);
         for cursor in &mut self.cursors {

@@ -36,13 +36,15 @@ struct Case {
     way: Way,
     /// The config's outputs; `URL` is the double's.
     outputs: &'static str,
+    /// What the collector keeps is on a small disk of its own.
+    small_disk: bool,
     /// What goes wrong, while lines are written and read.
     fault: fn(&mut Run),
 }
 
 impl Default for Case {
     fn default() -> Self {
-        Case { way: Way::Rename, outputs: "[{url: URL, timeout: 1s}]", fault: |_| () }
+        Case { way: Way::Rename, outputs: "[{url: URL, timeout: 1s}]", small_disk: false, fault: |_| () }
     }
 }
 
@@ -73,9 +75,10 @@ outputs: {{loki: {outputs}}}
 "
         );
         let mut taffrail = Taffrail::prepare(&config).unwrap();
+        let disk = case.small_disk.then(|| Small::mount(&taffrail.data_dir(), 64));
         taffrail.restart().unwrap();
         let writer = Arc::new(Writer::new(taffrail.dir(), case.way, lines()));
-        Run { taffrail, loki, gate, writer, config, disk: None, faults: 0 }
+        Run { taffrail, loki, gate, writer, config, disk, faults: 0 }
     }
 
     fn arrived(&self) -> u64 {
@@ -296,10 +299,6 @@ fn reloads_that_change_the_source() {
 #[test]
 fn a_disk_that_is_full() {
     fn fault(run: &mut Run) {
-        run.taffrail.terminate(Duration::from_secs(30)).unwrap();
-        run.disk = Some(Small::mount(&run.taffrail.data_dir(), 64));
-        // What it knew is under the mount: it is as if it was never there.
-        run.taffrail.restart().unwrap();
         let disk = run.disk.as_ref().unwrap();
         while run.goes_on() {
             run.loki.always(Answer::status(500));
@@ -311,7 +310,7 @@ fn a_disk_that_is_full() {
             sleep(Duration::from_millis(500));
         }
     }
-    check(Case { fault, ..Case::default() });
+    check(Case { small_disk: true, fault, ..Case::default() });
 }
 
 /// The real program, again and again.

@@ -16,7 +16,7 @@ use super::file::{self, LogFile};
 use super::identity::Identity;
 use super::source::Source;
 
-/// The longest that the clock of file systems lags behind: a tick where the kernel has the fewest, 100 a second.
+/// The longest that the clock of file systems lags behind, so that what is born just after a moment may have a time before it: a tick where the kernel has the fewest, 100 a second.
 const TICK_NS: i64 = 10_000_000;
 
 impl Source {
@@ -26,7 +26,6 @@ impl Source {
     /// that.
     pub(super) fn adopt_between(&mut self, path: &Path, (now_there, before_ns): (&File, i64), now: Duration) {
         let after_ns = match self.streams.get(path).map_or(0, |stream| stream.born_ns) {
-            // A file that is born just after has the time of the kernel's last tick, which may be before.
             0 => self.since_ns - TICK_NS,
             born_ns => born_ns,
         };
@@ -49,6 +48,11 @@ impl Source {
             let _ = file.verify();
             self.follow(file);
         }
+    }
+
+    /// Copies of what had the name `path` that were born before are known, or were there before this source was.
+    pub(super) fn known_until(&self, path: &Path) -> i64 {
+        self.streams.get(path).map_or(0, |stream| stream.born_ns).max(self.since_ns - TICK_NS)
     }
 
     /// Files beside `path` that are called as if they had been it, and that no glob matches.

@@ -26,7 +26,7 @@ pub(super) struct Copy {
 }
 
 /// How a file began, and how far it was read.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Original {
     pub(super) fingerprint: Fingerprint,
     pub(super) end: u64,
@@ -127,8 +127,14 @@ impl Source {
         let (name, seen) = (file.name.clone(), file.size);
         let (fingerprint, end, continues) = (file.fingerprint, file.tracker.end(), file.continues);
         let original = Original { fingerprint, end, continues };
-        let copy = self.copy_of(&name, &original)?;
+        let Some(copy) = self.copy_of(&name, &original) else {
+            let after_ns = self.known_until(&name);
+            self.adopt_later_copies(&name, after_ns, (&original, now_there), now);
+            return None;
+        };
         let (size, born_ns) = (copy.meta.size(), Identity::of(&copy.meta).born_ns);
+        let stream = self.stream(&name);
+        stream.born_ns = stream.born_ns.max(born_ns);
         let known = if size < end {
             // All of it was read. It is followed so that it is not taken for a file that nobody knows.
             let id = self.new_id();

@@ -136,7 +136,10 @@ impl Source {
         if first && file.path.as_deref() != Some(path) || !first && path == &*file.name {
             file.path = Some(path.into());
         }
-        if first && !file.observe(meta, now) {
+        // Of what was empty copies may have been made meanwhile: they come before what it holds now.
+        let was_empty = file.fingerprint.len == 0 && file.tracker.end() == 0 && meta.size() > 0;
+        let was_empty = was_empty && path == &*file.name;
+        if first && (was_empty || !file.observe(meta, now)) {
             self.begin_anew(id, now);
         }
     }

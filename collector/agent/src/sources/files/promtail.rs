@@ -62,7 +62,10 @@ impl Promtail {
 fn parse(text: &[u8]) -> Result<Promtail, String> {
     let text = std::str::from_utf8(text).map_err(|e| e.to_string())?;
     let written: Written = serde_saphyr::from_str(text).map_err(|e| {
-        format!("it is not what promtail writes, a map `positions`: {}", e.to_string().trim())
+        // Its first line says what is wrong and where; the lines of the file that follow are for a terminal.
+        let said = e.to_string();
+        let first = said.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        format!("it is not what promtail writes, a map `positions`: {first}")
     })?;
     let files = written.positions.into_iter().filter(|(path, _)| path.starts_with('/'));
     let positions = files.map(|(path, position)| match position {

@@ -109,6 +109,17 @@ impl Source {
         let found = if entry.lost { Found::Lost } else { find(&entry) };
         let why = match found {
             Found::Here(handle, meta, path) => {
+                let before = self.next_id;
+                if entry.fingerprint.len == 0 && end == 0 && path == name {
+                    // It was empty: what it held meanwhile may be in copies, and what it holds now is behind that.
+                    let (original, after_ns) = (Original::default(), self.known_until(&name));
+                    self.adopt_later_copies(&name, after_ns, (&original, &handle), now);
+                }
+                if before != self.next_id {
+                    self.note(&Record::Gone { id: entry.id });
+                    let id = self.new_id();
+                    return self.follow_anew(id, (handle, &meta), (&name, path), now);
+                }
                 let file = LogFile::new(entry.id, (handle, &meta), name, path, 0, now);
                 return self.go_on(&entry, marks, file);
             }
@@ -129,10 +140,13 @@ impl Source {
                     let why = Why::Truncated;
                     return self.lose(Loss { name: &name, bytes: missing, why, from_ns, at: Some(gap) });
                 }
+                let (after_ns, before) = (self.known_until(&name), self.next_id);
+                self.adopt_later_copies(&name, after_ns, (&original, &handle), now);
                 self.note(&Record::Gone { id: entry.id });
                 // Under its number, so that it keeps its place before younger files; tickets of before are gone. The gap
-                // has that place when there is one.
-                let id = if missing == 0 { entry.id } else { self.new_id() };
+                // has that place when there is one, and copies are before it.
+                let first = missing == 0 && before == self.next_id;
+                let id = if first { entry.id } else { self.new_id() };
                 self.follow_anew(id, (handle, &meta), (&name, path), now);
                 Why::Replaced
             }
