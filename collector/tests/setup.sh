@@ -287,6 +287,11 @@ step_pgbouncer() {
     echo "PGBOUNCER=$cache/pgbouncer/run"
 }
 
+step_logrotate() {
+    wrapped "$cache/logrotate" logrotate usr/sbin/logrotate
+    echo "LOGROTATE=$cache/logrotate/run"
+}
+
 # A systemd and a bus that are nobody's: run.sh FOLDER starts both, without touching this machine's own. systemd wants
 # to see that a systemd started the machine, and looks for its parts where it was built for: so it gets namespaces of its
 # own, in which it is so. All of it ends with the script.
@@ -453,6 +458,7 @@ declare -A brings=(
     [dnsmasq]="dnsmasq"
     [redis]="Redis"
     [pgbouncer]="PgBouncer"
+    [logrotate]="logrotate"
     [systemd]="systemd and dbus-daemon"
     [busybox]="a static busybox"
     [docker]="Docker Engine"
@@ -461,7 +467,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres postgres_newest postgres_exporter dnsmasq redis pgbouncer busybox docker compose chromium python systemd)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres postgres_newest postgres_exporter dnsmasq redis pgbouncer logrotate busybox docker compose chromium python systemd)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------

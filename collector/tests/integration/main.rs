@@ -21,6 +21,7 @@ mod fold;
 mod handover;
 mod hang;
 mod histograms;
+mod losses;
 mod multiline;
 mod names;
 mod page;

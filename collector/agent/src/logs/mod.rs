@@ -3,7 +3,7 @@
 pub mod chunk;
 mod clocks;
 mod lines;
-mod notes;
+pub(crate) mod notes;
 mod processor;
 pub mod shape;
 mod stage;

@@ -99,8 +99,8 @@ metrics! {
     pub SOURCE_BEHIND: Gauge = "taffrail_source_behind_bytes" ["source"];
     /// Bytes a log source has read and not every output has settled.
     pub SOURCE_UNSETTLED: Gauge = "taffrail_source_unsettled_bytes" ["source"];
-    /// Bytes a log source knows to be lost.
-    pub SOURCE_LOST: Counter = "taffrail_source_lost_bytes_total" ["source"];
+    /// Bytes a log source knows to be lost, by reason.
+    pub SOURCE_LOST: Counter = "taffrail_source_lost_bytes_total" ["source", "reason"];
     /// Files, or the like, that a log source should follow and cannot read.
     pub SOURCE_UNREADABLE: Gauge = "taffrail_source_unreadable_inputs" ["source"];
     /// Lines that a log source cut because they were too long.
@@ -311,7 +311,12 @@ fn sources(snapshot: &Snapshot, out: &mut Out) {
         out.put(&SOURCE_BYTES, labels, source.bytes as f64);
         out.put(&SOURCE_BEHIND, labels, source.behind_bytes as f64);
         out.put(&SOURCE_UNSETTLED, labels, source.unsettled_bytes as f64);
-        out.put(&SOURCE_LOST, labels, source.lost_bytes as f64);
+        if source.lost.is_empty() {
+            out.put(&SOURCE_LOST, [labels[0], ""], source.lost_bytes as f64);
+        }
+        for (reason, bytes) in &source.lost {
+            out.put(&SOURCE_LOST, [labels[0], reason], *bytes as f64);
+        }
         out.put(&SOURCE_UNREADABLE, labels, source.unreadable as f64);
         out.put(&SOURCE_CUT, labels, source.cut_lines as f64);
         out.put(&SOURCE_HOLDING, labels, flag(source.holding.is_some()));

@@ -89,7 +89,14 @@ impl Checker<'_> {
             Some(written::LineFormat::Docker) => Format::Docker,
             Some(written::LineFormat::Cri) => Format::Cri,
         };
-        Some(Files { include, exclude: globs(&files.exclude), start, format, max_line_bytes })
+        let positions_from = files.positions_from.good().map(|(at, path)| {
+            if !path.0.is_absolute() {
+                self.fault(at, format!("`{}` is a relative path", path.0.display()), "write the whole path");
+            }
+            path.0.clone()
+        });
+        let exclude = globs(&files.exclude);
+        Some(Files { include, exclude, start, positions_from, format, max_line_bytes })
     }
 }
 

@@ -1,6 +1,7 @@
 //! `logs`, valid.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use taffrail_stages::Stage;
 use taffrail_stages::format::Format;
@@ -46,6 +47,8 @@ pub struct Files {
     pub exclude: Vec<String>,
     /// Where to start in files never seen before.
     pub start: Start,
+    /// The file with promtail's positions, which come before that.
+    pub positions_from: Option<PathBuf>,
     /// How lines stand in them.
     pub format: Format,
     /// A longer line is cut here, with a mark.

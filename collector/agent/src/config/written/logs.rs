@@ -7,7 +7,7 @@ use super::multiline::{Language, Multiline};
 use super::{Labels, stages};
 use crate::config::defaults;
 use crate::config::field::{Field, OneOf};
-use crate::config::scalar::{Glob, Name, Size};
+use crate::config::scalar::{Glob, Name, PathText, Size};
 
 /// One log source.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -50,6 +50,10 @@ pub struct Files {
     /// Where to start in a file that was never read before.
     #[schemars(extend("default" = "backfill"))]
     pub start: Field<Start>,
+    /// Promtail's positions file: a file that was never read before goes on where promtail stopped. When it is there and
+    /// cannot be read, the source reads nothing and says so.
+    #[schemars(extend("examples" = ["/var/lib/promtail/positions.yaml"]))]
+    pub positions_from: Field<PathText>,
     /// How lines stand in the files.
     #[schemars(extend("default" = "plain"))]
     pub format: Field<LineFormat>,
