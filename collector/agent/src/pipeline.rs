@@ -35,7 +35,7 @@ use crate::contain::keep_running;
 use crate::logs::{Chunk, Notes};
 use crate::measures::Measures;
 use crate::metrics::{Cardinality, Identity, Pages, Writer};
-use crate::outputs::{ClientError, Delivery, Loki, Prometheus, Reads, deliver};
+use crate::outputs::{ClientError, Delivery, Loki, LokiContext, Prometheus, Reads, dead, deliver};
 use crate::own::Own;
 use crate::page::{Live, Tail};
 use crate::probe;
@@ -251,8 +251,13 @@ impl Pipeline {
                 self.start_output(key, &config.receiver.url, &self.shared.metrics, output)
             }
             Make::Loki(config) => {
-                let (make, clock) = (config.clone(), clock.clone());
-                let output = move || Loki::new(&make, clock.clone());
+                let make = config.clone();
+                let context = LokiContext {
+                    clock: clock.clone(),
+                    notes: self.notes.clone(),
+                    dead: self.shared.state.join(dead::FOLDER),
+                };
+                let output = move || Loki::new(&make, context.clone());
                 self.start_output(key, &config.receiver.url, &self.shared.logs, output)
             }
         }

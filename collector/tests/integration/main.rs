@@ -20,6 +20,7 @@ mod fold;
 mod handover;
 mod hang;
 mod histograms;
+mod loki_limits;
 mod names;
 mod page;
 mod pages;

@@ -21,6 +21,12 @@ pub const INTERVAL: &str = "15s";
 pub const GRACE: &str = "8s";
 /// `outputs.*.timeout`
 pub const TIMEOUT: &str = "30s";
+/// `outputs.loki.*.limits.reject_old_samples_max_age`
+pub const LOKI_MAX_AGE: &str = "168h";
+/// `outputs.loki.*.dead_letters.max_bytes`
+pub const DEAD_BYTES: &str = "64MiB";
+/// `outputs.loki.*.dead_letters.max_age`
+pub const DEAD_AGE: &str = "168h";
 /// `max_shards` of a Prometheus output.
 pub const MAX_SHARDS: u64 = 16;
 /// `host.subjects.*.budget`

@@ -5,6 +5,7 @@ mod containers;
 pub mod discovery;
 pub mod http;
 mod logs;
+mod loki;
 mod outputs;
 mod pgbouncer;
 mod postgres;
@@ -27,6 +28,7 @@ use crate::metrics::cardinality::BUDGET;
 
 pub use containers::{Containers, Detail};
 pub use logs::{Files, LineFormat, LogSource, Start};
+pub use loki::{DeadLetters, LokiLimits};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;

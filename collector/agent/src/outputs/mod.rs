@@ -1,5 +1,6 @@
 //! Outputs: each reads one log with a cursor of its own and sends to one receiver.
 
+pub mod dead;
 mod deliver;
 mod flight;
 mod http;
@@ -13,6 +14,6 @@ mod verdict;
 
 pub use deliver::{Delivery, Reads, Ready, Window, deliver};
 pub use http::{Client, ClientError};
-pub use loki::Loki;
+pub use loki::{Loki, LokiContext, ResendError, Resender, StillDead};
 pub use prometheus::Prometheus;
-pub use verdict::{Fate, Verdict};
+pub use verdict::{Fate, Refused, Verdict};

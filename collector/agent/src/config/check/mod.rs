@@ -9,6 +9,7 @@ mod host;
 mod http;
 mod listen;
 mod logs;
+mod loki;
 mod outputs;
 mod pgbouncer;
 mod postgres;

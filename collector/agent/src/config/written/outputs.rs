@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::http::{Authorization, Tls};
+use super::loki::{DeadLetters, LokiLimits};
 use super::scrape::Relabel;
 use crate::config::defaults;
 use crate::config::field::Field;
@@ -71,6 +72,13 @@ pub struct Output {
     /// takes samples out of order, as it is asked first.
     #[schemars(extend("default" = "auto"))]
     pub out_of_order: Field<OutOfOrder>,
+    /// What a Loki takes, in the words of its own `limits_config`: only what differs from Loki's defaults has to be said.
+    /// It is kept to before anything is sent.
+    #[schemars(extend("examples" = [{"max_label_names_per_series": 30, "max_line_size": "1MB"}]))]
+    pub limits: Field<LokiLimits>,
+    /// How much of what a Loki refuses for good is kept, to be looked at and sent again with `taffrail spool dead`.
+    #[schemars(extend("examples" = [{"max_bytes": "256MiB", "max_age": "30d"}]))]
+    pub dead_letters: Field<DeadLetters>,
 }
 
 /// Whether new samples may go before older ones.
