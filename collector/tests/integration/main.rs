@@ -21,6 +21,7 @@ mod handover;
 mod hang;
 mod histograms;
 mod loki_limits;
+mod loki_tenants;
 mod names;
 mod page;
 mod pages;

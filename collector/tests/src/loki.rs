@@ -8,6 +8,7 @@ mod labels;
 mod limits;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -28,6 +29,7 @@ pub struct LokiDouble {
     server: Server,
     script: Arc<Script>,
     store: Arc<Mutex<Store>>,
+    tenants: Arc<Mutex<BTreeMap<String, Answer>>>,
 }
 
 impl LokiDouble {
@@ -54,9 +56,14 @@ impl LokiDouble {
     pub fn listen(address: &str, limits: Limits) -> Result<Self> {
         let script = Arc::new(Script::new());
         let store = Arc::new(Mutex::new(Store::new(limits)));
-        let (answers, kept) = (Arc::clone(&script), Arc::clone(&store));
-        let server = Server::start(address, move |request| route(&request, &answers, &kept))?;
-        Ok(Self { server, script, store })
+        let tenants = Arc::new(Mutex::new(BTreeMap::<String, Answer>::new()));
+        let (answers, kept, told) = (Arc::clone(&script), Arc::clone(&store), Arc::clone(&tenants));
+        let server = Server::start(address, move |request| {
+            let tenant = request.header("x-scope-orgid").unwrap_or_default();
+            let answer = lock(&told).get(tenant).cloned();
+            answer.unwrap_or_else(|| route(&request, &answers, &kept))
+        })?;
+        Ok(Self { server, script, store, tenants })
     }
 
     /// The port it listens on.
@@ -78,6 +85,14 @@ impl LokiDouble {
     /// The answer to every push from now on; [`Answer::Usual`] is to be Loki again.
     pub fn always(&self, answer: Answer) {
         self.script.always(answer);
+    }
+
+    /// The answer to every request of one tenant from now on; [`Answer::Usual`] is to be Loki again.
+    pub fn always_to(&self, tenant: &str, answer: Answer) {
+        match answer {
+            Answer::Usual => drop(lock(&self.tenants).remove(tenant)),
+            answer => drop(lock(&self.tenants).insert(tenant.to_owned(), answer)),
+        }
     }
 
     /// Changes the limits from now on.

@@ -27,6 +27,8 @@ pub const LOKI_MAX_AGE: &str = "168h";
 pub const DEAD_BYTES: &str = "64MiB";
 /// `outputs.loki.*.dead_letters.max_age`
 pub const DEAD_AGE: &str = "168h";
+/// `outputs.loki.*.max_tenants`
+pub const MAX_TENANTS: u64 = 16;
 /// `max_shards` of a Prometheus output.
 pub const MAX_SHARDS: u64 = 16;
 /// `host.subjects.*.budget`

@@ -174,6 +174,10 @@ pub struct LokiOutput {
     pub receiver: Receiver,
     /// The tenant, where one is named; `receiver` has its header.
     pub tenant: Option<String>,
+    /// The label whose value is the tenant of a stream.
+    pub tenant_label: Option<String>,
+    /// The most tenants by label.
+    pub max_tenants: usize,
     /// What it takes.
     pub limits: LokiLimits,
     /// How much of what it refuses is kept.

@@ -14,6 +14,6 @@ mod verdict;
 
 pub use deliver::{Delivery, Reads, Ready, Window, deliver};
 pub use http::{Client, ClientError};
-pub use loki::{Loki, LokiContext, ResendError, Resender, StillDead};
+pub use loki::{Loki, LokiContext, Mine, ResendError, Resender, StartTenant, StillDead, check_tenant};
 pub use prometheus::Prometheus;
 pub use verdict::{Fate, Refused, Verdict};

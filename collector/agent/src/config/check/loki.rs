@@ -14,6 +14,8 @@ use crate::outputs::dead::DeadBounds;
 const LINE: usize = 256;
 /// The bounds of `dead_letters.max_bytes`, but for 0.
 const DEAD: std::ops::RangeInclusive<usize> = 1 << 20..=64 << 30;
+/// The bounds of `max_tenants`: each has a cursor, and reads the log.
+const TENANTS: std::ops::RangeInclusive<u64> = 1..=100;
 /// The most mebibytes a second that make sense.
 const RATE_MB: f64 = 100_000.0;
 
@@ -34,11 +36,29 @@ impl Checker<'_> {
             receivers.push(LokiOutput {
                 receiver,
                 tenant: output.tenant.get().map(|tenant| tenant.0.clone()),
+                tenant_label: output.tenant_label.get().map(|label| label.0.clone()),
+                max_tenants: self.max_tenants(output),
                 limits: self.loki_limits(output),
                 dead_letters: self.dead_letters(output),
             });
         }
         receivers
+    }
+
+    fn max_tenants(&mut self, output: &Output) -> usize {
+        let most = output.max_tenants.get().copied().unwrap_or(defaults::MAX_TENANTS);
+        if let Some(at) = output.max_tenants.span().filter(|_| !TENANTS.contains(&most)) {
+            let help = format!("between {} and {}", TENANTS.start(), TENANTS.end());
+            self.fault(at, format!("{most} is out of bounds"), help);
+        }
+        if let Some(at) = output.max_tenants.span().filter(|_| output.tenant_label.span().is_none()) {
+            self.fault(
+                at,
+                "`max_tenants` does nothing without `tenant_label`",
+                "add it, or remove `max_tenants`",
+            );
+        }
+        most as usize
     }
 
     fn loki_limits(&mut self, output: &Output) -> LokiLimits {

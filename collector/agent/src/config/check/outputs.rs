@@ -37,7 +37,12 @@ impl Checker<'_> {
             if let Some(at) = output.max_shards.span().filter(|_| !(1..=MAX_SHARDS).contains(&shards)) {
                 self.fault(at, format!("{shards} is out of bounds"), format!("between 1 and {MAX_SHARDS}"));
             }
-            let others = [("limits", output.limits.span()), ("dead_letters", output.dead_letters.span())];
+            let others = [
+                ("limits", output.limits.span()),
+                ("dead_letters", output.dead_letters.span()),
+                ("tenant_label", output.tenant_label.span()),
+                ("max_tenants", output.max_tenants.span()),
+            ];
             for (key, at) in others.into_iter().filter_map(|(key, at)| Some((key, at?))) {
                 self.fault(
                     at,

@@ -10,7 +10,7 @@ use super::loki::{DeadLetters, LokiLimits};
 use super::scrape::Relabel;
 use crate::config::defaults;
 use crate::config::field::Field;
-use crate::config::scalar::{HeaderName, HeaderValue, Interval, Name, PathText, Text, Url};
+use crate::config::scalar::{HeaderName, HeaderValue, Interval, LabelName, Name, PathText, Text, Url};
 use crate::config::secret::Secret;
 
 /// Receivers.
@@ -57,6 +57,14 @@ pub struct Output {
     /// The tenant, sent as `X-Scope-OrgID` (Loki, Mimir).
     #[schemars(extend("examples" = ["shop"]))]
     pub tenant: Field<Text>,
+    /// A label of log streams: its value is the tenant that a Loki gets the stream for, and the label is not sent. Streams
+    /// without it are `tenant`'s. Each tenant has a cursor of its own, and the output's name with `@` and the tenant behind
+    /// it in metrics.
+    #[schemars(extend("examples" = ["team"]))]
+    pub tenant_label: Field<LabelName>,
+    /// The most tenants by label; what is of others is refused, and kept as dead letters.
+    #[schemars(extend("default" = defaults::MAX_TENANTS))]
+    pub max_tenants: Field<u64>,
     /// The version of Prometheus remote write: `auto` sends 2.0 where the receiver takes it, else 1.0.
     #[schemars(extend("default" = "auto"))]
     pub version: Field<Version>,

@@ -40,6 +40,8 @@ pub(super) struct Refused {
     pub(super) message: String,
     /// What can be sent another day.
     pub(super) letter: Option<Push>,
+    /// Whose it is, where it is not the output's own tenant's.
+    pub(super) tenant: Option<String>,
 }
 
 /// How a stream goes.
@@ -220,7 +222,7 @@ fn write(
         }
         let message = "older than the receiver takes (`limits.reject_old_samples_max_age`)".to_owned();
         // The receiver will not take them another day either.
-        done.refused.push(Refused { count: old, reason: "too_old", message, letter: None });
+        done.refused.push(Refused { count: old, reason: "too_old", message, letter: None, tenant: None });
     }
     Ok(())
 }
@@ -249,7 +251,13 @@ impl Arranged {
         batch.copy_stream(&looked.stream);
         let letter = Push::new(Bytes::copy_from_slice(batch.finish()))?;
         let message = message.to_owned();
-        self.refused.push(Refused { count: letter.entries, reason, message, letter: Some(letter) });
+        self.refused.push(Refused {
+            count: letter.entries,
+            reason,
+            message,
+            letter: Some(letter),
+            tenant: None,
+        });
         Ok(())
     }
 }

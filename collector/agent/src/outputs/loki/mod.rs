@@ -9,6 +9,7 @@ mod push;
 mod resend;
 mod shared;
 mod streams;
+mod tenants;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -25,6 +26,7 @@ use self::push::Part;
 pub use self::push::Push;
 pub use self::resend::{ResendError, Resender, StillDead};
 use self::shared::Shared;
+pub use self::tenants::{Mine, StartTenant, check_tenant};
 use super::deliver::{Delivery, Ready};
 use super::http::{Answer, Client, ClientError, protocol};
 use super::verdict::{Fate, Refused, Verdict};
@@ -55,11 +57,11 @@ pub struct LokiContext {
 }
 
 impl Loki {
-    /// An output for the receiver that `config` names.
-    pub fn new(config: &LokiOutput, context: LokiContext) -> Result<Self, ClientError> {
+    /// An output for the receiver that `config` names, of the streams that are `mine`.
+    pub fn new(config: &LokiOutput, context: LokiContext, mine: Mine) -> Result<Self, ClientError> {
         let client = Client::new(&config.receiver, context.clock.clone())?;
         let headers = protocol(&[("content-type", "application/x-protobuf")]);
-        let shared = Arc::new(Shared::new(config, context));
+        let shared = Arc::new(Shared::new(config, context, mine));
         Ok(Loki::with(client, headers, shared))
     }
 

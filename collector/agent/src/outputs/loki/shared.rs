@@ -16,6 +16,7 @@ use super::arrange::{self, Now, arrange, counted};
 use super::limits::{Change, Limits};
 use super::push::{Part, Push};
 use super::streams::Streams;
+use super::tenants::{Mine, Tenants};
 use crate::config::LokiOutput;
 use crate::outputs::dead::{Cause, DeadLetters};
 use crate::outputs::http::Answer;
@@ -34,6 +35,7 @@ const BURST: f64 = 1.5;
 pub(super) struct Shared {
     name: String,
     tenant: Option<String>,
+    tenants: Option<Tenants>,
     context: LokiContext,
     limits: Mutex<Limits>,
     streams: Mutex<Streams>,
@@ -52,11 +54,12 @@ pub(super) struct Found {
 }
 
 impl Shared {
-    pub(super) fn new(config: &LokiOutput, context: LokiContext) -> Self {
+    pub(super) fn new(config: &LokiOutput, context: LokiContext, mine: Mine) -> Self {
         let name = config.receiver.name.clone();
         let dead = DeadLetters::new(context.dead.join(&name), config.dead_letters, context.clock.clone());
         Shared {
             tenant: config.tenant.clone(),
+            tenants: Tenants::new(config.tenant_label.as_deref(), mine),
             limits: Mutex::new(Limits::new(config.limits)),
             streams: Mutex::default(),
             dead,
@@ -74,13 +77,24 @@ impl Shared {
 
     /// Takes a record apart.
     pub(super) fn read(&self, record: &Bytes) -> Result<Found, ProtoError> {
+        let Some(tenants) = &self.tenants else { return self.fit(record) };
+        let share = tenants.share(record)?;
+        let mut found = share.record.map(|record| self.fit(&record)).transpose()?.unwrap_or_default();
+        for refused in share.refused {
+            self.tell("loki_tenant", refused.reason, refused.message.clone());
+            found.refused.push(self.refuse(refused));
+        }
+        Ok(found)
+    }
+
+    fn fit(&self, record: &Bytes) -> Result<Found, ProtoError> {
         let arranged = arrange(record, &lock(&self.limits), &mut lock(&self.streams), self.now())?;
         Ok(self.found(arranged))
     }
 
     /// Takes a request apart that has been read before.
     pub(super) fn arrange(&self, request: &Bytes) -> Found {
-        self.read(request).unwrap_or_default()
+        self.fit(request).unwrap_or_default()
     }
 
     fn found(&self, arranged: arrange::Arranged) -> Found {
@@ -107,18 +121,24 @@ impl Shared {
             let text = format!("entries of {stream} are older than the receiver takes, and are skipped");
             self.note("loki_too_old", "too_old", text);
         }
-        let refused = arranged.refused.into_iter().map(|refused| {
-            if let Some(letter) = &refused.letter {
-                self.keep(letter, refused.reason, &refused.message);
-            }
-            Refused { count: refused.count, reason: refused.reason, message: refused.message }
-        });
+        let refused = arranged.refused.into_iter().map(|refused| self.refuse(refused));
         Found { refused: refused.collect(), pushes: arranged.pushes }
+    }
+
+    /// What is not sent becomes a dead letter, where it may be sent another day.
+    fn refuse(&self, refused: arrange::Refused) -> Refused {
+        if let Some(letter) = &refused.letter {
+            let tenant = refused.tenant.as_deref().or(self.tenant.as_deref());
+            self.keep(letter, Cause { tenant, reason: refused.reason, message: &refused.message });
+        }
+        Refused { count: refused.count, reason: refused.reason, message: refused.message }
     }
 
     /// The receiver has stored this.
     pub(super) fn taken(&self, push: &Push, part: &Part) {
         let now = self.context.clock.monotonic();
+        // Before the streams, as everywhere: never the one lock in the other's order.
+        let most = lock(&self.limits).config.streams;
         let mut streams = lock(&self.streams);
         for (number, stream) in loki::streams(&push.request).flatten().enumerate() {
             if !matches!(part, Part::Streams(others) if !others.contains(&number)) {
@@ -128,7 +148,7 @@ impl Shared {
         if push.new_from == push.streams {
             return;
         }
-        let (active, most) = (streams.active(now), lock(&self.limits).config.streams);
+        let active = streams.active(now);
         if most > 0 && active * NEARLY.1 > most * NEARLY.0 {
             let exploding = exploding(&streams);
             drop(streams);
@@ -151,7 +171,7 @@ impl Shared {
             }
             // Refused because it is there: it had been sent before.
             if !(reason == OUT_OF_ORDER && fate == Fate::Unknown) {
-                self.keep(&part, reason, &message);
+                self.keep(&part, Cause { tenant: self.tenant.as_deref(), reason, message: &message });
                 let (count, stream) = (part.entries, part.labels());
                 let text = format!(
                     "{count} entries of {stream} were refused, and are dead letters: {message}{more}"
@@ -163,8 +183,7 @@ impl Shared {
         refused
     }
 
-    fn keep(&self, letter: &Push, reason: &str, message: &str) {
-        let cause = Cause { tenant: self.tenant.as_deref(), reason, message };
+    fn keep(&self, letter: &Push, cause: Cause<'_>) {
         match self.dead.keep(&letter.request, cause) {
             Ok(0) => {}
             Ok(gone) => {
