@@ -83,7 +83,7 @@ fn streams_without_room_hold_up_no_other_and_can_be_sent_again() {
     let (code, text) = dead(&taffrail, &["resend", "--match", "{filename=~\".*c.txt\"}"]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.contains("loki: 20 entries were taken, 0 refused again"), "{text}");
-    assert_eq!(wait_for_all(&loki, &[("job", "app")], &parked).unwrap().len(), 40);
+    assert_eq!(wait_for_all(&loki, &[("job", "app")], &parked).unwrap().len(), 50);
     let (_, text) = dead(&taffrail, &["show", "--match", "{filename=~\".*c.txt\"}"]);
     assert_eq!(text, "", "they are gone");
     // What else was refused is what Taffrail itself had to say of it.

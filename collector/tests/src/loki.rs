@@ -170,8 +170,8 @@ fn push(request: &Request, store: &Mutex<Store>) -> Answer {
 
 /// Everything before the entries themselves: media type, size, snappy, protobuf.
 fn read(request: &Request, limit: usize) -> Result<PushRequest, Refusal> {
-    if request.header("x-scope-orgid").is_some_and(|tenant| !valid_tenant(tenant)) {
-        return Err(Refusal::bad("tenant ID contains unsupported character"));
+    if let Some(tenant) = request.header("x-scope-orgid").filter(|tenant| !valid_tenant(tenant)) {
+        return Err(Refusal::bad(format!("tenant ID '{tenant}' contains unsupported character")));
     }
     match request.header("content-type") {
         Some(kind) if kind.split(';').next() == Some("application/x-protobuf") => {}

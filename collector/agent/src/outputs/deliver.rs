@@ -224,6 +224,7 @@ impl<D: Delivery> Feed<D> {
             self.cursor.commit(upto);
         }
         let mut status = self.common.status();
+        self.output.report(&mut status);
         *if self.live { &mut status.live_in_flight } else { &mut status.in_flight } = self.flight.held;
     }
 
@@ -243,12 +244,7 @@ impl<D: Delivery> Feed<D> {
     /// Sends what records hold; they can be committed when that is settled.
     pub(super) async fn send(&mut self, peeked: &Peeked) {
         let (batches, errors) = self.output.read(&peeked.records);
-        let left_out = self.output.left_out();
-        {
-            let mut status = self.common.status();
-            status.left_out += left_out;
-            self.output.report(&mut status);
-        }
+        self.common.status().left_out += self.output.left_out();
         for Refused { count, reason, message } in self.output.refused() {
             self.common.lost(count, reason, &message);
         }

@@ -8,6 +8,7 @@ use crate::config::field::Field;
 use crate::config::scalar::{Base2Size, Size};
 use crate::config::valid::{LokiLimits, LokiOutput};
 use crate::config::written::{self, Output, Outputs};
+use crate::outputs::check_tenant;
 use crate::outputs::dead::DeadBounds;
 
 /// The shortest line that lines may be cut to: the mark has to fit, with something before it.
@@ -32,6 +33,11 @@ impl Checker<'_> {
             ];
             for (key, at) in others.into_iter().filter_map(|(key, at)| Some((key, at?))) {
                 self.fault(at, format!("Loki's push has no `{key}`"), "remove it");
+            }
+            if let Some((at, tenant)) = output.tenant.good()
+                && let Err(problem) = check_tenant(&tenant.0)
+            {
+                self.fault(at, problem, "write the name that the receiver knows");
             }
             receivers.push(LokiOutput {
                 receiver,

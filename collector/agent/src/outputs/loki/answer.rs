@@ -11,7 +11,7 @@ use taffrail_wire::loki::{self, Reason, Refusal, refusals};
 
 use super::push::{Part, Push};
 use crate::outputs::http::Answer;
-use crate::outputs::verdict::{OUT_OF_ORDER, Verdict, classify};
+use crate::outputs::verdict::{Fate, OUT_OF_ORDER, Verdict, classify};
 
 /// What an answer says of a push.
 #[derive(Debug)]
@@ -79,6 +79,12 @@ pub(super) fn judge(push: &Push, answer: &Answer, mend: bool) -> Meaning {
         }
         // A name of structured metadata of which it cannot make a label is a fault of its own to it.
         500 if mend && is_of_names(&answer.body) => Meaning::Mend(vec![Lesson::MetadataNames]),
+        // A wrong setting is not bad data.
+        400 if answer.body.starts_with("tenant ID ") => {
+            let cause =
+                format!("the receiver takes no such tenant: see `tenant` (it says: {})", answer.message());
+            Meaning::Usual(Verdict::Retry { after: None, cause, fate: Fate::NotStored })
+        }
         400 | 422 | 429 => match refusals(&answer.body) {
             found if found.is_empty() => usual(),
             found => refused(push, answer, &found, mend).unwrap_or_else(usual),

@@ -131,6 +131,13 @@ fn rates_wait_and_the_stream_limit_does_not() {
 }
 
 #[test]
+fn a_wrong_tenant_is_no_bad_data() {
+    let text = "tenant ID 'a/b' contains unsupported character '/'";
+    let meaning = judge(&push(&[ONE]), &answer(400, text), true);
+    assert!(matches!(meaning, Meaning::Usual(Verdict::Retry { .. })), "{meaning:?}");
+}
+
+#[test]
 fn what_is_blocked_is_refused_with_a_2xx() {
     let text = "ingestion blocked for user 'fake' until '2027-01-01T00:00:00Z' with status code '260'";
     let meaning = judge(&push(&[ONE, TWO]), &answer(260, text), true);
