@@ -22,6 +22,7 @@ mod hang;
 mod histograms;
 mod loki_limits;
 mod loki_tenants;
+mod multiline;
 mod names;
 mod page;
 mod pages;
