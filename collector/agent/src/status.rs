@@ -145,6 +145,10 @@ pub struct OutputStatus {
     pub lost: BTreeMap<String, u64>,
     /// Samples or entries that were sent twice and stored once.
     pub resent: u64,
+    /// Entries that were changed to fit the receiver's limits since the start, by what was.
+    pub mended: BTreeMap<String, u64>,
+    /// Bytes of dead letters: what was refused, and is kept.
+    pub dead_letter_bytes: u64,
     /// Samples that `write_relabel_configs` left out.
     pub left_out: u64,
     /// Requests since the start, answered or not.

@@ -22,6 +22,8 @@ mod handover;
 mod hang;
 mod histograms;
 mod losses;
+mod loki_limits;
+mod loki_tenants;
 mod multiline;
 mod names;
 mod page;

@@ -13,7 +13,7 @@ mod subset;
 
 pub use batch::Batch;
 pub use labels::{label_name, parse_label_set, same_stream, write_label_set};
-pub use reader::{Entries, Entry, Metadata, Stream, Streams, count_entries, streams};
+pub use reader::{Entries, Entry, Metadata, Outline, Stream, Streams, count_entries, streams};
 pub use refusal::{Reason, Refusal, refusals};
 pub use subset::{Place, filter, split};
 

@@ -27,6 +27,14 @@ pub const ARCHIVE_TIMEOUT: &str = "60s";
 pub const ARCHIVE_EVERY: &str = "5m";
 /// `outputs.archive.size`
 pub const ARCHIVE_SIZE: &str = "64MiB";
+/// `outputs.loki.*.limits.reject_old_samples_max_age`
+pub const LOKI_MAX_AGE: &str = "168h";
+/// `outputs.loki.*.dead_letters.max_bytes`
+pub const DEAD_BYTES: &str = "64MiB";
+/// `outputs.loki.*.dead_letters.max_age`
+pub const DEAD_AGE: &str = "168h";
+/// `outputs.loki.*.max_tenants`
+pub const MAX_TENANTS: u64 = 16;
 /// `max_shards` of a Prometheus output.
 pub const MAX_SHARDS: u64 = 16;
 /// `host.subjects.*.budget`

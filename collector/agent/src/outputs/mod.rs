@@ -1,6 +1,7 @@
 //! Outputs: each reads one log with a cursor of its own and sends to one receiver.
 
 mod archive;
+pub mod dead;
 mod deliver;
 mod flight;
 mod http;
@@ -15,6 +16,6 @@ mod verdict;
 pub use archive::Archive;
 pub use deliver::{Delivery, Reads, Ready, Window, deliver};
 pub use http::{Client, ClientError};
-pub use loki::Loki;
+pub use loki::{Loki, LokiContext, Mine, ResendError, Resender, StartTenant, StillDead, check_tenant};
 pub use prometheus::Prometheus;
-pub use verdict::{Fate, Verdict};
+pub use verdict::{Fate, Refused, Verdict};

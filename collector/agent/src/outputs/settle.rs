@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tracing::{info, warn};
 
 use super::deliver::Delivery;
-use super::verdict::{Fate, OUT_OF_ORDER, Verdict};
+use super::verdict::{Fate, OUT_OF_ORDER, Refused, Verdict};
 use crate::status::{Failure, OutputStatus, Place, lock};
 
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -92,7 +92,7 @@ pub(super) async fn settle<D: Delivery>(
         let begun = common.clock().monotonic();
         let (verdict, bytes) = output.send(&batch, fate).await;
         common.sent(bytes);
-        if !matches!(verdict, Verdict::Retry { .. }) {
+        if !matches!(verdict, Verdict::Retry { .. } | Verdict::Rest { wait: Some(_), .. }) {
             common.took(common.clock().monotonic().saturating_sub(begun));
             common.arrived();
             turn = None;
@@ -106,20 +106,21 @@ pub(super) async fn settle<D: Delivery>(
             }
             Verdict::Downgrade { .. } => work.push((batch, fate)),
             Verdict::Retry { after, cause, fate: this } => {
-                common.retrying(&cause);
                 work.push((batch, fate.max(this)));
-                if turn.is_none() {
-                    let got = common.0.trying.lock().await;
-                    if common.is_calm() {
-                        // Somebody else got through while this one waited for its turn.
-                        continue;
-                    }
-                    turn = Some(got);
+                common.pause(&cause, after, &mut turn, &mut wait).await;
+            }
+            Verdict::Rest { stored, refused, wait: waits } => {
+                if stored > 0 {
+                    common.delivered(stored);
+                    wait = FIRST_WAIT;
                 }
-                // A receiver may ask for more time, never for none.
-                let least = common.jittered(wait);
-                tokio::time::sleep(after.map_or(least, |after| after.max(least))).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
+                for Refused { count, reason, message } in refused {
+                    outcome = common.refused(count, fate, reason, &message);
+                }
+                work.extend(output.rest().into_iter().rev());
+                if let Some((cause, after)) = waits {
+                    common.pause(&cause, after, &mut turn, &mut wait).await;
+                }
             }
             Verdict::Split => match D::split(batch) {
                 Ok((first, second)) => work.extend([(second, fate), (first, fate)]),
@@ -137,6 +138,29 @@ pub(super) async fn settle<D: Delivery>(
 }
 
 impl Common {
+    /// Waits before something is tried again.
+    async fn pause<'a>(
+        &'a self,
+        cause: &str,
+        after: Option<Duration>,
+        turn: &mut Option<MutexGuard<'a, ()>>,
+        wait: &mut Duration,
+    ) {
+        self.retrying(cause);
+        if turn.is_none() {
+            let got = self.0.trying.lock().await;
+            if self.is_calm() {
+                // Somebody else got through while this one waited for its turn.
+                return;
+            }
+            *turn = Some(got);
+        }
+        // A receiver may ask for more time, never for none.
+        let least = self.jittered(*wait);
+        tokio::time::sleep(after.map_or(least, |after| after.max(least))).await;
+        *wait = (*wait * 2).min(LONGEST_WAIT);
+    }
+
     /// What was refused is lost, unless an earlier attempt of unknown fate has stored it: then it was refused because it
     /// is there already.
     fn refused(&self, count: u64, fate: Fate, reason: &str, message: &str) -> Outcome {
@@ -166,7 +190,7 @@ impl Common {
         status.last_delivery_ms = self.clock().now_ms();
     }
 
-    fn lost(&self, count: u64, reason: &str, message: &str) {
+    pub(super) fn lost(&self, count: u64, reason: &str, message: &str) {
         let mut status = self.status();
         let before = status.lost.get(reason).copied().unwrap_or_default();
         let total = before + count;

@@ -123,6 +123,11 @@ metrics! {
     pub LOST: Counter = "taffrail_output_lost_total" ["kind", "output", "reason"];
     /// Samples or entries that were sent twice and stored once.
     pub RESENT: Counter = "taffrail_output_resent_total" ["kind", "output"];
+    /// Entries changed to fit a receiver's limits, by what was: `labels` that became structured metadata, a `line` that was
+    /// cut, `metadata` that was left out.
+    pub MENDED: Counter = "taffrail_output_mended_total" ["kind", "output", "what"];
+    /// Bytes of dead letters: what the receiver refused for good, and is kept to be sent again.
+    pub DEAD_LETTERS: Gauge = "taffrail_output_dead_letter_bytes" ["kind", "output"];
     /// Samples left out by `write_relabel_configs`.
     pub LEFT_OUT: Counter = "taffrail_output_left_out_total" ["kind", "output"];
     /// Requests sent, answered or not.
@@ -358,6 +363,12 @@ fn outputs(snapshot: &Snapshot, out: &mut Out) {
             out.put(&ARCHIVE_EXPIRED, labels, archive.expired_objects as f64);
             out.put(&ARCHIVE_OPEN, labels, archive.open_bytes as f64);
             out.put(&ARCHIVE_EVERY, labels, archive.every_s);
+        }
+        if output.kind == "loki" {
+            out.put(&DEAD_LETTERS, labels, output.dead_letter_bytes as f64);
+        }
+        for (what, count) in &output.mended {
+            out.put(&MENDED, [output.kind, &output.name, what], *count as f64);
         }
         for (reason, lost) in &output.lost {
             out.put(&LOST, [output.kind, &output.name, reason], *lost as f64);

@@ -136,7 +136,11 @@ fn of_output(output: &OutputStatus) -> Vec<String> {
     let mut found = Vec::new();
     let lost = reasons(&output.lost);
     if !lost.is_empty() {
-        found.push(format!("given up since the start: {lost}"));
+        let kept = match output.dead_letter_bytes {
+            0 => "",
+            _ => "; `taffrail spool dead list` shows what is kept of it",
+        };
+        found.push(format!("given up since the start: {lost}{kept}"));
     }
     if let Some(why) = &output.retrying {
         let wait = if output.lag_s >= 1.0 { format!(" for {}", span(output.lag_s)) } else { String::new() };

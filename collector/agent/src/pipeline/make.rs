@@ -59,7 +59,7 @@ impl Make {
         match self {
             Make::Prometheus(config, own) => drop(Prometheus::new(config, own, clock.clone())?),
             Make::Archive(config, _) => drop(config.store()?),
-            Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
+            Make::Loki(config) => Loki::check(config, clock.clone())?,
             Make::Source(source, _) => sources::check(source)?,
             Make::Scrape(job) => scrape::check(job, clock).map_err(anyhow::Error::msg)?,
             Make::Host(..)

@@ -10,6 +10,7 @@ mod host;
 mod http;
 mod listen;
 mod logs;
+mod loki;
 mod multiline;
 mod outputs;
 mod pgbouncer;
