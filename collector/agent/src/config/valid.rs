@@ -1,5 +1,6 @@
 //! The valid configuration: every default filled in, every reference resolved, nothing left to check.
 
+mod doors;
 mod logs;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use taffrail_container::ContainerConfig;
 use taffrail_host::HostConfig;
 use taffrail_wire::relabel::Rule;
 
+pub use self::doors::{Push, Stdin, Syslog};
 pub use self::logs::{Files, LogSource, Reads, Start};
 pub use super::scalar::Network;
 pub use super::written::OutOfOrder;

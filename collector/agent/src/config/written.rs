@@ -3,6 +3,7 @@
 
 mod containers;
 pub mod discovery;
+mod doors;
 pub mod http;
 mod logs;
 mod outputs;
@@ -26,6 +27,7 @@ use super::subjects::{self, Subjects};
 use crate::metrics::cardinality::BUDGET;
 
 pub use containers::{Containers, Detail};
+pub use doors::{Push, ServerTls, Stdin, Syslog, SyslogTls};
 pub use logs::{Files, LineFormat, LogSource, Start};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
 pub use pgbouncer::PgBouncer;
@@ -190,14 +192,13 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 7] = [
+    const LATER: [(&str, &str); 6] = [
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
         ("outputs.archive", "the archive output"),
         ("logs.containers", "logs of containers"),
         ("logs.docker", "logs of containers"),
         ("logs.journald", "the journal"),
-        ("logs.syslog", "syslog"),
     ];
     if let Some((_, what)) = LATER.iter().find(|(key, _)| *key == path) {
         let key = path.rsplit('.').next().unwrap_or(path);

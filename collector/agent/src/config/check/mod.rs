@@ -4,6 +4,7 @@
 mod access;
 mod containers;
 mod discovery;
+mod doors;
 mod formats;
 mod host;
 mod http;
