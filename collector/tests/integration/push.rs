@@ -118,7 +118,7 @@ fn answers_are_those_of_loki() {
         (200, "ready", Client::new(port).get("/ready").unwrap()),
         (
             400,
-            "JSON: recursion",
+            "an object with `stream`",
             push(port, &[JSON], format!("{{\"streams\": {}", "[".repeat(1000)).as_bytes()),
         ),
     ];

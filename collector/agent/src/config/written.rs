@@ -6,6 +6,7 @@ pub mod discovery;
 mod doors;
 pub mod http;
 mod logs;
+pub mod multiline;
 mod outputs;
 mod pgbouncer;
 mod postgres;
@@ -186,7 +187,11 @@ pub enum Format {
 pub fn literal(path: &str) -> bool {
     matches!(
         path,
-        "logs.stages" | "scrape_configs" | "outputs.prometheus.write_relabel_configs" | "postgres.queries"
+        "logs.stages"
+            | "logs.multiline"
+            | "scrape_configs"
+            | "outputs.prometheus.write_relabel_configs"
+            | "postgres.queries"
     )
 }
 

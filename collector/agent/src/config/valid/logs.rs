@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 
 use taffrail_stages::Stage;
 use taffrail_stages::format::Format;
+use taffrail_stages::multiline::Join;
 
 use super::{Push, Stdin, Syslog};
 
@@ -17,6 +18,8 @@ pub struct LogSource {
     pub labels: BTreeMap<String, String>,
     /// Where the lines come from.
     pub reads: Reads,
+    /// How lines are joined before all stages.
+    pub multiline: Option<Join>,
     /// What the lines pass through, in order; those that are there by default among them.
     pub stages: Vec<Stage>,
 }

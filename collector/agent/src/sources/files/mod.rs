@@ -25,6 +25,7 @@ mod resume;
 mod run;
 mod say;
 mod source;
+mod takes;
 mod tenure;
 mod tracker;
 
