@@ -103,8 +103,8 @@ impl Checker<'_> {
             return;
         }
         let lacks = match (tls, known) {
-            (false, false) => "without TLS, and whoever they are",
-            (true, _) => "whoever they are",
+            (false, false) => "without TLS and without credentials",
+            (true, _) => "without credentials",
             (false, true) => "without TLS",
         };
         let port = address.port();
