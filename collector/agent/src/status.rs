@@ -92,6 +92,10 @@ pub struct SourceStatus {
     pub unreadable: usize,
     /// Lines that were too long and were cut, since the start.
     pub cut_lines: u64,
+    /// Messages that came and are gone for ever, since the start, by reason.
+    pub lost_messages: BTreeMap<&'static str, u64>,
+    /// Requests and connections that were turned away, since the start, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
     /// Why it does not read, when it does not.
     pub holding: Option<String>,
     /// The last error.

@@ -9,6 +9,16 @@ use super::env::Env;
 pub const LISTEN: &str = "127.0.0.1:9753";
 /// The same, read.
 pub const LISTEN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9753);
+/// `logs.syslog.max_message_bytes`
+pub const SYSLOG_MESSAGE: &str = "64KiB";
+/// `logs.syslog.max_connections`
+pub const SYSLOG_CONNECTIONS: u64 = 256;
+/// `logs.syslog.idle_timeout`
+pub const SYSLOG_IDLE: &str = "1h";
+/// `logs.push.listen`
+pub const PUSH: &str = "127.0.0.1:3500";
+/// The same as an address.
+pub const PUSH_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3500);
 /// `scrape_timeout`
 pub const SCRAPE_TIMEOUT: &str = "10s";
 /// `scrape_memory`

@@ -4,6 +4,7 @@
 mod archive;
 mod containers;
 pub mod discovery;
+mod doors;
 pub mod http;
 mod logs;
 mod loki;
@@ -30,6 +31,7 @@ use crate::metrics::cardinality::BUDGET;
 
 pub use archive::{Archive, Azure, Gcs, S3};
 pub use containers::{Containers, Detail};
+pub use doors::{Push, ServerTls, Stdin, Syslog, SyslogTls};
 pub use logs::{Files, LineFormat, LogSource, Start};
 pub use loki::{DeadLetters, LokiLimits};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
@@ -205,7 +207,6 @@ pub fn hint(path: &str) -> Option<String> {
         ("logs.containers", "logs of containers"),
         ("logs.docker", "logs of containers"),
         ("logs.journald", "the journal"),
-        ("logs.syslog", "syslog"),
     ];
     if let Some((_, what)) = LATER.iter().find(|(key, _)| *key == path) {
         let key = path.rsplit('.').next().unwrap_or(path);

@@ -101,6 +101,10 @@ metrics! {
     pub SOURCE_UNSETTLED: Gauge = "taffrail_source_unsettled_bytes" ["source"];
     /// Bytes a log source knows to be lost, by reason.
     pub SOURCE_LOST: Counter = "taffrail_source_lost_bytes_total" ["source", "reason"];
+    /// Messages that came to a log source and are gone for ever, by reason. Not there while there are none.
+    pub SOURCE_LOST_MESSAGES: Counter = "taffrail_source_lost_messages_total" ["source", "reason"];
+    /// Requests and connections that a log source turned away, by reason. Not there while there are none.
+    pub SOURCE_REFUSED: Counter = "taffrail_source_refused_total" ["source", "reason"];
     /// Files, or the like, that a log source should follow and cannot read.
     pub SOURCE_UNREADABLE: Gauge = "taffrail_source_unreadable_inputs" ["source"];
     /// Lines that a log source cut because they were too long.
@@ -325,6 +329,13 @@ fn sources(snapshot: &Snapshot, out: &mut Out) {
         out.put(&SOURCE_UNREADABLE, labels, source.unreadable as f64);
         out.put(&SOURCE_CUT, labels, source.cut_lines as f64);
         out.put(&SOURCE_HOLDING, labels, flag(source.holding.is_some()));
+        for (family, counts) in
+            [(&SOURCE_LOST_MESSAGES, &source.lost_messages), (&SOURCE_REFUSED, &source.refused)]
+        {
+            for (reason, count) in counts {
+                out.put(family, [labels[0], reason], *count as f64);
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@ mod access;
 mod archive;
 mod containers;
 mod discovery;
+mod doors;
 mod formats;
 mod host;
 mod http;
