@@ -112,7 +112,7 @@ impl Pipeline {
         let (chunks, queue) = mpsc::channel(CHUNKS_WAITING);
         let (pauses, pause) = watch::channel(false);
         let stop = CancellationToken::new();
-        let processor = process(shared.clone(), queue, notes_source, pauses, stop.clone());
+        let processor = process(shared.clone(), queue, (notes_source, notes.clone()), pauses, stop.clone());
         let looked_at = (shared.clone(), writer.cardinality().clone(), notes.clone());
         let housekeeping = tokio::spawn(keep_running("housekeeping".into(), move || {
             let (shared, cardinality, notes) = looked_at.clone();

@@ -24,6 +24,7 @@ mod histograms;
 mod losses;
 mod loki_limits;
 mod loki_tenants;
+mod measured;
 mod multiline;
 mod names;
 mod page;

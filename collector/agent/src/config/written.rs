@@ -8,6 +8,7 @@ mod doors;
 pub mod http;
 mod logs;
 mod loki;
+pub mod meter;
 pub mod multiline;
 mod outputs;
 mod pgbouncer;

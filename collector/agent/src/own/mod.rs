@@ -227,9 +227,9 @@ impl Own {
             own.collect(&mut process, out);
             Ok(())
         });
-        let measures = self.measures.clone();
+        let (measures, clock) = (self.measures.clone(), self.clock.clone());
         let of_measures = Subject::blocking("measures", measures::METRICS, move |out| {
-            measures.collect(out);
+            measures.collect(out, clock.now_ms());
             Ok(())
         });
         Exporter {

@@ -39,6 +39,10 @@ pub struct LogSource {
     /// Find the level of each line, as the structured metadata `detected_level`, before all stages.
     #[schemars(extend("default" = true))]
     pub level: Field<bool>,
+    /// Count errors by fingerprint, and tell those that are new, before all stages but the level. The stage `errors` says
+    /// more.
+    #[schemars(extend("default" = false))]
+    pub errors: Field<bool>,
     /// Take credentials out of each line, behind all stages. The stage `redact` says more.
     #[schemars(extend("default" = true))]
     pub redact: Field<bool>,
