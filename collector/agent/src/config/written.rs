@@ -202,7 +202,7 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 6] = [
+    const LATER: [(&str, &str); 5] = [
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
         ("logs.containers", "logs of containers"),
