@@ -115,6 +115,38 @@ fn many_services_fill_a_window() {
 }
 
 #[test]
+fn a_window_that_is_given_up_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let line = "0123456789abcdef".repeat(64);
+    let mut window = Window::new(dir.path()).unwrap();
+    let many = record(1, |batch| {
+        batch.stream("{}");
+        (0..1000).for_each(|at| batch.entry(NS + at, &line, []));
+    });
+    window.add(&many).unwrap();
+    let files = || fs::read_dir(dir.path()).unwrap().count();
+    assert_eq!(files(), 1);
+    drop(window);
+    assert_eq!(files(), 0);
+    // The same where sealing fails: there is a folder in the way.
+    let mut window = Window::new(dir.path()).unwrap();
+    window.add(&many).unwrap();
+    let written = fs::read_dir(dir.path()).unwrap().next().unwrap().unwrap().path();
+    window
+        .add(&record(2, |batch| {
+            batch.stream(r#"{job="z"}"#);
+            batch.entry(NS, "x", []);
+        }))
+        .unwrap();
+    fs::create_dir(
+        written.with_file_name(written.file_name().unwrap().to_str().unwrap().replace("-0.", "-1.")),
+    )
+    .unwrap();
+    assert!(window.seal("h", MS).is_err());
+    assert!(!written.exists());
+}
+
+#[test]
 fn what_cannot_be_read_is_told_and_the_rest_stays() {
     let dir = tempfile::tempdir().unwrap();
     let mut window = Window::new(dir.path()).unwrap();

@@ -4,7 +4,7 @@
 //! serves all objects, and memory is bounded whatever number of services there is.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,8 @@ pub struct Window {
     held: usize,
     raw: u64,
     span: Option<Span>,
+    /// Its files are somebody else's now.
+    sealed: bool,
 }
 
 /// The records that it has taken.
@@ -77,8 +79,8 @@ impl Window {
         let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
         compressor.include_checksum(true)?;
         let number = WINDOWS.fetch_add(1, Ordering::Relaxed);
-        let (objects, held, raw, span) = (BTreeMap::new(), 0, 0, None);
-        Ok(Window { dir: dir.to_owned(), number, objects, compressor, held, raw, span })
+        let (dir, objects) = (dir.to_owned(), BTreeMap::new());
+        Ok(Window { dir, number, objects, compressor, held: 0, raw: 0, span: None, sealed: false })
     }
 
     /// Takes a record's entries.
@@ -170,16 +172,29 @@ impl Window {
     pub fn seal(mut self, host: &str, now_ms: i64) -> io::Result<Sealed> {
         let span = self.span.unwrap_or(Span { from: 0, upto: 0, upto_ms: 0 });
         let mut objects = Vec::with_capacity(self.objects.len());
-        for (slot, mut open) in std::mem::take(&mut self.objects) {
+        for (slot, open) in &mut self.objects {
             open.flush(&self.dir, &mut self.compressor)?;
             File::open(self.dir.join(&open.file))?.sync_all()?;
-            let name = Name { slot, host: host.to_owned(), sealed_ms: now_ms, from: span.from };
+            let name = Name { slot: slot.clone(), host: host.to_owned(), sealed_ms: now_ms, from: span.from };
             let Open { file, entries, bytes, .. } = open;
-            objects.push(Object { key: name.key(), file, bytes, entries });
+            objects.push(Object { key: name.key(), file: file.clone(), bytes: *bytes, entries: *entries });
         }
         File::open(&self.dir)?.sync_all()?;
+        self.sealed = true;
         let Span { from, upto, upto_ms } = span;
         Ok(Sealed { from, upto, upto_ms, objects, stored: false })
+    }
+}
+
+/// What is given up leaves nothing behind: it may be a full disk that it is given up for.
+impl Drop for Window {
+    fn drop(&mut self) {
+        if !self.sealed {
+            for open in self.objects.values() {
+                // What was never flushed is not there; what cannot be removed goes at the next start.
+                let _ = fs::remove_file(self.dir.join(&open.file));
+            }
+        }
     }
 }
 

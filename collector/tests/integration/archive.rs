@@ -169,6 +169,19 @@ fn a_folder_has_every_line_once_and_in_order() {
     })
     .unwrap();
     assert_eq!(taffrail.terminate(SOON).unwrap(), Some(0));
+    let config = taffrail.config_path().display().to_string();
+    let ask = |what: &str, more: &[&str]| {
+        let (code, said) =
+            Taffrail::command(&[&["archive", what, "--config", &config, "--service", "shop"], more].concat())
+                .unwrap();
+        assert_eq!(code, Some(0), "{said}");
+        said
+    };
+    let said = ask("cat", &["--match", r#"{job="app"}"#, "--contains", "line 7", "--format", "text"]);
+    assert_eq!(said.lines().count(), 111, "{said}");
+    assert!(said.lines().all(|line| line.contains("Z line 7")), "{said}");
+    assert_eq!(ask("cat", &[]).lines().filter(|line| line.starts_with("{\"ts\":")).count(), 1001);
+    assert!(ask("list", &[]).lines().all(|key| key.contains("/service=shop/ship-")));
     let found = lines(&in_folder_but(&archive, &theirs), "shop");
     assert_eq!((found.len(), found.last().map(String::as_str)), (1001, Some("the last")));
 }

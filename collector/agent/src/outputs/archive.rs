@@ -154,7 +154,10 @@ impl Run<'_> {
         if !window.is_empty() {
             let (host, now_ms) = (self.archive.host.clone(), self.common.clock().now_ms());
             let sealed = apart(move || window.seal(&host, now_ms)).await?;
-            self.staging.save(&sealed)?;
+            if let Err(error) = self.staging.save(&sealed) {
+                self.staging.clear(&sealed);
+                return Err(error);
+            }
             self.store(sealed).await;
         }
         Ok(ended)
