@@ -137,7 +137,7 @@ impl Source {
             file.path = Some(path.into());
         }
         // Of what was empty copies may have been made meanwhile: they come before what it holds now.
-        let was_empty = file.fingerprint.len == 0 && file.tracker.end() == 0 && meta.size() > 0;
+        let was_empty = file.size == 0 && file.tracker.end() == 0 && meta.size() > 0;
         let was_empty = was_empty && path == &*file.name;
         if first && (was_empty || !file.observe(meta, now)) {
             self.begin_anew(id, now);
