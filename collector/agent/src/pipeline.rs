@@ -4,6 +4,7 @@
 //! Stop: exporters and sources first, then the processor, then the logs are closed and outputs drain until the grace
 //! period ends.
 
+mod archive;
 mod budgets;
 mod containers;
 mod housekeeping;
@@ -253,6 +254,7 @@ impl Pipeline {
                 start_output(&self.shared, key, &config.receiver.url, &self.shared.metrics, output)
             }
             Make::Loki(config) => start_loki(&self.shared, &self.notes, key, config),
+            Make::Archive(config, instance) => self.start_archive(key, config, instance),
         }
     }
 

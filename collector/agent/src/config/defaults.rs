@@ -29,6 +29,12 @@ pub const DEAD_BYTES: &str = "64MiB";
 pub const DEAD_AGE: &str = "168h";
 /// `outputs.loki.*.max_tenants`
 pub const MAX_TENANTS: u64 = 16;
+/// `outputs.archive.timeout`
+pub const ARCHIVE_TIMEOUT: &str = "60s";
+/// `outputs.archive.every`
+pub const ARCHIVE_EVERY: &str = "5m";
+/// `outputs.archive.size`
+pub const ARCHIVE_SIZE: &str = "64MiB";
 /// `max_shards` of a Prometheus output.
 pub const MAX_SHARDS: u64 = 16;
 /// `host.subjects.*.budget`

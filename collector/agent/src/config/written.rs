@@ -1,6 +1,7 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+mod archive;
 mod containers;
 pub mod discovery;
 pub mod http;
@@ -27,6 +28,7 @@ use super::scalar::{FolderGlob, HostName, Interval, LabelName, LabelValue, Level
 use super::subjects::{self, Subjects};
 use crate::metrics::cardinality::BUDGET;
 
+pub use archive::{Archive, Azure, Gcs, S3};
 pub use containers::{Containers, Detail};
 pub use logs::{Files, LineFormat, LogSource, Start};
 pub use loki::{DeadLetters, LokiLimits};
@@ -197,10 +199,9 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 7] = [
+    const LATER: [(&str, &str); 6] = [
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
-        ("outputs.archive", "the archive output"),
         ("logs.containers", "logs of containers"),
         ("logs.docker", "logs of containers"),
         ("logs.journald", "the journal"),
