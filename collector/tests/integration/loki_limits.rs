@@ -97,12 +97,12 @@ fn streams_without_room_hold_up_no_other_and_can_be_sent_again() {
 #[test]
 fn streams_beyond_their_rate_lose_nothing() {
     for whole_stream in [true, false] {
-        let rate = Rate { per_second: 100 << 10, burst: 200 << 10 };
+        let rate = Rate { per_second: 100 << 10, burst: 100 << 10 };
         let limits = Limits { stream_rate: rate, whole_stream, ..Limits::default() };
         let loki = LokiDouble::start_with(limits).unwrap();
-        let keys = ", limits: {per_stream_rate_limit: 100KB, per_stream_rate_limit_burst: 200KB}";
+        let keys = ", limits: {per_stream_rate_limit: 100KB, per_stream_rate_limit_burst: 100KB}";
         let mut taffrail = Taffrail::prepare(&config(&loki, "", keys)).unwrap();
-        let mut lines = write(&taffrail, "heavy", 0..800, &" x".repeat(500));
+        let mut lines = write(&taffrail, "heavy", 0..300, &" x".repeat(500));
         for i in 0..9 {
             lines.extend(write(&taffrail, &format!("z{i}"), 0..20, ""));
         }

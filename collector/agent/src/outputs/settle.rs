@@ -27,9 +27,23 @@ struct Inner {
     /// request at a time, and one that says when to come back is left alone until then.
     troubled: AtomicBool,
     trying: Mutex<()>,
+    /// That it is tried again was said at this time, and that it delivers again was not said since.
+    said: std::sync::Mutex<Said>,
     /// How long the receiver takes for an answer, in microseconds, smoothed.
     answer_us: AtomicU64,
 }
+
+/// What was said of a receiver, in our own log.
+#[derive(Debug, Default)]
+struct Said {
+    /// When it was said last that it is tried again.
+    at: Option<Duration>,
+    /// That it delivers again is still to be said.
+    open: bool,
+}
+
+/// A receiver that refuses now and then, for its limits, is not said to do so more often than this.
+const SAID: Duration = Duration::from_secs(60);
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +58,8 @@ pub(super) enum Outcome {
 
 impl Common {
     pub(super) fn new(status: Place<OutputStatus>, clock: Clock) -> Self {
-        let (troubled, trying, answer_us) = Default::default();
-        Common(Arc::new(Inner { status, clock, troubled, trying, answer_us }))
+        let (troubled, trying, said, answer_us) = Default::default();
+        Common(Arc::new(Inner { status, clock, troubled, trying, said, answer_us }))
     }
 
     pub(super) fn status(&self) -> std::sync::MutexGuard<'_, OutputStatus> {
@@ -206,7 +220,11 @@ impl Common {
     pub(super) fn retrying(&self, cause: &str) {
         let mut status = self.status();
         status.retries += 1;
-        if status.retrying.is_none() {
+        let now = self.0.clock.monotonic();
+        let mut said = lock(&self.0.said);
+        let lately = said.at.is_some_and(|at| now.saturating_sub(at) < SAID);
+        if status.retrying.is_none() && !lately {
+            *said = Said { at: Some(now), open: true };
             let (kind, output) = (status.kind, &status.name);
             warn!(kind, %output, "not delivered, trying again, nothing is lost: {cause}");
         }
@@ -218,7 +236,7 @@ impl Common {
     pub(super) fn arrived(&self) {
         self.0.troubled.store(false, Ordering::Relaxed);
         let mut status = self.status();
-        if status.retrying.take().is_some() {
+        if status.retrying.take().is_some() && std::mem::take(&mut lock(&self.0.said).open) {
             info!(kind = status.kind, output = %status.name, "delivers again");
         }
     }

@@ -88,7 +88,7 @@ pub(super) fn arrange(
     }
     let ways = || looked.iter().map(|looked| looked.way);
     let plain = looked.iter().all(|looked| !looked.rewrite && matches!(looked.way, Way::Shared | Way::Last));
-    if plain && ways().is_sorted_by_key(|way| way == Way::Last) || plain && looked.len() == 1 {
+    if plain && ways().is_sorted_by_key(|way| way == Way::Last) {
         let new_from = ways().take_while(|way| *way == Way::Shared).count();
         let push = Push { request: record.clone(), entries, streams: looked.len(), new_from };
         return Ok(Arranged { pushes: vec![push], ..Arranged::default() });

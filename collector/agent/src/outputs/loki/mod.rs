@@ -43,7 +43,12 @@ pub struct Loki {
     shared: Arc<Shared>,
     rest: Vec<(Push, Fate)>,
     refused: Vec<Refused>,
+    /// How often in a row one entry alone was more than a rate allows.
+    stuck: u32,
 }
+
+/// How often an entry that may be more than the receiver ever takes at once is tried: some minutes.
+const TRIES: u32 = 30;
 
 /// What an output needs beside its config.
 #[derive(Clone, Debug)]
@@ -71,8 +76,8 @@ impl Loki {
     }
 
     fn with(client: Client, headers: HeaderMap, shared: Arc<Shared>) -> Self {
-        let (compressor, rest, refused) = Default::default();
-        Loki { client, headers, compressor, shared, rest, refused }
+        let (compressor, rest, refused, stuck) = Default::default();
+        Loki { client, headers, compressor, shared, rest, refused, stuck }
     }
 
     /// What comes of an answer.
@@ -82,6 +87,9 @@ impl Loki {
             Meaning::Mend(lessons) if !self.shared.learn(&lessons) => judge(push, answer, false),
             meaning => meaning,
         };
+        if !matches!(meaning, Meaning::Wait { .. } | Meaning::Usual(Verdict::Retry { .. })) {
+            self.stuck = 0;
+        }
         match meaning {
             Meaning::Usual(verdict) => {
                 if verdict == Verdict::Done {
@@ -97,12 +105,19 @@ impl Loki {
             Meaning::Wait { part, after, cause } => {
                 self.shared.learn_rate(answer);
                 // More at once than is taken in a second may never be taken.
-                if part == Part::All
-                    && self.shared.is_much(&push.request)
-                    && let Some((first, second)) = push.halves()
-                {
-                    self.rest = vec![(first, fate), (second, fate)];
-                    return Verdict::Rest { stored: 0, refused: Vec::new(), wait: Some((cause, after)) };
+                if part == Part::All && self.shared.is_much(&push.request) {
+                    if let Some((first, second)) = push.halves() {
+                        self.rest = vec![(first, fate), (second, fate)];
+                        return Verdict::Rest { stored: 0, refused: Vec::new(), wait: Some((cause, after)) };
+                    }
+                    self.stuck += 1;
+                    if self.stuck >= TRIES {
+                        self.stuck = 0;
+                        let message = format!("one entry is more than is ever taken at once: {cause}");
+                        let parts = vec![answer::Refused { part, reason: "too_large", message }];
+                        let refused = self.shared.bury(push, parts, fate);
+                        return Verdict::Rest { stored: 0, refused, wait: None };
+                    }
                 }
                 let Some(left) =
                     Some(&part).filter(|part| **part != Part::All).and_then(|part| push.part(part))
