@@ -4,6 +4,7 @@
 //! Stop: exporters and sources first, then the processor, then the logs are closed and outputs drain until the grace
 //! period ends.
 
+mod archive;
 mod budgets;
 mod containers;
 mod housekeeping;
@@ -269,6 +270,7 @@ impl Pipeline {
                 let output = move || Loki::new(&make, clock.clone());
                 self.start_output(key, &config.receiver.url, &self.shared.logs, output)
             }
+            Make::Archive(config, instance) => self.start_archive(key, config, instance),
         }
     }
 

@@ -152,10 +152,28 @@ pub struct OutputStatus {
     pub lag_s: f64,
     /// When the receiver last took something, in Unix milliseconds.
     pub last_delivery_ms: i64,
+    /// Of an archive only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveStatus>,
     /// Why it is being tried again, when it is.
     pub retrying: Option<String>,
     /// The last error.
     pub last_error: Option<Failure>,
+}
+
+/// What an archive has beside what all outputs have.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ArchiveStatus {
+    /// How old the first entry of objects may be before they are stored, in seconds.
+    pub every_s: f64,
+    /// Objects stored since the start.
+    pub objects: u64,
+    /// Objects that are open, and not stored yet.
+    pub open_objects: usize,
+    /// Bytes of the lines in them, before compression.
+    pub open_bytes: u64,
+    /// Objects removed since the start because they were old.
+    pub expired_objects: u64,
 }
 
 /// What went wrong, and when.

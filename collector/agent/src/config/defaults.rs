@@ -31,6 +31,12 @@ pub const INTERVAL: &str = "15s";
 pub const GRACE: &str = "8s";
 /// `outputs.*.timeout`
 pub const TIMEOUT: &str = "30s";
+/// `outputs.archive.timeout`
+pub const ARCHIVE_TIMEOUT: &str = "60s";
+/// `outputs.archive.every`
+pub const ARCHIVE_EVERY: &str = "5m";
+/// `outputs.archive.size`
+pub const ARCHIVE_SIZE: &str = "64MiB";
 /// `max_shards` of a Prometheus output.
 pub const MAX_SHARDS: u64 = 16;
 /// `host.subjects.*.budget`

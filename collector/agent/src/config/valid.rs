@@ -1,5 +1,6 @@
 //! The valid configuration: every default filled in, every reference resolved, nothing left to check.
 
+mod archive;
 mod doors;
 mod logs;
 
@@ -12,6 +13,9 @@ use taffrail_container::ContainerConfig;
 use taffrail_host::HostConfig;
 use taffrail_wire::relabel::Rule;
 
+#[cfg(feature = "object-store")]
+pub use self::archive::RemoteArchive;
+pub use self::archive::{ArchiveOutput, ArchivePlace};
 pub use self::doors::{Push, Stdin, Syslog};
 pub use self::logs::{Files, LogSource, Reads, Start};
 pub use super::scalar::Network;
@@ -60,6 +64,8 @@ pub struct Config {
     pub prometheus: Vec<PrometheusOutput>,
     /// Loki push receivers.
     pub loki: Vec<LokiOutput>,
+    /// Archives of log entries.
+    pub archives: Vec<ArchiveOutput>,
     /// The collector's own log.
     pub log: OwnLog,
     /// How long outputs may drain after SIGTERM.

@@ -1,6 +1,7 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+mod archive;
 mod containers;
 pub mod discovery;
 mod doors;
@@ -27,6 +28,7 @@ use super::scalar::{FolderGlob, HostName, Interval, LabelName, LabelValue, Level
 use super::subjects::{self, Subjects};
 use crate::metrics::cardinality::BUDGET;
 
+pub use archive::{Archive, Azure, Gcs, S3};
 pub use containers::{Containers, Detail};
 pub use doors::{Push, ServerTls, Stdin, Syslog, SyslogTls};
 pub use logs::{Files, LineFormat, LogSource, Start};
@@ -200,7 +202,6 @@ pub fn hint(path: &str) -> Option<String> {
     const LATER: [(&str, &str); 6] = [
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
-        ("outputs.archive", "the archive output"),
         ("logs.containers", "logs of containers"),
         ("logs.docker", "logs of containers"),
         ("logs.journald", "the journal"),

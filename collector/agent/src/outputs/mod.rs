@@ -1,5 +1,6 @@
 //! Outputs: each reads one log with a cursor of its own and sends to one receiver.
 
+mod archive;
 mod deliver;
 mod flight;
 mod http;
@@ -11,6 +12,7 @@ mod scripted;
 mod settle;
 mod verdict;
 
+pub use archive::Archive;
 pub use deliver::{Delivery, Reads, Ready, Window, deliver};
 pub use http::{Client, ClientError};
 pub use loki::Loki;

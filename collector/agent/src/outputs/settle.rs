@@ -149,18 +149,18 @@ impl Common {
     }
 
     /// Up to a quarter more, so that many collectors do not come back to a receiver at one moment.
-    fn jittered(&self, wait: Duration) -> Duration {
+    pub(super) fn jittered(&self, wait: Duration) -> Duration {
         let spread = (wait.as_millis() as u64 / 4).max(1);
         wait + Duration::from_millis(self.clock().now_ns() as u64 / 1000 % spread)
     }
 
-    fn sent(&self, bytes: u64) {
+    pub(super) fn sent(&self, bytes: u64) {
         let mut status = self.status();
         status.sent_bytes += bytes;
         status.requests += 1;
     }
 
-    fn delivered(&self, count: u64) {
+    pub(super) fn delivered(&self, count: u64) {
         let mut status = self.status();
         status.delivered += count;
         status.last_delivery_ms = self.clock().now_ms();
@@ -179,7 +179,7 @@ impl Common {
         status.last_error = Some(Failure { at_ms: self.clock().now_ms(), text });
     }
 
-    fn retrying(&self, cause: &str) {
+    pub(super) fn retrying(&self, cause: &str) {
         let mut status = self.status();
         status.retries += 1;
         if status.retrying.is_none() {
@@ -191,7 +191,7 @@ impl Common {
         self.0.troubled.store(true, Ordering::Relaxed);
     }
 
-    fn arrived(&self) {
+    pub(super) fn arrived(&self) {
         self.0.troubled.store(false, Ordering::Relaxed);
         let mut status = self.status();
         if status.retrying.take().is_some() {

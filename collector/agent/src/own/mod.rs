@@ -151,6 +151,14 @@ metrics! {
     pub LAG: Gauge = "taffrail_output_lag_seconds" ["kind", "output"];
     /// Whether an output is trying again what it could not deliver (1) or not (0).
     pub RETRYING: Gauge = "taffrail_output_retrying" ["kind", "output"];
+    /// Objects that an archive has stored.
+    pub ARCHIVE_OBJECTS: Counter = "taffrail_archive_objects_total" ["kind", "output"];
+    /// Objects that an archive in a folder has removed because they were old.
+    pub ARCHIVE_EXPIRED: Counter = "taffrail_archive_expired_objects_total" ["kind", "output"];
+    /// Bytes of the lines, not compressed, that wait in an archive's open objects.
+    pub ARCHIVE_OPEN: Gauge = "taffrail_archive_open_bytes" ["kind", "output"];
+    /// How old the first entry of an archive's objects may be before they are stored: `every`.
+    pub ARCHIVE_EVERY: Gauge = "taffrail_archive_every_seconds" ["kind", "output"];
     /// When the present config was taken.
     pub CONFIG_LOADED: Gauge = "taffrail_config_loaded_timestamp_seconds" [];
     /// Whether the last reload was taken (1) or refused (0).
@@ -350,6 +358,12 @@ fn outputs(snapshot: &Snapshot, out: &mut Out) {
             out.put(&LEFT_OUT, labels, output.left_out as f64);
             out.put(&LIVE, labels, flag(output.live));
             out.put(&IN_FLIGHT, [output.kind, &output.name, "live"], output.live_in_flight as f64);
+        }
+        if let Some(archive) = &output.archive {
+            out.put(&ARCHIVE_OBJECTS, labels, archive.objects as f64);
+            out.put(&ARCHIVE_EXPIRED, labels, archive.expired_objects as f64);
+            out.put(&ARCHIVE_OPEN, labels, archive.open_bytes as f64);
+            out.put(&ARCHIVE_EVERY, labels, archive.every_s);
         }
         for (reason, lost) in &output.lost {
             out.put(&LOST, [output.kind, &output.name, reason], *lost as f64);

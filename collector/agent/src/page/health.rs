@@ -144,7 +144,7 @@ fn of_output(output: &OutputStatus) -> Vec<String> {
     if let Some(why) = &output.retrying {
         let wait = if output.lag_s >= 1.0 { format!(" for {}", span(output.lag_s)) } else { String::new() };
         found.push(format!("delivers nothing{wait}, and is tried again: {why}"));
-    } else if output.lag_s > LAG_S {
+    } else if output.lag_s > LAG_S + output.archive.as_ref().map_or(0.0, |archive| archive.every_s) {
         found.push(format!(
             "is {} behind, and catches up as fast as the receiver takes it",
             span(output.lag_s)

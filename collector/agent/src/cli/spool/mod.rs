@@ -6,8 +6,8 @@ mod export;
 mod line;
 mod progress;
 mod repair;
-mod selector;
-mod time;
+pub(super) mod selector;
+pub(super) mod time;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

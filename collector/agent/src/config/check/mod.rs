@@ -2,6 +2,7 @@
 //! together.
 
 mod access;
+mod archive;
 mod containers;
 mod discovery;
 mod doors;
@@ -90,6 +91,7 @@ impl<'a> Checker<'a> {
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),
+            archives: self.archives(outputs),
             log: OwnLog {
                 json,
                 level: level.map_or_else(|| defaults::LEVEL.to_owned(), |level| level.0.clone()),

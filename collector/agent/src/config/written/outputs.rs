@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::archive::Archive;
 use super::http::{Authorization, Tls};
 use super::scrape::Relabel;
 use crate::config::defaults;
@@ -23,6 +24,9 @@ pub struct Outputs {
     /// Loki. A URL without a path gets `/loki/api/v1/push`.
     #[schemars(extend("examples" = [[{"url": "http://loki:3100"}]]))]
     pub loki: Field<Vec<Field<Output>>>,
+    /// Folders and object stores that keep log entries for long.
+    #[schemars(extend("examples" = [[{"folder": "/var/lib/taffrail/archive", "keep": "90d"}]]))]
+    pub archive: Field<Vec<Field<Archive>>>,
 }
 
 /// One receiver.
