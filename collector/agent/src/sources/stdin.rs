@@ -74,9 +74,7 @@ pub fn start(
         .context("no thread can be started")?;
     Ok(Running::new(move |by| async move {
         drop(stop);
-        let begun = tokio::time::Instant::now();
-        let _ = tokio::time::timeout(by, ended).await;
-        match books.all_settled(by.saturating_sub(begun.elapsed())).await {
+        match books.wound_up(ended, by).await {
             0 => "all that was read is settled".to_owned(),
             bytes => {
                 format!("{bytes} bytes that were read are not settled yet, and nobody can write them again")

@@ -119,8 +119,14 @@ impl Books {
         unsettled
     }
 
-    /// Waits until all is settled, at most so long; gives the bytes that are not.
-    pub async fn all_settled(&self, by: Duration) -> u64 {
+    /// Waits until the door's thread has ended and all is settled, at most so long; gives the bytes that are not.
+    pub async fn wound_up(&self, ended: oneshot::Receiver<()>, by: Duration) -> u64 {
+        let begun = self.0.clock.monotonic();
+        let _ = tokio::time::timeout(by, ended).await;
+        self.all_settled(by.saturating_sub(self.0.clock.monotonic().saturating_sub(begun))).await
+    }
+
+    async fn all_settled(&self, by: Duration) -> u64 {
         let waiting = async {
             loop {
                 let settled = self.0.settled.notified();

@@ -35,7 +35,9 @@ impl Sockets {
         if let Some(known) = held.tcp.get(&address) {
             return Ok(known.try_clone()?);
         }
-        let socket = TcpListener::bind(address).with_context(|| format!("TCP {address}")).map_err(explain)?;
+        let socket = TcpListener::bind(address)
+            .with_context(|| format!("TCP {address}"))
+            .map_err(|error| explain(&error))?;
         socket.set_nonblocking(true)?;
         let ours = socket.try_clone()?;
         held.tcp.insert(address, socket);
@@ -51,7 +53,9 @@ impl Sockets {
         if let Some(known) = held.udp.get(&address) {
             return Ok(known.try_clone()?);
         }
-        let socket = UdpSocket::bind(address).with_context(|| format!("UDP {address}")).map_err(explain)?;
+        let socket = UdpSocket::bind(address)
+            .with_context(|| format!("UDP {address}"))
+            .map_err(|error| explain(&error))?;
         socket.set_nonblocking(true)?;
         // Less will do too.
         let _ = set_socket_recv_buffer_size(&socket, RECEIVE_BUFFER);
@@ -70,7 +74,7 @@ impl Sockets {
 }
 
 /// Says what would help.
-fn explain(error: anyhow::Error) -> anyhow::Error {
+fn explain(error: &anyhow::Error) -> anyhow::Error {
     let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
     match kind {
         Some(io::ErrorKind::AddrInUse) => {

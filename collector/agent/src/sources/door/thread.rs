@@ -51,9 +51,7 @@ pub fn start<F: Future<Output = ()>>(
     let guard = stop.drop_guard();
     Ok(Running::new(move |by| async move {
         drop(guard);
-        let begun = tokio::time::Instant::now();
-        let _ = tokio::time::timeout(by, ended).await;
-        match books.all_settled(by.saturating_sub(begun.elapsed())).await {
+        match books.wound_up(ended, by).await {
             0 => "closed; all that came is settled".to_owned(),
             bytes => {
                 format!("closed; {bytes} bytes that came are not settled yet, and nobody can send them again")

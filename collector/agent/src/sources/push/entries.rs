@@ -85,7 +85,7 @@ impl Entries {
         }
     }
 
-    fn label_set(&self, pairs: Pairs<'_>) -> Result<String, String> {
+    fn label_set(&self, pairs: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<String, String> {
         let size: usize = pairs.iter().map(|(name, value)| name.len() + value.len()).sum();
         if size > MAX_LABELS {
             return Err(format!("a label set has {size} bytes, and {MAX_LABELS} are allowed"));
@@ -105,7 +105,7 @@ impl Entries {
 
 impl Sink for Entries {
     fn stream(&mut self, labels: Result<Pairs<'_>, BadLabels<'_>>) -> bool {
-        match labels.map_err(|bad| shortened(bad.to_string())).and_then(|pairs| self.label_set(pairs)) {
+        match labels.map_err(|bad| shortened(bad.to_string())).and_then(|pairs| self.label_set(&pairs)) {
             Ok(set) => {
                 self.batch.stream(&set);
                 self.stream = set;
