@@ -57,7 +57,7 @@ impl Errors {
                     registry.restore(service, *print, *last_ns, version);
                 }),
                 Err(error) => {
-                    warn!("known errors cannot be read, so that they are told as new once: {error}")
+                    warn!("known errors cannot be read, so that they are told as new once: {error}");
                 }
             },
             Loaded::Unreadable { problem } => {
@@ -134,9 +134,7 @@ impl Errors {
             return;
         }
         self.saved_ns = self.clock.now_ns();
-        let known = self.registry.known();
-        let known: Vec<_> =
-            known.map(|(service, print, last_ns, version)| (service, print, last_ns, version)).collect();
+        let known: Vec<_> = self.registry.known().collect();
         let saved = serde_json::to_vec(&known)
             .map_err(|error| error.to_string())
             .and_then(|bytes| self.state.save(&bytes, Durability::Kill).map_err(|error| error.to_string()));

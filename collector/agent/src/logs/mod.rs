@@ -4,7 +4,7 @@ pub mod chunk;
 mod clocks;
 mod errors;
 mod lines;
-mod notes;
+pub(crate) mod notes;
 mod processor;
 pub mod shape;
 mod stage;

@@ -2,13 +2,16 @@
 //! together.
 
 mod access;
+mod archive;
 mod containers;
 mod discovery;
+mod doors;
 mod formats;
 mod host;
 mod http;
 mod listen;
 mod logs;
+mod loki;
 mod meter;
 mod multiline;
 mod outputs;
@@ -93,6 +96,7 @@ impl<'a> Checker<'a> {
             logs: self.logs(&written.logs),
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),
+            archives: self.archives(outputs),
             log: OwnLog {
                 json,
                 level: level.map_or_else(|| defaults::LEVEL.to_owned(), |level| level.0.clone()),

@@ -344,7 +344,7 @@ pub fn hint(path: &str) -> Option<String> {
         }
         "static_labels" => "write `labels: {NAME: VALUE}` beside `stages`",
         "labelallow" | "labeldrop" => "only what the stage `labels` names becomes a label; remove it there",
-        "tenant" => "give each tenant an output with `tenant: …`",
+        "tenant" => "take the tenant as a label, and name the label in the output's `tenant_label`",
         "docker" | "cri" => {
             "write what the lines are, not how to read them; here lines are plain, use `json` or `pattern`"
         }
