@@ -27,11 +27,12 @@ impl Pipeline {
         let context = sources::Context {
             clock: self.shared.clock.clone(),
             instance: instance.to_owned(),
-            stages: Arc::new(Stages::new(source.stages.clone())),
+            stages: Arc::new(Stages::new(source.stages.clone()).joining(source.multiline.clone())),
             notes: self.notes.clone(),
             chunks: self.chunks.clone(),
             pause: self.pause.clone(),
             state: self.shared.state.join("sources").join(&source.name),
+            sockets: self.sockets.clone(),
             status: self.shared.board.source(key.clone(), status),
         };
         match tokio::time::timeout(START, sources::start(source, context)).await {

@@ -22,15 +22,13 @@ const MAX_UNSETTLED: usize = 65_536;
 const UNFINISHED: Duration = Duration::from_secs(5 * 60);
 /// The same, once the file was rotated away or deleted.
 const UNFINISHED_ROTATED: Duration = Duration::from_secs(1);
-/// How long the rest of a line is waited for that stands in several records: what follows it in the file waits too.
-const PARTS: Duration = Duration::from_secs(5);
 /// How long until a file that could not be read is tried again.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// How far, in nanoseconds, the last line's time may be ahead of the clock. Loki takes lines up to ten minutes ahead.
 const AHEAD_NS: i64 = 5 * 60 * 1_000_000_000;
 
 /// What came of trying to release one chunk.
-enum Released {
+pub(super) enum Released {
     /// So many bytes of the file are behind us.
     Bytes(u64),
     /// There may be more, but not a whole line was found yet.
@@ -44,8 +42,13 @@ impl LogFile {
     fn flush_due(&self, now: Duration) -> bool {
         let has_its_name = self.path.as_deref() == Some(&*self.name);
         let patience = if has_its_name { UNFINISHED } else { UNFINISHED_ROTATED };
-        let open = self.open.is_some_and(|(_, since)| now >= since + PARTS);
+        let open = self.open.is_some_and(|(_, until)| now >= until);
         self.behind() > 0 && (open || now >= self.changed_at + patience)
+    }
+
+    /// Whether the rest of a line or an entry is waited for: what is in younger files comes behind it.
+    fn waits_for_rest(&self) -> bool {
+        self.open.is_some() && self.behind() > 0
     }
 
     fn has_more(&mut self, now: Duration) -> bool {
@@ -67,6 +70,7 @@ impl Source {
                 waiting.push(file.name.clone());
             }
         }
+        waiting.extend(self.gaps.due(now).cloned());
         if waiting.is_empty() {
             return Step::Idle(false);
         }
@@ -115,11 +119,17 @@ impl Source {
     fn release(&mut self, name: &Arc<Path>, now: Duration, permit: Permit<'_, Chunk>) -> Released {
         let ids: Vec<u64> = self.stream(name).files.iter().copied().collect();
         for id in ids {
+            if self.gaps.is_due(id, now) {
+                return self.send_gap(id, permit);
+            }
             let Some(file) = self.files.get_mut(&id) else { continue };
             if now < file.retry_at && file.has_more(now) && !file.failing {
                 return Released::Nothing;
             }
             if !file.wants_reading(now) {
+                if file.waits_for_rest() {
+                    return Released::Nothing;
+                }
                 continue;
             }
             let released = match self.next_piece(id, now) {
@@ -127,6 +137,7 @@ impl Source {
                 Ok(None) if self.files.get(&id).is_some_and(|file| file.unread) => {
                     Released::Searching(crate::logs::chunk::MAX_BYTES as u64)
                 }
+                Ok(None) if self.files.get(&id).is_some_and(LogFile::waits_for_rest) => Released::Nothing,
                 Ok(None) => continue,
                 Err(e) => {
                     let Some(file) = self.files.get_mut(&id) else { continue };
@@ -153,11 +164,12 @@ impl Source {
             None => {
                 let flush = !file.unread && file.flush_due(now);
                 let start = file.tracker.end();
-                let (end, lines) = match file.next(&mut self.buffer, self.shape, flush)? {
-                    Next::Lines(end, lines) => (end, Some(lines)),
-                    Next::Void(end) => (end, None),
-                    Next::Nothing => return Ok(None),
-                };
+                let (end, lines) =
+                    match file.next(&mut self.buffer, (self.shape, self.stages.join()), flush)? {
+                        Next::Lines(end, lines) => (end, Some(lines)),
+                        Next::Void(end) => (end, None),
+                        Next::Nothing => return Ok(None),
+                    };
                 let count = lines.as_ref().map_or(0, |lines| lines.count);
                 Some(Piece { number: None, mark: Mark { start, end, base_ns: 0, lines: count }, lines })
             }
@@ -179,7 +191,7 @@ impl Source {
 
     /// The time of a stream's next line: now, but behind the line before it. Only when that line's time is far
     /// ahead, as the clock was wrong then, times go back: receivers refuse lines of the future.
-    fn next_time(&mut self, name: &Arc<Path>, now_ns: i64) -> i64 {
+    pub(super) fn next_time(&mut self, name: &Arc<Path>, now_ns: i64) -> i64 {
         let stream = self.stream(name);
         let ahead_ns = stream.last_ns;
         if ahead_ns <= now_ns.saturating_add(AHEAD_NS) {
