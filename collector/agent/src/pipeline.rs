@@ -44,6 +44,7 @@ use crate::page::{Live, Tail};
 use crate::probe;
 use crate::schedule::{ExporterTask, Settings};
 use crate::scrape::{self, Job, JobTask};
+use crate::sources::door::Sockets;
 use crate::status::Board;
 
 /// Chunks that wait for the processor; with 256 KiB each, 2 MiB at most. When it is full, sources wait.
@@ -94,6 +95,8 @@ pub struct Pipeline {
     notes: Notes,
     chunks: mpsc::Sender<Chunk>,
     pause: watch::Receiver<bool>,
+    /// Those of sources that others send to; they stay open while a reload restarts their source.
+    sockets: Arc<Sockets>,
     /// How many scraped pages are read at once.
     readers: Arc<Semaphore>,
     running: BTreeMap<Key, Running>,
@@ -109,18 +112,28 @@ impl Pipeline {
         let (chunks, queue) = mpsc::channel(CHUNKS_WAITING);
         let (pauses, pause) = watch::channel(false);
         let stop = CancellationToken::new();
-        let processor = process(shared.clone(), queue, notes_source, pauses, stop.clone());
+        let processor = process(shared.clone(), queue, (notes_source, notes.clone()), pauses, stop.clone());
         let looked_at = (shared.clone(), writer.cardinality().clone(), notes.clone());
         let housekeeping = tokio::spawn(keep_running("housekeeping".into(), move || {
             let (shared, cardinality, notes) = looked_at.clone();
             housekeeping(shared, cardinality, notes)
         }));
         let processor = (stop, processor);
-        let running = BTreeMap::new();
+        let (running, sockets) = (BTreeMap::new(), Arc::default());
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let readers = Arc::new(Semaphore::new(cpus));
-        let mut pipeline =
-            Pipeline { shared, writer, notes, chunks, pause, readers, running, processor, housekeeping };
+        let mut pipeline = Pipeline {
+            shared,
+            writer,
+            notes,
+            chunks,
+            pause,
+            sockets,
+            readers,
+            running,
+            processor,
+            housekeeping,
+        };
         for problem in pipeline.apply(config, instance).await? {
             error!("{problem}");
         }
@@ -173,6 +186,7 @@ impl Pipeline {
                 }
             }
         }
+        self.sockets.keep(config.logs.iter().flat_map(|source| source.reads.listens()));
         Ok(problems)
     }
 
@@ -253,8 +267,8 @@ impl Pipeline {
                 let output = move || Prometheus::new(&make, &own, clock.clone());
                 start_output(&self.shared, key, &config.receiver.url, &self.shared.metrics, output)
             }
-            Make::Loki(config) => start_loki(&self.shared, &self.notes, key, config),
             Make::Archive(config, instance) => self.start_archive(key, config, instance),
+            Make::Loki(config) => start_loki(&self.shared, &self.notes, key, config),
         }
     }
 

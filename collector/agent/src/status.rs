@@ -84,14 +84,35 @@ pub struct SourceStatus {
     pub unsettled_bytes: u64,
     /// Bytes known to be lost, since the start.
     pub lost_bytes: u64,
+    /// The same by reason, where the source knows several.
+    pub lost: BTreeMap<&'static str, u64>,
+    /// The streams of which most is not settled, the furthest behind first; at most ten.
+    pub streams: Vec<StreamStatus>,
     /// Files (or the like) that should be followed but cannot be read now.
     pub unreadable: usize,
     /// Lines that were too long and were cut, since the start.
     pub cut_lines: u64,
+    /// Messages that came and are gone for ever, since the start, by reason.
+    pub lost_messages: BTreeMap<&'static str, u64>,
+    /// Requests and connections that were turned away, since the start, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
     /// Why it does not read, when it does not.
     pub holding: Option<String>,
     /// The last error.
     pub last_error: Option<Failure>,
+}
+
+/// How far one stream of a source is: in its files that are followed now.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct StreamStatus {
+    /// What it is read from: the file's name.
+    pub name: String,
+    /// Bytes that its files have.
+    pub seen_bytes: u64,
+    /// Of those: bytes that were read.
+    pub read_bytes: u64,
+    /// Of those: bytes that every output has settled.
+    pub settled_bytes: u64,
 }
 
 /// One log with cursors.

@@ -1,10 +1,14 @@
 //! Log files: everything that happens to them, done to real ones.
 
+mod copies;
 mod cost;
+mod deleted;
 mod follow;
+mod gaps;
 mod hang;
 mod kill;
 mod lines;
+mod promtail;
 mod rig;
 mod run;
 mod settle;

@@ -6,6 +6,7 @@
 
 mod labels;
 mod limits;
+mod numbers;
 mod store;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use anyhow::{Result, bail};
 
 use limits::Refusal;
 pub use limits::{Limits, Rate};
+pub use numbers::{Numbers, append_line, number_of};
 use store::Store;
 pub use store::{StoredEntry, StoredStream};
 
@@ -100,6 +102,19 @@ impl LokiDouble {
         lock(&self.store).limits = limits;
     }
 
+    /// Counts numbered lines from now on, by job, and keeps only the others.
+    pub fn count_numbers(&self) {
+        lock(&self.store).numbers = Some(BTreeMap::new());
+    }
+
+    /// Looks at the numbered lines of a job.
+    pub fn numbers<T>(&self, job: &str, look: impl FnOnce(&Numbers) -> T) -> T {
+        match lock(&self.store).numbers.as_ref().and_then(|numbers| numbers.get(job)) {
+            Some(numbers) => look(numbers),
+            None => look(&Numbers::default()),
+        }
+    }
+
     /// All streams of all tenants.
     pub fn streams(&self) -> Vec<StoredStream> {
         lock(&self.store).streams()
@@ -143,6 +158,10 @@ fn route(request: &Request, script: &Script, store: &Mutex<Store>) -> Answer {
     match (request.method.as_str(), path) {
         ("POST", "/loki/api/v1/push") => match script.take() {
             Answer::Usual => push(request, store),
+            Answer::Unheard => {
+                push(request, store);
+                Answer::Close
+            }
             other => other,
         },
         ("GET", "/ready") => Answer::text(200, "ready\n"),

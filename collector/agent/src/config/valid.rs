@@ -1,6 +1,7 @@
 //! The valid configuration: every default filled in, every reference resolved, nothing left to check.
 
 mod archive;
+mod doors;
 mod logs;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use taffrail_wire::relabel::Rule;
 #[cfg(feature = "object-store")]
 pub use self::archive::RemoteArchive;
 pub use self::archive::{ArchiveOutput, ArchivePlace};
+pub use self::doors::{Push, Stdin, Syslog};
 pub use self::logs::{Files, LogSource, Reads, Start};
 pub use super::scalar::Network;
 pub use super::written::OutOfOrder;

@@ -99,8 +99,12 @@ metrics! {
     pub SOURCE_BEHIND: Gauge = "taffrail_source_behind_bytes" ["source"];
     /// Bytes a log source has read and not every output has settled.
     pub SOURCE_UNSETTLED: Gauge = "taffrail_source_unsettled_bytes" ["source"];
-    /// Bytes a log source knows to be lost.
-    pub SOURCE_LOST: Counter = "taffrail_source_lost_bytes_total" ["source"];
+    /// Bytes a log source knows to be lost, by reason.
+    pub SOURCE_LOST: Counter = "taffrail_source_lost_bytes_total" ["source", "reason"];
+    /// Messages that came to a log source and are gone for ever, by reason. Not there while there are none.
+    pub SOURCE_LOST_MESSAGES: Counter = "taffrail_source_lost_messages_total" ["source", "reason"];
+    /// Requests and connections that a log source turned away, by reason. Not there while there are none.
+    pub SOURCE_REFUSED: Counter = "taffrail_source_refused_total" ["source", "reason"];
     /// Files, or the like, that a log source should follow and cannot read.
     pub SOURCE_UNREADABLE: Gauge = "taffrail_source_unreadable_inputs" ["source"];
     /// Lines that a log source cut because they were too long.
@@ -223,9 +227,9 @@ impl Own {
             own.collect(&mut process, out);
             Ok(())
         });
-        let measures = self.measures.clone();
+        let (measures, clock) = (self.measures.clone(), self.clock.clone());
         let of_measures = Subject::blocking("measures", measures::METRICS, move |out| {
-            measures.collect(out);
+            measures.collect(out, clock.now_ms());
             Ok(())
         });
         Exporter {
@@ -316,10 +320,22 @@ fn sources(snapshot: &Snapshot, out: &mut Out) {
         out.put(&SOURCE_BYTES, labels, source.bytes as f64);
         out.put(&SOURCE_BEHIND, labels, source.behind_bytes as f64);
         out.put(&SOURCE_UNSETTLED, labels, source.unsettled_bytes as f64);
-        out.put(&SOURCE_LOST, labels, source.lost_bytes as f64);
+        if source.lost.is_empty() {
+            out.put(&SOURCE_LOST, [labels[0], ""], source.lost_bytes as f64);
+        }
+        for (reason, bytes) in &source.lost {
+            out.put(&SOURCE_LOST, [labels[0], reason], *bytes as f64);
+        }
         out.put(&SOURCE_UNREADABLE, labels, source.unreadable as f64);
         out.put(&SOURCE_CUT, labels, source.cut_lines as f64);
         out.put(&SOURCE_HOLDING, labels, flag(source.holding.is_some()));
+        for (family, counts) in
+            [(&SOURCE_LOST_MESSAGES, &source.lost_messages), (&SOURCE_REFUSED, &source.refused)]
+        {
+            for (reason, count) in counts {
+                out.put(family, [labels[0], reason], *count as f64);
+            }
+        }
     }
 }
 
@@ -353,17 +369,17 @@ fn outputs(snapshot: &Snapshot, out: &mut Out) {
             out.put(&LIVE, labels, flag(output.live));
             out.put(&IN_FLIGHT, [output.kind, &output.name, "live"], output.live_in_flight as f64);
         }
-        if output.kind == "loki" {
-            out.put(&DEAD_LETTERS, labels, output.dead_letter_bytes as f64);
-        }
-        for (what, count) in &output.mended {
-            out.put(&MENDED, [output.kind, &output.name, what], *count as f64);
-        }
         if let Some(archive) = &output.archive {
             out.put(&ARCHIVE_OBJECTS, labels, archive.objects as f64);
             out.put(&ARCHIVE_EXPIRED, labels, archive.expired_objects as f64);
             out.put(&ARCHIVE_OPEN, labels, archive.open_bytes as f64);
             out.put(&ARCHIVE_EVERY, labels, archive.every_s);
+        }
+        if output.kind == "loki" {
+            out.put(&DEAD_LETTERS, labels, output.dead_letter_bytes as f64);
+        }
+        for (what, count) in &output.mended {
+            out.put(&MENDED, [output.kind, &output.name, what], *count as f64);
         }
         for (reason, lost) in &output.lost {
             out.put(&LOST, [output.kind, &output.name, reason], *lost as f64);

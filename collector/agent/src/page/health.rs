@@ -100,6 +100,9 @@ fn of_source(source: &SourceStatus) -> Vec<String> {
     if source.lost_bytes > 0 {
         found.push(format!("{} were lost since the start", bytes(source.lost_bytes)));
     }
+    for (reason, messages) in &source.lost_messages {
+        found.push(format!("{messages} messages were lost since the start ({reason})"));
+    }
     if let Some(why) = &source.holding {
         found.push(format!("does not read: {why}"));
     }

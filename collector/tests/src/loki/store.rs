@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels;
 use super::limits::{Limits, Rate, Refusal, bytes, go_time, joined, rfc3339};
+use super::numbers::{Numbers, number_of};
 use crate::wire::{Label, LogEntry, LogStream, PushRequest};
 
 /// A stream that was taken, as a query for it would show it.
@@ -38,6 +39,8 @@ pub(crate) struct Store {
     tenants: BTreeMap<String, Tenant>,
     /// Entries that were dropped without a word because an equal one was there.
     pub(crate) equal: u64,
+    /// Numbered lines by job, where those are counted instead of kept.
+    pub(crate) numbers: Option<BTreeMap<String, Numbers>>,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +61,7 @@ type Checked = (BTreeMap<String, String>, Vec<StoredEntry>);
 
 impl Store {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, tenants: BTreeMap::new(), equal: 0 }
+        Self { limits, tenants: BTreeMap::new(), equal: 0, numbers: None }
     }
 
     /// Takes what may be taken; a refusal does not mean that nothing was.
@@ -131,8 +134,10 @@ impl Store {
                     "maximum active stream limit exceeded when trying to create stream {text}, reduce the number of active streams (reduce labels or reduce label values), or contact your Loki administrator to see if the limit can be increased, user: '{name}'"
                 )))
             } else {
+                let job = labels.get("job").cloned().unwrap_or_default();
+                let numbers = self.numbers.as_mut().map(|numbers| numbers.entry(job).or_default());
                 let stream = tenant.streams.entry(labels).or_default();
-                stream.append(&self.limits, name, &text, entries, now, &mut self.equal)
+                stream.append(&self.limits, (name, &text), entries, now, (&mut self.equal, numbers))
             };
             if first.is_ok() {
                 first.clone_from(&last);
@@ -243,11 +248,10 @@ impl Stream {
     fn append(
         &mut self,
         limits: &Limits,
-        tenant: &str,
-        text: &str,
+        (tenant, text): (&str, &str),
         entries: Vec<StoredEntry>,
         now: i64,
-        equal: &mut u64,
+        (equal, mut numbers): (&mut u64, Option<&mut Numbers>),
     ) -> Result<(), Refusal> {
         let total = entries.len();
         let over = |entry: &StoredEntry| {
@@ -265,8 +269,19 @@ impl Stream {
         }
         for entry in entries {
             // Loki compares time and line, in some versions the metadata too: the stricter holds here.
-            let same = self.entries.get(&entry.ns);
-            if same.is_some_and(|known| known.iter().any(|other| other.line == entry.line)) {
+            let number = numbers.as_ref().and_then(|_| number_of(&entry.line));
+            let same = match (&mut numbers, number) {
+                (Some(numbers), Some(number)) if numbers.has(number, entry.ns) => {
+                    numbers.again_bytes += entry.line.len() as u64;
+                    true
+                }
+                (_, Some(_)) => false,
+                _ => self
+                    .entries
+                    .get(&entry.ns)
+                    .is_some_and(|known| known.iter().any(|o| o.line == entry.line)),
+            };
+            if same {
                 *equal += 1;
                 continue;
             }
@@ -285,6 +300,10 @@ impl Stream {
                 continue;
             }
             self.newest = self.newest.max(Some(entry.ns));
+            if let (Some(numbers), Some(number)) = (&mut numbers, number) {
+                numbers.take(number, entry.ns);
+                continue;
+            }
             self.entries.entry(entry.ns).or_default().push(entry);
         }
         if refused.is_empty() {

@@ -163,7 +163,7 @@ impl<'a> Iterator for Entries<'a> {
 }
 
 /// `google.protobuf.Timestamp` in nanoseconds.
-fn timestamp(message: &[u8]) -> Result<i64, ProtoError> {
+pub(super) fn timestamp(message: &[u8]) -> Result<i64, ProtoError> {
     let (mut seconds, mut nanos) = (0i64, 0i64);
     for field in Fields::new(message) {
         let field = field?;

@@ -15,23 +15,6 @@ impl Source {
         self.tally.failure = Some(Failure { at_ms: self.clock.now_ms(), text });
     }
 
-    /// Counts bytes that nobody can read any longer, and says so.
-    pub(super) fn lose(&mut self, bytes: u64, path: &Path, why: &str) {
-        if bytes == 0 {
-            return;
-        }
-        self.tally.lost += bytes;
-        let text = format!("{}: at least {bytes} bytes are lost: {why}", path.display());
-        let facts = vec![
-            ("source", self.name.clone()),
-            ("file", path.display().to_string()),
-            ("bytes", bytes.to_string()),
-            ("why", why.to_owned()),
-        ];
-        self.notes.send(Note { level: Level::Error, event: "log_lost", text: text.clone(), facts });
-        self.complain(text);
-    }
-
     /// Says that nothing is read until something is mended; once, however often it is tried meanwhile.
     pub(super) fn hold(&mut self, why: String) {
         if !std::mem::replace(&mut self.holding, true) {
