@@ -31,6 +31,7 @@ pub struct LokiDouble {
     server: Server,
     script: Arc<Script>,
     store: Arc<Mutex<Store>>,
+    tenants: Arc<Mutex<BTreeMap<String, Answer>>>,
 }
 
 impl LokiDouble {
@@ -57,9 +58,14 @@ impl LokiDouble {
     pub fn listen(address: &str, limits: Limits) -> Result<Self> {
         let script = Arc::new(Script::new());
         let store = Arc::new(Mutex::new(Store::new(limits)));
-        let (answers, kept) = (Arc::clone(&script), Arc::clone(&store));
-        let server = Server::start(address, move |request| route(&request, &answers, &kept))?;
-        Ok(Self { server, script, store })
+        let tenants = Arc::new(Mutex::new(BTreeMap::<String, Answer>::new()));
+        let (answers, kept, told) = (Arc::clone(&script), Arc::clone(&store), Arc::clone(&tenants));
+        let server = Server::start(address, move |request| {
+            let tenant = request.header("x-scope-orgid").unwrap_or_default();
+            let answer = lock(&told).get(tenant).cloned();
+            answer.unwrap_or_else(|| route(&request, &answers, &kept))
+        })?;
+        Ok(Self { server, script, store, tenants })
     }
 
     /// The port it listens on.
@@ -81,6 +87,14 @@ impl LokiDouble {
     /// The answer to every push from now on; [`Answer::Usual`] is to be Loki again.
     pub fn always(&self, answer: Answer) {
         self.script.always(answer);
+    }
+
+    /// The answer to every request of one tenant from now on; [`Answer::Usual`] is to be Loki again.
+    pub fn always_to(&self, tenant: &str, answer: Answer) {
+        match answer {
+            Answer::Usual => drop(lock(&self.tenants).remove(tenant)),
+            answer => drop(lock(&self.tenants).insert(tenant.to_owned(), answer)),
+        }
     }
 
     /// Changes the limits from now on.
@@ -175,8 +189,8 @@ fn push(request: &Request, store: &Mutex<Store>) -> Answer {
 
 /// Everything before the entries themselves: media type, size, snappy, protobuf.
 fn read(request: &Request, limit: usize) -> Result<PushRequest, Refusal> {
-    if request.header("x-scope-orgid").is_some_and(|tenant| !valid_tenant(tenant)) {
-        return Err(Refusal::bad("tenant ID contains unsupported character"));
+    if let Some(tenant) = request.header("x-scope-orgid").filter(|tenant| !valid_tenant(tenant)) {
+        return Err(Refusal::bad(format!("tenant ID '{tenant}' contains unsupported character")));
     }
     match request.header("content-type") {
         Some(kind) if kind.split(';').next() == Some("application/x-protobuf") => {}

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::Args;
 use taffrail_core::Clock;
 use taffrail_stages::explain::{Change, Step};
-use taffrail_stages::format::{Record, Records};
+use taffrail_stages::format::{Format, Record, Records};
 use taffrail_stages::multiline::Entries;
 use taffrail_stages::times::Times;
 use taffrail_stages::{Entry, Fate, Stages, Time, timeformat};
@@ -125,6 +125,7 @@ pub fn pass(source: &LogSource, text: &[u8], read_ns: i64) -> Vec<Passed> {
     }
     let format = match &source.reads {
         Reads::Files(files) => files.format,
+        Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => Format::Plain,
     };
     let records = Records::new(format, lines(text), read_ns);
     for Record { line, stream, time, read_ns, .. } in Entries::new(stages.join(), records) {

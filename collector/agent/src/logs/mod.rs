@@ -2,6 +2,7 @@
 
 pub mod chunk;
 mod clocks;
+mod errors;
 mod lines;
 pub(crate) mod notes;
 mod processor;

@@ -1,6 +1,10 @@
 //! Log sources.
 
+pub mod door;
 pub mod files;
+mod push;
+mod stdin;
+mod syslog;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -46,6 +50,7 @@ impl Running {
 pub fn check(source: &LogSource) -> anyhow::Result<()> {
     match &source.reads {
         Reads::Files(files) => drop(files::Patterns::new(&files.include, &files.exclude)?),
+        Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => {}
     }
     Ok(())
 }
@@ -62,6 +67,15 @@ pub async fn start(source: &LogSource, context: Context) -> anyhow::Result<Runni
             let running = spawn_blocking(move || files::start(&config, context)).await??;
             Ok(Running::new(|by| async move { running.stop(by).await.to_string() }))
         }
+        Reads::Push(config) => {
+            let (source, config) = (source.clone(), config.clone());
+            spawn_blocking(move || push::start(&source.name, &source.labels, &config, context)).await?
+        }
+        Reads::Syslog(config) => {
+            let (source, config) = (source.clone(), config.clone());
+            spawn_blocking(move || syslog::start(&source.name, &source.labels, &config, context)).await?
+        }
+        Reads::Stdin(config) => stdin::start(&source.name, &source.labels, config, context),
     }
 }
 
@@ -82,6 +96,8 @@ pub struct Context {
     pub pause: watch::Receiver<bool>,
     /// A folder of the source's own for its state.
     pub state: PathBuf,
+    /// Sockets of sources that others send to.
+    pub sockets: Arc<door::Sockets>,
     /// What the page shows of it.
     pub status: Arc<Mutex<SourceStatus>>,
 }

@@ -85,6 +85,7 @@ impl Rig {
 
     pub fn context(&self, chunks: mpsc::Sender<Chunk>) -> Context {
         Context {
+            sockets: Arc::default(),
             stages: Arc::default(),
             notes: self.notes.clone(),
             clock: self.clock.clone(),

@@ -79,6 +79,15 @@ impl Store {
                 .map_err(|err| Refusal::bad(format!("couldn't parse labels: {err}")))?;
             parsed.push((labels, stream));
         }
+        // A name of which no label can be made is a fault of Loki's own, and refuses the whole request.
+        let names = parsed.iter().flat_map(|(_, stream)| &stream.entries).flat_map(|entry| &entry.metadata);
+        if let Some(bad) = names.map(|label| &label.name).find(|name| !makes_a_name(name)) {
+            let text = match bad.as_str() {
+                "" => "label name is empty".to_owned(),
+                bad => format!("normalization for label name {bad:?} resulted in invalid name"),
+            };
+            return Err(Refusal { status: 500, text });
+        }
         let mut refused = Vec::new();
         let mut checked: Vec<Checked> = Vec::new();
         for (labels, stream) in parsed {
@@ -112,7 +121,7 @@ impl Store {
         let size: u64 = checked.iter().flat_map(|(_, entries)| entries).map(size).sum();
         if !tenant.bucket.take(self.limits.tenant_rate, size, now) {
             return Err(Refusal::too_many(format!(
-                "Ingestion rate limit exceeded for user {name} (limit: {} bytes/sec) while attempting to ingest '{lines}' lines totaling '{size}' bytes, reduce log volume or contact your Loki administrator to see if the limit can be increased",
+                "ingestion rate limit exceeded for user {name} (limit: {} bytes/sec) while attempting to ingest '{lines}' lines totaling '{size}' bytes, reduce log volume or contact your Loki administrator to see if the limit can be increased",
                 self.limits.tenant_rate.per_second
             )));
         }
@@ -122,7 +131,7 @@ impl Store {
             let full = tenant.streams.len() >= self.limits.streams;
             last = if full && !tenant.streams.contains_key(&labels) {
                 Err(Refusal::too_many(format!(
-                    "Maximum active stream limit exceeded when trying to create stream {text}, reduce the number of active streams (reduce labels or reduce label values), or contact your Loki administrator to see if the limit can be increased, user: '{name}'"
+                    "maximum active stream limit exceeded when trying to create stream {text}, reduce the number of active streams (reduce labels or reduce label values), or contact your Loki administrator to see if the limit can be increased, user: '{name}'"
                 )))
             } else {
                 let job = labels.get("job").cloned().unwrap_or_default();
@@ -151,6 +160,11 @@ impl Store {
         }
         out
     }
+}
+
+/// Whether anything but `_` is left of the name of a pair of structured metadata.
+fn makes_a_name(name: &str) -> bool {
+    name.chars().any(|c| c.is_ascii_alphanumeric())
 }
 
 fn check_labels(
@@ -202,22 +216,27 @@ fn check_entry(
     }
     if entry.line.len() > limits.line {
         return Err(format!(
-            "Max entry size '{}' bytes exceeded for stream '{stream}' while adding an entry with length '{}' bytes",
+            "max entry size '{}' bytes exceeded for stream '{stream}' while adding an entry with length '{}' bytes",
             limits.line,
             entry.line.len()
         ));
     }
     let pairs = entry.metadata.len();
+    if pairs > 0 && !limits.allow_metadata {
+        return Err(format!(
+            "stream '{stream}' includes structured metadata, but this feature is disallowed. Please see `limits_config.allow_structured_metadata` or contact your Loki administrator to enable it"
+        ));
+    }
     let size = entry.metadata.iter().map(|l| l.name.len() + l.value.len()).sum::<usize>();
     if size > limits.metadata {
         return Err(format!(
-            "stream '{stream}' has structured metadata too large: '{size}' bytes, limit: '{}' bytes. Please see `limits_config.max_structured_metadata_size` or contact your Loki administrator to increase it.",
+            "stream '{stream}' has structured metadata too large: '{size}' bytes, limit: '{}' bytes. Please see `limits_config.max_structured_metadata_size` or contact your Loki administrator to increase it",
             limits.metadata
         ));
     }
     if pairs > limits.metadata_pairs {
         return Err(format!(
-            "stream '{stream}' has too many structured metadata labels: '{pairs}', limit: '{}'. Please see `limits_config.max_structured_metadata_entries_count` or contact your Loki administrator to increase it.",
+            "stream '{stream}' has too many structured metadata labels: '{pairs}', limit: '{}'. Please see `limits_config.max_structured_metadata_entries_count` or contact your Loki administrator to increase it",
             limits.metadata_pairs
         ));
     }

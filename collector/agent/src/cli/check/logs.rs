@@ -18,6 +18,9 @@ pub(super) struct LogSummary {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum ReadsSummary {
     Files { include: Vec<String>, exclude: Vec<String>, start: &'static str },
+    Push { listen: String, tls: bool, auth: bool },
+    Syslog { listens: Vec<String> },
+    Stdin,
 }
 
 impl LogSummary {
@@ -32,6 +35,18 @@ impl LogSummary {
                     Start::End => "end",
                 },
             },
+            Reads::Push(push) => ReadsSummary::Push {
+                listen: push.listen.to_string(),
+                tls: push.tls.is_some(),
+                auth: push.auth.is_some(),
+            },
+            Reads::Syslog(_) => {
+                let listens = source.reads.listens().into_iter();
+                ReadsSummary::Syslog {
+                    listens: listens.map(|(protocol, at)| format!("{protocol} {at}")).collect(),
+                }
+            }
+            Reads::Stdin(_) => ReadsSummary::Stdin,
         };
         LogSummary { name: source.name.clone(), reads }
     }
@@ -43,6 +58,12 @@ impl fmt::Display for LogSummary {
         match &self.reads {
             ReadsSummary::Files { include, start, .. } => {
                 write!(f, "{} (start: {start})", include.join(", "))
+            }
+            ReadsSummary::Syslog { listens } => write!(f, "syslog that comes by {}", listens.join(", ")),
+            ReadsSummary::Stdin => f.write_str("standard input"),
+            ReadsSummary::Push { listen, tls, .. } => {
+                let scheme = if *tls { "https" } else { "http" };
+                write!(f, "what is pushed to {scheme}://{listen}/loki/api/v1/push")
             }
         }
     }

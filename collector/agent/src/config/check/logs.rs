@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use taffrail_stages::format::Format;
 
-use super::Checker;
+use super::{Checker, doors};
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Glob, Size};
 use crate::config::source::Span;
-use crate::config::valid::{Files, LogSource, Reads, Start};
+use crate::config::valid::{Files, LogSource, Reads, Start, Stdin};
 use crate::config::written;
 
 /// Labels that a log source sets itself.
@@ -34,18 +34,26 @@ impl Checker<'_> {
             let reserved: &[_] = match &reads {
                 Some(Reads::Files(files)) if files.format != Format::Plain => &RESERVED_IN_RECORDS,
                 Some(Reads::Files(_)) | None => &RESERVED,
+                Some(Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_)) => &doors::RESERVED,
             };
             let labels = self.labels(&source.labels, reserved);
             let Some(reads) = reads else { continue };
             let (multiline, stages) = (self.multiline(source, &reads), self.stages(source));
-            sources.push(LogSource { labels: with_job(labels, &name), name, reads, multiline, stages });
+            let valid = LogSource { labels: with_job(labels, &name), name, reads, multiline, stages };
+            self.one_door_each(at, &valid, &sources);
+            sources.push(valid);
         }
         sources
     }
 
     /// What the source reads: one thing.
     fn reads(&mut self, source: Span, written: &written::LogSource) -> Option<Reads> {
-        let kinds = [("files", written.files.span())];
+        let kinds = [
+            ("files", written.files.span()),
+            ("push", written.push.span()),
+            ("syslog", written.syslog.span()),
+            ("stdin", written.stdin.span()),
+        ];
         let mut given = kinds.iter().filter_map(|(kind, at)| at.map(|at| (*kind, at)));
         let Some((kind, _)) = given.next() else {
             self.fault(
@@ -60,8 +68,27 @@ impl Checker<'_> {
             self.fault(at, what, format!("make `{other}` a source of its own: `- {other}: …`"));
             return None;
         }
+        if let Some((at, push)) = written.push.good() {
+            return self.push(at, push).map(Reads::Push);
+        }
+        if let Some((at, syslog)) = written.syslog.good() {
+            return self.syslog(at, syslog).map(Reads::Syslog);
+        }
+        if let Some((_, stdin)) = written.stdin.good() {
+            return Some(Reads::Stdin(Stdin { max_line: self.max_line(&stdin.max_line_bytes) }));
+        }
         let files = written.files.good().and_then(|(at, files)| self.files(at, files));
         files.map(Reads::Files)
+    }
+
+    /// The longest line.
+    fn max_line(&mut self, field: &Field<Size>) -> usize {
+        let Size(default) = Size::parse(defaults::MAX_LINE).unwrap_or(Size(*LINE.end()));
+        let max = field.get().map_or(default, |size| size.0);
+        if let Some(at) = field.span().filter(|_| !LINE.contains(&max)) {
+            self.fault(at, format!("{max} bytes are out of bounds"), "between 1KiB and 1MiB");
+        }
+        max
     }
 
     fn files(&mut self, at: Span, files: &written::Files) -> Option<Files> {
@@ -74,11 +101,7 @@ impl Checker<'_> {
                 "write include: [/var/log/*.log]",
             );
         }
-        let Size(default) = Size::parse(defaults::MAX_LINE).unwrap_or(Size(*LINE.end()));
-        let max_line_bytes = files.max_line_bytes.get().map_or(default, |size| size.0);
-        if let Some(at) = files.max_line_bytes.span().filter(|_| !LINE.contains(&max_line_bytes)) {
-            self.fault(at, format!("{max_line_bytes} bytes are out of bounds"), "between 1KiB and 1MiB");
-        }
+        let max_line_bytes = self.max_line(&files.max_line_bytes);
         let start = match files.start.get() {
             None | Some(written::Start::Backfill) => Start::Backfill,
             Some(written::Start::Beginning) => Start::Beginning,

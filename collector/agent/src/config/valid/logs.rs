@@ -1,11 +1,14 @@
 //! `logs`, valid.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use taffrail_stages::Stage;
 use taffrail_stages::format::Format;
 use taffrail_stages::multiline::Join;
+
+use super::{Push, Stdin, Syslog};
 
 /// One log source.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +30,12 @@ pub struct LogSource {
 pub enum Reads {
     /// Log files, by glob.
     Files(Files),
+    /// Loki's push API.
+    Push(Push),
+    /// Syslog.
+    Syslog(Syslog),
+    /// Standard input.
+    Stdin(Stdin),
 }
 
 impl Reads {
@@ -34,6 +43,23 @@ impl Reads {
     pub fn kind(&self) -> &'static str {
         match self {
             Reads::Files(_) => "files",
+            Reads::Push(_) => "push",
+            Reads::Syslog(_) => "syslog",
+            Reads::Stdin(_) => "stdin",
+        }
+    }
+
+    /// Where it listens, and for what.
+    pub fn listens(&self) -> Vec<(&'static str, SocketAddr)> {
+        match self {
+            Reads::Files(_) | Reads::Stdin(_) => Vec::new(),
+            Reads::Push(push) => vec![("TCP", push.listen)],
+            Reads::Syslog(Syslog { udp, tcp, tls, .. }) => {
+                let udp = udp.map(|address| ("UDP", address));
+                let tls = tls.as_ref().map(|(address, _)| *address);
+                let tcp = [*tcp, tls].into_iter().flatten().map(|address| ("TCP", address));
+                udp.into_iter().chain(tcp).collect()
+            }
         }
     }
 }

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::multiline::{Language, Multiline};
-use super::{Labels, stages};
+use super::{Labels, Push, Stdin, Syslog, stages};
 use crate::config::defaults;
 use crate::config::field::{Field, OneOf};
-use crate::config::scalar::{Glob, Name, PathText, Size};
+use crate::config::scalar::{Glob, Name, PathText, Size, Text};
 
 /// One log source.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -18,6 +18,14 @@ pub struct LogSource {
     pub name: Field<Name>,
     /// Log files. Each source reads one kind of thing.
     pub files: Field<Files>,
+    /// Loki's push API, so that whatever sends to Loki can send here: the address and port, or a mapping.
+    #[schemars(extend("examples" = ["127.0.0.1:3500"]))]
+    pub push: Field<OneOf<Text, Push>>,
+    /// Messages of syslog, RFC 5424 and RFC 3164, by UDP, TCP and TLS.
+    #[schemars(extend("examples" = [{"udp": "127.0.0.1:5514", "tcp": "127.0.0.1:5514"}]))]
+    pub syslog: Field<Syslog>,
+    /// Standard input, as in `program | taffrail run`. Its end ends the source, not the process.
+    pub stdin: Field<Stdin>,
     /// Labels of its streams. `job` is the source's name where it is not given; `instance` and `filename` are set for
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
@@ -31,6 +39,10 @@ pub struct LogSource {
     /// Find the level of each line, as the structured metadata `detected_level`, before all stages.
     #[schemars(extend("default" = true))]
     pub level: Field<bool>,
+    /// Count errors by fingerprint, and tell those that are new, before all stages but the level. The stage `errors` says
+    /// more.
+    #[schemars(extend("default" = false))]
+    pub errors: Field<bool>,
     /// Take credentials out of each line, behind all stages. The stage `redact` says more.
     #[schemars(extend("default" = true))]
     pub redact: Field<bool>,
