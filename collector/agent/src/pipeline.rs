@@ -32,6 +32,7 @@ use self::process::process;
 use crate::component::{Key, plan};
 use crate::config::{Config, defaults};
 use crate::contain::keep_running;
+use crate::engines::Engines;
 use crate::logs::{Chunk, Notes};
 use crate::measures::Measures;
 use crate::metrics::{Cardinality, Identity, Pages, Writer};
@@ -89,6 +90,7 @@ pub struct Pipeline {
     shared: Shared,
     writer: Arc<Writer>,
     notes: Notes,
+    engines: Engines,
     chunks: mpsc::Sender<Chunk>,
     pause: watch::Receiver<bool>,
     /// How many scraped pages are read at once.
@@ -116,8 +118,18 @@ impl Pipeline {
         let running = BTreeMap::new();
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let readers = Arc::new(Semaphore::new(cpus));
-        let mut pipeline =
-            Pipeline { shared, writer, notes, chunks, pause, readers, running, processor, housekeeping };
+        let mut pipeline = Pipeline {
+            shared,
+            writer,
+            notes,
+            engines: Engines::default(),
+            chunks,
+            pause,
+            readers,
+            running,
+            processor,
+            housekeeping,
+        };
         for problem in pipeline.apply(config, instance).await? {
             error!("{problem}");
         }

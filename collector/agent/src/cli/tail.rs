@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use clap::Args;
 use taffrail_core::Clock;
 use taffrail_stages::explain::{Change, Step};
-use taffrail_stages::format::{Record, Records};
+use taffrail_stages::format::{Format, Record, Records};
 use taffrail_stages::times::Times;
 use taffrail_stages::{Entry, Fate, Stages, Time, timeformat};
 
@@ -124,6 +124,7 @@ pub fn pass(source: &LogSource, text: &[u8], read_ns: i64) -> Vec<Passed> {
     }
     let format = match &source.reads {
         Reads::Files(files) => files.format,
+        Reads::Containers(_) => Format::Docker,
     };
     for Record { line, stream, time, read_ns, .. } in Records::new(format, lines(text), read_ns) {
         let mut entry = Entry::default();

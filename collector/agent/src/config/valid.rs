@@ -11,7 +11,7 @@ use taffrail_container::ContainerConfig;
 use taffrail_host::HostConfig;
 use taffrail_wire::relabel::Rule;
 
-pub use self::logs::{Files, LogSource, Reads, Start};
+pub use self::logs::{ContainerLogs, Files, LogSource, Reads, Start, Which};
 pub use super::scalar::Network;
 pub use super::written::OutOfOrder;
 use crate::http_client::{self, Tls};

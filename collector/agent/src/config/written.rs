@@ -26,7 +26,7 @@ use super::subjects::{self, Subjects};
 use crate::metrics::cardinality::BUDGET;
 
 pub use containers::{Containers, Detail};
-pub use logs::{Files, LineFormat, LogSource, Start};
+pub use logs::{ContainerLogs, Files, LineFormat, LogSource, Start, Which};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;

@@ -1,5 +1,6 @@
 //! Log sources.
 
+mod containers;
 pub mod files;
 
 use std::future::Future;
@@ -14,6 +15,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
 use crate::config::{LogSource, Reads};
+use crate::engines::Engines;
 use crate::logs::{Chunk, Notes};
 use crate::status::SourceStatus;
 
@@ -46,6 +48,7 @@ impl Running {
 pub fn check(source: &LogSource) -> anyhow::Result<()> {
     match &source.reads {
         Reads::Files(files) => drop(files::Patterns::new(&files.include, &files.exclude)?),
+        Reads::Containers(_) => {}
     }
     Ok(())
 }
@@ -58,10 +61,11 @@ pub async fn start(source: &LogSource, context: Context) -> anyhow::Result<Runni
     match &source.reads {
         Reads::Files(files) => {
             let LogSource { name, labels, .. } = source.clone();
-            let config = files::Config { name, labels, files: files.clone() };
+            let config = files::Config { name, labels, files: files.clone(), given: None };
             let running = spawn_blocking(move || files::start(&config, context)).await??;
             Ok(Running::new(|by| async move { running.stop(by).await.to_string() }))
         }
+        Reads::Containers(containers) => containers::start(source, containers, context),
     }
 }
 
@@ -82,6 +86,8 @@ pub struct Context {
     pub pause: watch::Receiver<bool>,
     /// A folder of the source's own for its state.
     pub state: PathBuf,
+    /// The inventories of containers.
+    pub engines: Engines,
     /// What the page shows of it.
     pub status: Arc<Mutex<SourceStatus>>,
 }

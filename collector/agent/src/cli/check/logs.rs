@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::{LogSource, Reads, Start};
+use crate::config::{LogSource, Reads, Start, Which};
 
 /// A log source.
 #[derive(Debug, Serialize)]
@@ -18,6 +18,7 @@ pub(super) struct LogSummary {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum ReadsSummary {
     Files { include: Vec<String>, exclude: Vec<String>, start: &'static str },
+    Containers { engine: Option<String>, include: Vec<String>, exclude: Vec<String>, start: &'static str },
 }
 
 impl LogSummary {
@@ -26,11 +27,13 @@ impl LogSummary {
             Reads::Files(files) => ReadsSummary::Files {
                 include: files.include.clone(),
                 exclude: files.exclude.clone(),
-                start: match files.start {
-                    Start::Backfill => "backfill",
-                    Start::Beginning => "beginning",
-                    Start::End => "end",
-                },
+                start: word(files.start),
+            },
+            Reads::Containers(containers) => ReadsSummary::Containers {
+                engine: containers.engine.as_ref().map(ToString::to_string),
+                include: words(&containers.include),
+                exclude: words(&containers.exclude),
+                start: word(containers.start),
             },
         };
         LogSummary { name: source.name.clone(), reads }
@@ -44,6 +47,32 @@ impl fmt::Display for LogSummary {
             ReadsSummary::Files { include, start, .. } => {
                 write!(f, "{} (start: {start})", include.join(", "))
             }
+            ReadsSummary::Containers { engine, include, exclude, start } => {
+                let all = if include.is_empty() { "all".to_owned() } else { include.join(", ") };
+                write!(f, "containers: {all}")?;
+                if !exclude.is_empty() {
+                    write!(f, " but {}", exclude.join(", "))?;
+                }
+                let engine = engine.as_deref().unwrap_or("the first engine that is there");
+                write!(f, ", of {engine} (start: {start})")
+            }
         }
     }
+}
+
+fn word(start: Start) -> &'static str {
+    match start {
+        Start::Backfill => "backfill",
+        Start::Beginning => "beginning",
+        Start::End => "end",
+    }
+}
+
+/// Names, and labels as they are written.
+fn words(which: &Which) -> Vec<String> {
+    let label = |(name, value): &(String, Option<String>)| match value {
+        Some(value) => format!("{name}={value}"),
+        None => name.clone(),
+    };
+    which.names.iter().cloned().chain(which.labels.iter().map(label)).collect()
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{Labels, stages};
 use crate::config::defaults;
 use crate::config::field::Field;
-use crate::config::scalar::{Glob, Name, Size};
+use crate::config::scalar::{EngineAddress, Glob, Name, PathText, Size, Text};
 
 /// One log source.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -17,6 +17,8 @@ pub struct LogSource {
     pub name: Field<Name>,
     /// Log files. Each source reads one kind of thing.
     pub files: Field<Files>,
+    /// What the containers of this machine write: the engine says which there are.
+    pub containers: Field<ContainerLogs>,
     /// Labels of its streams. `job` is the source's name where it is not given; `instance` and `filename` are set for
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
@@ -52,6 +54,43 @@ pub struct Files {
     /// A longer line is cut here, and marked and counted. Between 1KiB and 1MiB; Loki takes 256KB.
     #[schemars(extend("default" = defaults::MAX_LINE))]
     pub max_line_bytes: Field<Size>,
+}
+
+/// Logs of containers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContainerLogs {
+    /// Where the engine's API is: `unix:///path`, or `tcp://host:port` of a filter in front of it. Default: that of the section
+    /// `containers`, else the first of `/run/docker.sock`, `/var/run/docker.sock` and `/run/podman/podman.sock` that is
+    /// there, below `rootfs`.
+    #[schemars(extend("examples" = ["unix:///var/run/docker.sock"]))]
+    pub docker: Field<EngineAddress>,
+    /// The host's root directory, below which the files are that the engine writes. What cannot be read there is asked of the
+    /// engine. Default: that of the section `containers`, else of `host`, else `/`.
+    #[schemars(extend("examples" = ["/host"]))]
+    pub rootfs: Field<PathText>,
+    /// Only these containers: those that one of the names or labels fits. Default: all.
+    pub include: Field<Which>,
+    /// Not these.
+    pub exclude: Field<Which>,
+    /// Where to start in what a container wrote before this source was. Later containers are read from their beginning.
+    #[schemars(extend("default" = "backfill"))]
+    pub start: Field<Start>,
+    /// A longer line is cut here, and marked and counted. Between 1KiB and 1MiB; Loki takes 256KB.
+    #[schemars(extend("default" = defaults::MAX_LINE))]
+    pub max_line_bytes: Field<Size>,
+}
+
+/// Some containers. `*` stands for anything, `?` for one character.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Which {
+    /// By name.
+    #[schemars(extend("examples" = [["shop-*"]]))]
+    pub names: Field<Vec<Field<Text>>>,
+    /// By label: `name`, or `name=value`.
+    #[schemars(extend("examples" = [["com.docker.compose.project=shop"]]))]
+    pub labels: Field<Vec<Field<Text>>>,
 }
 
 /// Where reading starts.

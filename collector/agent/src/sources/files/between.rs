@@ -58,9 +58,7 @@ impl Source {
             .flatten()
             .filter(|entry| rotated(&entry.file_name()))
             .map(|entry| entry.path())
-            .filter(|path| {
-                !self.listing.patterns().leaves_out(path) && !self.listing.patterns().matches(path)
-            })
+            .filter(|path| !self.listing.leaves_out(path) && !self.listing.matches(path))
             .filter_map(|path| file::open(&path).ok().map(|(handle, meta)| (handle, meta, path.into())))
             .collect()
     }

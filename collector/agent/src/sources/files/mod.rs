@@ -13,11 +13,14 @@
 mod between;
 mod book;
 mod discover;
+mod feed;
 mod file;
+mod given;
 mod glob;
 mod identity;
 mod lines;
 mod listing;
+mod named;
 mod read;
 mod receipts;
 mod record;
@@ -28,6 +31,8 @@ mod source;
 mod tenure;
 mod tracker;
 
+pub use feed::Feed;
+pub use given::Given;
 pub use glob::{GlobError, Patterns};
 pub use run::{Left, Running, start};
 pub use source::{Config, Source, Step};

@@ -87,7 +87,7 @@ impl Source {
 
     fn resume_file(&mut self, entry: Entry, marks: Vec<Mark>, now: Duration) {
         let name: Arc<Path> = entry.name.as_path().into();
-        if !self.listing.patterns().matches(&name) {
+        if !self.listing.still_wants(&name) {
             tracing::info!(source = self.name, "{}: not wanted any longer", name.display());
             self.note(&Record::Gone { id: entry.id });
             return;
@@ -97,7 +97,11 @@ impl Source {
         stream.born_ns = stream.born_ns.max(entry.identity.born_ns);
         let end = marks.last().map_or(entry.position, |mark| mark.end);
         let missing = if entry.lost { end } else { end.max(entry.size) } - entry.position;
-        let found = if entry.lost { Found::Lost } else { find(&entry) };
+        let found = match if entry.lost { Found::Lost } else { find(&entry) } {
+            // Its folder went with it.
+            Found::Away if self.listing.is_gone(&name) => Found::Deleted,
+            found => found,
+        };
         let why = match found {
             Found::Here(handle, meta, path) => {
                 let file = LogFile::new(entry.id, (handle, &meta), name, path, 0, now);

@@ -22,12 +22,15 @@ impl Source {
         }
         self.tally.lost += bytes;
         let text = format!("{}: at least {bytes} bytes are lost: {why}", path.display());
-        let facts = vec![
+        let mut facts = vec![
             ("source", self.name.clone()),
             ("file", path.display().to_string()),
             ("bytes", bytes.to_string()),
             ("why", why.to_owned()),
         ];
+        let labels = self.streams.get(path).into_iter().flat_map(|stream| stream.feed.labels.iter());
+        let container = labels.into_iter().find(|(name, _)| name == "container");
+        facts.extend(container.map(|(_, name)| ("container", name.clone())));
         self.notes.send(Note { level: Level::Error, event: "log_lost", text: text.clone(), facts });
         self.complain(text);
     }

@@ -11,7 +11,9 @@ use taffrail_stages::Stages;
 use tokio::sync::{mpsc, watch};
 
 use super::book::{Book, Memory};
+use super::feed::Feed;
 use super::file::LogFile;
+use super::given::Given;
 use super::glob::Patterns;
 use super::identity::hash64;
 use super::listing::Listing;
@@ -19,7 +21,7 @@ use super::receipts::{Receipt, Receipts};
 use super::record::Record;
 use super::tenure::Tenure;
 use crate::config::valid::{Files, Start};
-use crate::logs::{Chunk, Notes, Pairs, Shape};
+use crate::logs::{Chunk, Notes, Shape};
 use crate::sources::Context;
 use crate::status::{Failure, SourceStatus, lock};
 
@@ -46,8 +48,8 @@ pub enum Step {
 /// Lines of one name: the files that have it, or had it before they were rotated.
 #[derive(Debug)]
 pub(super) struct Stream {
-    /// The labels, sorted.
-    pub(super) labels: Arc<[(String, String)]>,
+    /// Its labels and the like.
+    pub(super) feed: Feed,
     /// The time of the last line.
     pub(super) last_ns: i64,
     /// The numbers of its files, oldest first.
@@ -72,17 +74,17 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// The files.
     pub files: Files,
+    /// Which files, if not those that match the globs.
+    pub given: Option<Arc<Given>>,
 }
 
 /// A source of log files, worked by calling [`Source::step`] again and again on one thread; see [`super::start`].
 #[derive(Debug)]
 pub struct Source {
     pub(super) name: String,
-    labels: BTreeMap<String, String>,
-    instance: String,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) instance: String,
     pub(super) start: Start,
-    /// Structured metadata of all its entries.
-    pub(super) metadata: Pairs,
     pub(super) shape: Shape,
     pub(super) clock: Clock,
     pub(super) chunks: Option<mpsc::Sender<Chunk>>,
@@ -102,6 +104,8 @@ pub struct Source {
     /// Files born before were there when this began, or were followed and let go.
     pub(super) since_ns: i64,
     pub(super) troubles: HashMap<PathBuf, Trouble>,
+    /// Files that were named before they are there, and until when they are looked for often, monotonic.
+    pub(super) awaited: Vec<(PathBuf, Duration)>,
     /// What an earlier run knew.
     pub(super) earlier: Memory,
     pub(super) receipts: Arc<Receipts>,
@@ -113,7 +117,7 @@ pub struct Source {
     save_at: Duration,
     /// The last try to save positions failed.
     save_failing: bool,
-    hold_until: Duration,
+    pub(super) hold_until: Duration,
     /// It was said that nothing is read.
     pub(super) holding: bool,
     /// Up to here it was said that times were ahead, in Unix nanoseconds.
@@ -156,7 +160,6 @@ impl Source {
             labels: config.labels.clone(),
             instance: context.instance,
             start: files.start,
-            metadata: Arc::from([]),
             shape: Shape::new(files.format, files.max_line_bytes),
             chunks: Some(context.chunks),
             pause: context.pause,
@@ -164,7 +167,7 @@ impl Source {
             state: context.state,
             status: context.status,
             notes: context.notes,
-            listing: Listing::new(patterns),
+            listing: Listing::new(patterns, config.given.clone()),
             globs: hash64(globs.as_bytes()),
             book: None,
             files: BTreeMap::new(),
@@ -173,6 +176,7 @@ impl Source {
             since_ns: context.clock.now_ns(),
             clock: context.clock,
             troubles: HashMap::new(),
+            awaited: Vec::new(),
             earlier: Memory::default(),
             receipts: Arc::default(),
             fetched: Vec::new(),
@@ -198,7 +202,8 @@ impl Source {
             return Step::Closed;
         }
         let now = self.clock.monotonic();
-        if self.book.is_none() && now >= self.hold_until {
+        let ready = self.listing.given().is_none_or(|given| given.is_ready());
+        if self.book.is_none() && ready && now >= self.hold_until {
             self.take_up();
         }
         if self.book.is_none() {
@@ -211,6 +216,7 @@ impl Source {
             self.poll(now);
             self.poll_at = now + POLL_EVERY;
         }
+        self.take_fresh(now);
         let paused = *self.pause.borrow();
         let step = if paused { Step::Idle(false) } else { self.read(now) };
         self.keep(now);
@@ -243,22 +249,12 @@ impl Source {
 
     /// The stream of `name`, made if it is new.
     pub(super) fn stream(&mut self, name: &Arc<Path>) -> &mut Stream {
-        let labels = match self.streams.get(name) {
-            Some(stream) => stream.labels.clone(),
-            None => self.labels_of(name),
+        let feed = match self.streams.get(name) {
+            Some(stream) => stream.feed.clone(),
+            None => self.feed_of(name),
         };
-        let new = || Stream { labels, last_ns: 0, files: BTreeSet::new(), born_ns: 0 };
+        let new = || Stream { feed, last_ns: 0, files: BTreeSet::new(), born_ns: 0 };
         self.streams.entry(name.clone()).or_insert_with(new)
-    }
-
-    fn labels_of(&self, name: &Path) -> Arc<[(String, String)]> {
-        let mut labels = self.labels.clone();
-        let job = labels.entry("job".to_owned()).or_insert_with(|| self.name.clone()).clone();
-        labels.entry("instance".to_owned()).or_insert_with(|| self.instance.clone());
-        labels.entry("service_name".to_owned()).or_insert(job);
-        // One stream a file, whatever else is asked for: times may not go back within a stream.
-        labels.insert("filename".to_owned(), name.to_string_lossy().into_owned());
-        labels.into_iter().collect()
     }
 
     /// Notes a record for the journal.
