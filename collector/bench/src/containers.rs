@@ -2,6 +2,7 @@
 //! kernel's own cgroups, and what is left in memory after 10,000 that lived for one collection.
 
 use std::fs;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use taffrail_container::{ContainerConfig, inventory, subjects};
@@ -15,6 +16,8 @@ use crate::say;
 /// Collections that are measured at each size, after some that open files and learn what is not there.
 const RUNS: u32 = 40;
 const WARM_UP: u32 = 5;
+/// What is between two collections as far as the collector knows: settings are read once a minute.
+const INTERVAL: Duration = Duration::from_secs(15);
 const SIZES: [usize; 3] = [20, 200, 2000];
 /// The bar, for 200.
 const MOST_MS: f64 = 15.0;
@@ -37,15 +40,18 @@ struct Cost {
 /// What collects the usage of containers, as it does in the collector.
 struct Collector {
     subject: Subject,
+    clock: Clock,
     out: Out,
 }
 
 impl Collector {
     fn new(config: &ContainerConfig) -> Result<Self> {
         // Nobody keeps this inventory: all of it is about numbers, which need no engine.
-        let (inventory, _keeper) = inventory::new(config, &Clock::system(), |_| {});
-        let subject = subjects(config, &inventory, &Clock::system()).into_iter().find(|s| s.name == "usage");
-        Ok(Collector { subject: subject.context("there is no subject `usage`")?, out: Out::default() })
+        let clock = Clock::manual(Clock::system().now_ns());
+        let (inventory, _keeper) = inventory::new(config, &clock, |_| {});
+        let subject = subjects(config, &inventory, &clock).into_iter().find(|s| s.name == "usage");
+        let subject = subject.context("there is no subject `usage`")?;
+        Ok(Collector { subject, clock, out: Out::default() })
     }
 
     /// One collection; how many samples there were.
@@ -53,6 +59,7 @@ impl Collector {
         let Run::Blocking(run) = &mut self.subject.run else { bail!("the subject does not block") };
         self.out.begin(0);
         run(&mut self.out)?;
+        self.clock.advance(INTERVAL);
         Ok(self.out.finish().samples.len())
     }
 }

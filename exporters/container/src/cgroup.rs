@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::files::{Detail, Files, Reading};
 use crate::folder::Folder;
@@ -10,6 +11,9 @@ use crate::layout::Layout;
 use crate::network::{self, Interface};
 use crate::process::{self, Processes};
 use crate::write::Labels;
+
+/// How long settings (limits) are believed where no engine tells of their change.
+const SETTINGS_EVERY: Duration = Duration::from_secs(60);
 
 /// A container's cgroup, or the host's.
 pub struct Cgroup {
@@ -33,6 +37,8 @@ pub struct Cgroup {
     pub network: Option<(u64, Vec<Interface>)>,
     /// Its processes in this run.
     pub processes: Processes,
+    /// When its settings were read; none where they have to be read anew.
+    pub settings_at: Option<Duration>,
     files: Files,
     /// Its folder in the tree in which it was found.
     folder: PathBuf,
@@ -63,15 +69,20 @@ impl Cgroup {
             container: None,
             network: None,
             processes: Processes::default(),
+            settings_at: None,
             files: Files::new(layout, path, detail),
             folder: layout.searched().join(path.trim_start_matches('/')),
             procs: Procs::Unknown,
         }
     }
 
-    /// Reads all files. None when the cgroup is gone.
-    pub fn read(&mut self, buffer: &mut Vec<u8>) -> Option<Reading> {
-        self.files.read(buffer)
+    /// Reads its files; settings when it is time to, or when the engine has told of a change. None when it is gone.
+    pub fn read(&mut self, now: Duration, buffer: &mut Vec<u8>) -> Option<Reading> {
+        let due = self.settings_at.is_none_or(|at| now >= at + SETTINGS_EVERY);
+        if due {
+            self.settings_at = Some(now);
+        }
+        self.files.read(due, buffer)
     }
 
     /// Looks for its processes, and through the first of them at its network.

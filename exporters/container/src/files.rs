@@ -11,8 +11,8 @@ use crate::folder::Folder;
 use crate::hugetlb::{self, HugeFile};
 use crate::layout::Layout;
 use crate::scan::Malformed;
-use crate::source::{self, Source};
-use crate::stats::Stats;
+use crate::source::{self, Pace, Source};
+use crate::stats::{Limits, Stats};
 
 /// The files of a cgroup that are read.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub struct Files {
     /// The cgroup's folder in the tree of each controller; in version 2 one.
     folders: Vec<Folder>,
     files: Vec<Listed>,
+    /// What the settings said when they were read last.
+    limits: Option<Limits>,
 }
 
 /// One file.
@@ -58,6 +60,13 @@ impl What {
         }
     }
 
+    fn pace(&self) -> Pace {
+        match self {
+            What::Table(source) => source.pace,
+            What::Huge(_) => Pace::Each,
+        }
+    }
+
     fn read(&self, bytes: &[u8], stats: &mut Stats) -> Result<(), Malformed> {
         match self {
             What::Table(source) => (source.read)(bytes, stats),
@@ -75,7 +84,8 @@ pub enum Detail {
     Full(Vec<Arc<str>>),
 }
 
-/// Readings between two looks for a file that is not there: which controllers a cgroup has changes seldom.
+/// Readings between two looks for a file that is not there, or that tells of no device: which controllers a cgroup has
+/// changes seldom, and most containers never touch a disk, or only through one of several policies.
 const REST: u8 = 3;
 
 /// What a reading of all files gives.
@@ -107,7 +117,7 @@ impl Files {
             Listed { what, folder, rest: 0, missing: false }
         });
         let files = files.collect();
-        Files { folders, files }
+        Files { folders, files, limits: None }
     }
 
     /// The place of the folder at `path`, if it is one of these.
@@ -120,11 +130,15 @@ impl Files {
         self.folders.get_mut(place)
     }
 
-    /// Reads all. None when the cgroup is gone.
-    pub fn read(&mut self, buffer: &mut Vec<u8>) -> Option<Reading> {
+    /// Reads all, and settings where they were never read or are asked for. None when the cgroup is gone.
+    pub fn read(&mut self, settings: bool, buffer: &mut Vec<u8>) -> Option<Reading> {
         let mut reading = Reading::default();
         let mut found = false;
+        let known = self.limits.take().filter(|_| !settings);
         for file in &mut self.files {
+            if known.is_some() && file.what.pace() == Pace::Setting {
+                continue;
+            }
             if file.rest > 0 {
                 file.rest -= 1;
                 continue;
@@ -134,6 +148,9 @@ impl Files {
             match folder.read(file.what.name(), true, buffer) {
                 Ok(len) => {
                     (found, file.missing) = (true, false);
+                    if file.what.pace() == Pace::Devices && !buffer[..len].contains(&b':') {
+                        file.rest = REST;
+                    }
                     if let Err(error) = file.what.read(&buffer[..len], &mut reading.stats) {
                         let what = error.to_string();
                         reading.trouble.get_or_insert(CollectError::Parse { path: path(folder), what });
@@ -149,6 +166,11 @@ impl Files {
                 }
             }
         }
+        if let Some(limits) = known {
+            reading.stats.limits = limits;
+        }
+        // After trouble the settings are read again in the next reading: they may be what could not be read.
+        self.limits = Some(reading.stats.limits.clone()).filter(|_| reading.trouble.is_none());
         (found || reading.trouble.is_some()).then_some(reading)
     }
 }
@@ -159,3 +181,7 @@ fn is_gone(error: &io::Error) -> bool {
     let gone = [Errno::NOENT, Errno::NODEV, Errno::SRCH, Errno::OPNOTSUPP, Errno::NOTDIR];
     gone.iter().any(|errno| Some(errno.raw_os_error()) == error.raw_os_error())
 }
+
+#[cfg(test)]
+#[path = "files_tests.rs"]
+mod tests;

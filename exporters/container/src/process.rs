@@ -85,7 +85,7 @@ pub fn started(procfs: &Path, pid: u32, boot_time: u64) -> Result<f64, CollectEr
 }
 
 /// `USER_HZ`, which is 100 wherever Linux runs.
-const TICKS: f64 = 100.0;
+pub const TICKS: f64 = 100.0;
 
 #[cfg(test)]
 mod tests {

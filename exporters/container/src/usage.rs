@@ -98,11 +98,12 @@ impl Usage {
         self.identify(&state);
         let owners = self.look_at_processes();
         let mut live = mem::take(&mut self.live);
+        let now = self.clock.monotonic();
         for (path, cgroup) in &mut live {
             if self.is_too_new(cgroup, &state) {
                 continue;
             }
-            let reading = cgroup.read(&mut self.buffer);
+            let reading = cgroup.read(now, &mut self.buffer);
             let Some(Reading { mut stats, trouble: error }) = reading else { continue };
             if path == HOST && stats.memory.usage.is_none() {
                 stats.memory.usage = meminfo::read(&self.config.procfs).map(|memory| memory.used());
@@ -158,6 +159,10 @@ impl Usage {
                 (None, _) => true,
                 (Some(_), None) => false,
             };
+            if !same {
+                // It may be a change of limits that the engine told of.
+                cgroup.settings_at = None;
+            }
             if same && self.run > cgroup.first + u64::from(TRIES) {
                 continue;
             }

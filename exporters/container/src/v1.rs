@@ -3,8 +3,9 @@
 
 use crate::numa;
 use crate::pressure;
+use crate::process;
 use crate::scan::{self, Malformed};
-use crate::source::{Source, read};
+use crate::source::{Pace, Source, read};
 use crate::stats::{Device, Stats, limited};
 use crate::v2::device_number;
 
@@ -13,23 +14,21 @@ pub(crate) static SOURCES: &[Source] = &[
     read("cpuacct", "cpuacct.usage", |bytes, stats| {
         scan::single(bytes).map(|ns| stats.cpu.usage = Some(ns / 1e9))
     }),
-    read("cpuacct", "cpuacct.usage_user", |bytes, stats| {
-        scan::single(bytes).map(|ns| stats.cpu.user = Some(ns / 1e9))
-    }),
-    read("cpuacct", "cpuacct.usage_sys", |bytes, stats| {
-        scan::single(bytes).map(|ns| stats.cpu.system = Some(ns / 1e9))
-    }),
+    read("cpuacct", "cpuacct.stat", cpuacct_stat),
     read("cpu", "cpu.stat", cpu_stat),
     read("cpu", "cpu.cfs_quota_us", |bytes, stats| {
         scan::limit(bytes).map(|quota| stats.limits.cpu_quota = quota.map(|quota| quota as f64))
-    }),
+    })
+    .at(Pace::Setting),
     read("cpu", "cpu.cfs_period_us", |bytes, stats| {
         scan::single(bytes).map(|period| stats.limits.cpu_period = Some(period))
-    }),
+    })
+    .at(Pace::Setting),
     read("cpu", "cpu.shares", |bytes, stats| {
         scan::single(bytes).map(|shares| stats.limits.cpu_shares = Some(shares))
     })
-    .full(),
+    .full()
+    .at(Pace::Setting),
     read("memory", "memory.usage_in_bytes", |bytes, stats| {
         scan::single(bytes).map(|n| stats.memory.usage = Some(n))
     }),
@@ -37,16 +36,22 @@ pub(crate) static SOURCES: &[Source] = &[
     read("memory", "memory.oom_control", oom_control),
     read("memory", "memory.limit_in_bytes", |bytes, stats| {
         scan::limit(bytes).map(|n| stats.limits.memory = limited(n))
-    }),
+    })
+    .at(Pace::Setting),
     read("memory", "memory.soft_limit_in_bytes", |bytes, stats| {
         scan::limit(bytes).map(|n| stats.limits.reservation = limited(n))
-    }),
-    read("blkio", "blkio.bfq.io_service_bytes_recursive", |bytes, stats| blkio(bytes, stats, service_bytes)),
-    read("blkio", "blkio.bfq.io_serviced_recursive", |bytes, stats| blkio(bytes, stats, serviced)),
+    })
+    .at(Pace::Setting),
+    read("blkio", "blkio.bfq.io_service_bytes_recursive", |bytes, stats| blkio(bytes, stats, service_bytes))
+        .at(Pace::Devices),
+    read("blkio", "blkio.bfq.io_serviced_recursive", |bytes, stats| blkio(bytes, stats, serviced))
+        .at(Pace::Devices),
     read("blkio", "blkio.throttle.io_service_bytes_recursive", |bytes, stats| {
         blkio(bytes, stats, service_bytes)
-    }),
-    read("blkio", "blkio.throttle.io_serviced_recursive", |bytes, stats| blkio(bytes, stats, serviced)),
+    })
+    .at(Pace::Devices),
+    read("blkio", "blkio.throttle.io_serviced_recursive", |bytes, stats| blkio(bytes, stats, serviced))
+        .at(Pace::Devices),
     read("pids", "pids.current", |bytes, stats| scan::single(bytes).map(|n| stats.tasks.threads = Some(n))),
     read("pids", "pids.max", |bytes, stats| scan::limit(bytes).map(|n| stats.tasks.threads_max = limited(n)))
         .full(),
@@ -70,7 +75,8 @@ pub(crate) static SOURCES: &[Source] = &[
     read("memory", "memory.memsw.limit_in_bytes", |bytes, stats| {
         scan::limit(bytes).map(|n| stats.limits.swap = limited(n))
     })
-    .full(),
+    .full()
+    .at(Pace::Setting),
     read("memory", "memory.numa_stat", |bytes, stats| numa::parse_v1(bytes).map(|nodes| stats.nodes = nodes))
         .full(),
     read("cpuset", "cpuset.memory_migrate", |bytes, stats| {
@@ -78,6 +84,15 @@ pub(crate) static SOURCES: &[Source] = &[
     })
     .full(),
 ];
+
+/// In ticks. Where `cpuacct.usage_user` and its like count whole ticks of the kernel, this divides what was measured.
+fn cpuacct_stat(bytes: &[u8], stats: &mut Stats) -> Result<(), Malformed> {
+    scan::pairs(bytes, |name, ticks| match name {
+        b"user" => stats.cpu.user = Some(ticks / process::TICKS),
+        b"system" => stats.cpu.system = Some(ticks / process::TICKS),
+        _ => {}
+    })
+}
 
 fn cpu_stat(bytes: &[u8], stats: &mut Stats) -> Result<(), Malformed> {
     let cpu = &mut stats.cpu;
@@ -172,6 +187,8 @@ mod tests {
     #[test]
     fn numbers() {
         assert_eq!(read_one("cpuacct.usage", b"1500000000\n").unwrap().cpu.usage, Some(1.5));
+        let stats = read_one("cpuacct.stat", b"user 123\nsystem 4\n").unwrap();
+        assert_eq!((stats.cpu.user, stats.cpu.system), (Some(1.23), Some(0.04)));
         let stats =
             read_one("cpu.stat", b"nr_periods 5\nnr_throttled 2\nthrottled_time 500000000\n").unwrap();
         assert_eq!((stats.cpu.throttled_periods, stats.cpu.throttled), (Some(2.0), Some(0.5)));

@@ -3,22 +3,23 @@
 use crate::numa;
 use crate::pressure;
 use crate::scan::{self, Malformed};
-use crate::source::{Source, read};
+use crate::source::{Pace, Source, read};
 use crate::stats::{Stats, limited};
 
 /// What is read of each container.
 pub(crate) static SOURCES: &[Source] = &[
     read("", "cpu.stat", cpu_stat),
-    read("", "cpu.max", cpu_max),
-    read("", "cpu.weight", cpu_weight).full(),
+    read("", "cpu.max", cpu_max).at(Pace::Setting),
+    read("", "cpu.weight", cpu_weight).full().at(Pace::Setting),
     read("", "cpu.pressure", |bytes, stats| pressure::parse(bytes).map(|p| stats.pressure.cpu = p)),
     read("", "memory.current", |bytes, stats| scan::single(bytes).map(|n| stats.memory.usage = Some(n))),
     read("", "memory.stat", memory_stat),
     read("", "memory.events", memory_events),
     read("", "memory.swap.current", |bytes, stats| scan::single(bytes).map(|n| stats.memory.swap = Some(n))),
-    read("", "memory.max", |bytes, stats| scan::limit(bytes).map(|n| stats.limits.memory = limited(n))),
-    read("", "memory.low", reservation),
-    read("", "memory.min", reservation),
+    read("", "memory.max", |bytes, stats| scan::limit(bytes).map(|n| stats.limits.memory = limited(n)))
+        .at(Pace::Setting),
+    read("", "memory.low", reservation).at(Pace::Setting),
+    read("", "memory.min", reservation).at(Pace::Setting),
     read("", "memory.pressure", |bytes, stats| pressure::parse(bytes).map(|p| stats.pressure.memory = p)),
     read("", "io.stat", io_stat),
     read("", "io.pressure", |bytes, stats| pressure::parse(bytes).map(|p| stats.pressure.io = p)),
@@ -27,7 +28,8 @@ pub(crate) static SOURCES: &[Source] = &[
         .full(),
     read("", "memory.peak", |bytes, stats| scan::single(bytes).map(|n| stats.memory.peak = Some(n))).full(),
     read("", "memory.swap.max", |bytes, stats| scan::limit(bytes).map(|n| stats.limits.swap = limited(n)))
-        .full(),
+        .full()
+        .at(Pace::Setting),
     read("", "memory.numa_stat", |bytes, stats| {
         numa::parse_v2(bytes, rustix::param::page_size()).map(|nodes| stats.nodes = nodes)
     })
