@@ -5,6 +5,7 @@ mod follow;
 mod hang;
 mod kill;
 mod lines;
+mod named;
 mod rig;
 mod run;
 mod settle;

@@ -63,18 +63,18 @@ mod tests {
             labels: [("team".to_owned(), "red/blue".to_owned())].into(),
             ..Container::default()
         };
-        let wants = |include, exclude| {
+        let wanted = |include, exclude| {
             let (start, rootfs) = (Start::Beginning, PathBuf::from("/"));
             let config =
                 ContainerLogs { engine: None, rootfs, include, exclude, start, max_line_bytes: 1024 };
-            super::wants(&config, &container)
+            wants(&config, &container)
         };
-        assert!(wants(which(&[], &[]), which(&[], &[])));
-        assert!(wants(which(&["shop-*"], &[]), which(&["*-db-?"], &[])));
-        assert!(wants(which(&["x"], &[("team", None)]), which(&[], &[("team", Some("blue"))])));
-        assert!(!wants(which(&["shop"], &[]), which(&[], &[])));
-        assert!(!wants(which(&[], &[]), which(&[], &[("team", Some("red*"))])));
-        assert!(!wants(which(&["shop-web-?"], &[]), which(&["*"], &[])));
+        assert!(wanted(which(&[], &[]), which(&[], &[])));
+        assert!(wanted(which(&["shop-*"], &[]), which(&["*-db-?"], &[])));
+        assert!(wanted(which(&["x"], &[("team", None)]), which(&[], &[("team", Some("blue"))])));
+        assert!(!wanted(which(&["shop"], &[]), which(&[], &[])));
+        assert!(!wanted(which(&[], &[]), which(&[], &[("team", Some("red*"))])));
+        assert!(!wanted(which(&["shop-web-?"], &[]), which(&["*"], &[])));
     }
 
     #[test]

@@ -382,3 +382,7 @@ fn path(id: &str, since_ns: Option<i64>) -> String {
     });
     format!("/containers/{id}/logs?follow=1&stdout=1&stderr=1&timestamps=1{since}")
 }
+
+#[cfg(test)]
+#[path = "follow_tests.rs"]
+mod tests;
