@@ -150,9 +150,13 @@ def settings(bed):
     start("off", "echo never", "--label=taffrail.logs=off")
     start("nobody", "echo never", "--label=team=nobody")
     start("named", "echo '{\"a\": 1}'", "--label=taffrail.service=store", "--label=taffrail.logs.format=json")
+    start("trace", "echo 'java.lang.Error: x'; echo '\tat a.B.c(B.java:1)'; echo '\tat a.B.d(B.java:2)'; echo after",
+          "--label=taffrail.logs.multiline=java", "--log-driver=local")
     start("wrong", "echo still", "--label=taffrail.logs=of")
     check("the service's name is the label's", lambda: None if [
         s["labels"]["service_name"] for s in bed.of("named")] == ["store"] else "it is not")
+    check("a stack trace is one entry", lambda: None if [line.count("\n") for line in bed.lines("trace")] == [2, 0]
+          else str(bed.lines("trace")))
     check("a wrong label stops nothing", lambda: None if bed.lines("wrong") == ["still"] else "it does")
     check("a wrong label is told of", lambda: None if any(
         "event=container_label" in note and "should be `off` or `on`" in note for note in bed.notes()) else "it is not")

@@ -22,6 +22,9 @@ metrics! {
     pub LOG_GARBLED: Counter = "taffrail_log_garbled_total" ["stream_job", "service_name"];
     /// Lines in records that were longer than `max_line_bytes`, and cut, by the job and service of their stream.
     pub LOG_CUT: Counter = "taffrail_log_cut_total" ["stream_job", "service_name"];
+    /// Entries of several lines that were longer than an entry may be, and became several, by the job and service of their
+    /// stream.
+    pub LOG_SPLIT: Counter = "taffrail_log_split_total" ["stream_job", "service_name"];
     /// What `redact` took out of log lines, by the job of their stream and what it was.
     pub LOG_REDACTED: Counter = "taffrail_log_redacted_total" ["stream_job", "kind"];
     /// What was counted for no series because there were too many label values.

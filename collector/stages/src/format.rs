@@ -84,10 +84,11 @@ pub struct Records<'a, I> {
     open: [Option<Record<'a>>; SLOTS],
 }
 
-const SLOTS: usize = 3;
+/// How many streams a container has, with the one that has no name.
+pub(crate) const SLOTS: usize = 3;
 
-/// Parts of one slot belong together.
-fn slot(stream: Option<Stream>) -> usize {
+/// The place of a stream: what has the same one belongs together.
+pub(crate) fn slot(stream: Option<Stream>) -> usize {
     stream.map_or(0, |stream| 1 + stream as usize)
 }
 

@@ -2,11 +2,15 @@
 
 use crate::entry::Entry;
 use crate::explain::{self, Step};
+use crate::multiline::Join;
 use crate::stage::{Outcome, Running, Stage, stream};
 
 /// The stages of one source, ready to run, with what they remember.
 #[derive(Debug, Default)]
-pub struct Stages(Vec<Running>);
+pub struct Stages {
+    join: Option<Join>,
+    running: Vec<Running>,
+}
 
 /// What became of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,27 +24,37 @@ pub enum Fate {
 impl Stages {
     /// In this order.
     pub fn new(stages: impl IntoIterator<Item = Stage>) -> Self {
-        Stages(stages.into_iter().map(Running::new).collect())
+        Stages { join: None, running: stages.into_iter().map(Running::new).collect() }
+    }
+
+    /// The same, behind lines that were joined so.
+    pub fn joining(self, join: Option<Join>) -> Self {
+        Stages { join, ..self }
+    }
+
+    /// How lines are joined before they come to the stages.
+    pub fn join(&self) -> Option<&Join> {
+        self.join.as_ref()
     }
 
     /// Whether entries pass through as they are.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.running.is_empty() && self.join.is_none()
     }
 
     /// Whether entries may say their time themselves.
     pub fn set_times(&self) -> bool {
-        self.0.iter().any(|running| matches!(running.stage, Stage::Timestamp(_)))
+        self.running.iter().any(|running| matches!(running.stage, Stage::Timestamp(_)))
     }
 
     /// What the stages `redact` found since this was last asked: the rule's name, and how often.
     pub fn take_redacted(&self) -> impl Iterator<Item = (&str, u64)> {
-        self.0.iter().flat_map(Running::take_redacted)
+        self.running.iter().flat_map(Running::take_redacted)
     }
 
     /// Passes an entry through.
     pub fn apply<'c>(&'c self, entry: &mut Entry<'c>) -> Fate {
-        for running in &self.0 {
+        for running in &self.running {
             if running.apply(entry) == Outcome::Drop {
                 return Fate::Dropped(running.stage.name());
             }
@@ -52,7 +66,7 @@ impl Stages {
     pub fn explain<'c>(&'c self, entry: &mut Entry<'c>) -> (Fate, Vec<Step>) {
         entry.explain();
         let mut steps = Vec::new();
-        for running in &self.0 {
+        for running in &self.running {
             let before = entry.clone();
             let outcome = running.apply(entry);
             steps.push(explain::step(running.stage.name(), &before, entry));

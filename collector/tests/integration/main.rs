@@ -20,6 +20,7 @@ mod fold;
 mod handover;
 mod hang;
 mod histograms;
+mod multiline;
 mod names;
 mod page;
 mod pages;

@@ -11,6 +11,7 @@ use clap::Args;
 use taffrail_core::Clock;
 use taffrail_stages::explain::{Change, Step};
 use taffrail_stages::format::{Format, Record, Records};
+use taffrail_stages::multiline::Entries;
 use taffrail_stages::times::Times;
 use taffrail_stages::{Entry, Fate, Stages, Time, timeformat};
 
@@ -116,7 +117,7 @@ struct Left {
 
 /// Passes the lines of `text` through the stages of a source, as if they were read at `read_ns`.
 pub fn pass(source: &LogSource, text: &[u8], read_ns: i64) -> Vec<Passed> {
-    let stages = Stages::new(source.stages.clone());
+    let stages = Stages::new(source.stages.clone()).joining(source.multiline.clone());
     let mut times = Times::of_new_stream();
     let mut all = Vec::new();
     if text.is_empty() {
@@ -126,12 +127,19 @@ pub fn pass(source: &LogSource, text: &[u8], read_ns: i64) -> Vec<Passed> {
         Reads::Files(files) => files.format,
         Reads::Containers(_) => Format::Docker,
     };
-    for Record { line, stream, time, read_ns, .. } in Records::new(format, lines(text), read_ns) {
+    let records = Records::new(format, lines(text), read_ns);
+    for Record { line, stream, time, read_ns, .. } in Entries::new(stages.join(), records) {
         let mut entry = Entry::default();
         let before = line.to_string();
         entry.begin(line, read_ns, stream.map_or(0, |stream| 1 + stream as u64));
         entry.time = time;
-        let (fate, steps) = stages.explain(&mut entry);
+        let (fate, mut steps) = stages.explain(&mut entry);
+        if stages.join().is_some() {
+            let count = before.split('\n').count();
+            let remark =
+                if count == 1 { "one line".to_owned() } else { format!("{count} lines are one entry") };
+            steps.insert(0, Step { stage: "multiline", changes: Vec::new(), remarks: vec![remark] });
+        }
         let left = match fate {
             Fate::Dropped(stage) => Err(stage),
             Fate::Kept => {
@@ -160,7 +168,7 @@ impl Passed {
         let mut out = String::new();
         // Writing to a text cannot fail.
         if explain {
-            let _ = writeln!(out, "{}", printable(&self.line));
+            let _ = writeln!(out, "{}", shown(&self.line));
             for step in &self.steps {
                 let did = step.changes.iter().map(change).chain(step.remarks.iter().cloned());
                 let mut name = step.stage;
@@ -180,7 +188,7 @@ impl Passed {
             Err(_) => return out,
             Ok(left) => {
                 let arrow = if explain { "=> " } else { "" };
-                let _ = writeln!(out, "{arrow}{}", printable(&left.line));
+                let _ = writeln!(out, "{arrow}{}", shown(&left.line));
                 let pairs = |pairs: &[(String, String)]| {
                     pairs
                         .iter()
@@ -236,6 +244,11 @@ impl Passed {
         }
         json
     }
+}
+
+/// The lines of an entry, those behind the first one marked.
+fn shown(entry: &str) -> String {
+    entry.split('\n').map(printable).collect::<Vec<_>>().join("\n | ")
 }
 
 /// The text without what a terminal obeys.

@@ -51,6 +51,10 @@ pub const PROBE_JOB: &str = "probe";
 pub const PROBE_TIMEOUT: &str = "10s";
 /// `logs.files.max_line_bytes`
 pub const MAX_LINE: &str = "256KiB";
+/// `logs.multiline.max_lines`
+pub const MULTILINE_LINES: u64 = 500;
+/// `logs.multiline.max_wait`
+pub const MULTILINE_WAIT: &str = "3s";
 /// `log.level`
 pub const LEVEL: &str = "info";
 /// `self`

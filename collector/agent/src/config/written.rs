@@ -5,6 +5,7 @@ mod containers;
 pub mod discovery;
 pub mod http;
 mod logs;
+pub mod multiline;
 mod outputs;
 mod pgbouncer;
 mod postgres;
@@ -184,7 +185,11 @@ pub enum Format {
 pub fn literal(path: &str) -> bool {
     matches!(
         path,
-        "logs.stages" | "scrape_configs" | "outputs.prometheus.write_relabel_configs" | "postgres.queries"
+        "logs.stages"
+            | "logs.multiline"
+            | "scrape_configs"
+            | "outputs.prometheus.write_relabel_configs"
+            | "postgres.queries"
     )
 }
 

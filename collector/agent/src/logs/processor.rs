@@ -16,7 +16,9 @@ use tracing::{error, info, warn};
 
 use super::stage::{Passed, Worker};
 use super::{Chunk, NotesSource};
-use crate::measures::{LOG_BYTES, LOG_CUT, LOG_ENTRIES, LOG_GARBLED, LOG_LEFT_OUT, LOG_REDACTED, Measures};
+use crate::measures::{
+    LOG_BYTES, LOG_CUT, LOG_ENTRIES, LOG_GARBLED, LOG_LEFT_OUT, LOG_REDACTED, LOG_SPLIT, Measures,
+};
 use crate::page::Tail;
 
 /// A batch is written when it has grown to this many bytes.
@@ -121,7 +123,7 @@ impl Processor {
         }
         let label = |name| chunk.labels.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let source = [label("job"), label("service_name")];
-        let Passed { entries, left_out, garbled, cut } =
+        let Passed { entries, left_out, garbled, cut, split } =
             self.worker.pass(&chunk, &self.labels.1, &mut self.batch, &self.tail);
         for (kind, count) in chunk.stages.take_redacted() {
             self.measures.add(&LOG_REDACTED, [source[0], kind], count);
@@ -129,7 +131,7 @@ impl Processor {
         for (stage, count) in &left_out {
             self.measures.add(&LOG_LEFT_OUT, [source[0], stage], *count);
         }
-        for (family, count) in [(&LOG_GARBLED, garbled), (&LOG_CUT, cut)] {
+        for (family, count) in [(&LOG_GARBLED, garbled), (&LOG_CUT, cut), (&LOG_SPLIT, split)] {
             if count > 0 {
                 self.measures.add(family, source, count);
             }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use taffrail_stages::format::{Format, Record, Records, Stream};
+use taffrail_stages::multiline::Entries;
 use taffrail_stages::{Entry, Fate, Fields, hash, stream_of};
 use taffrail_wire::loki::{self, Batch, write_label_set};
 
@@ -23,6 +24,8 @@ pub(super) struct Passed {
     pub(super) garbled: u64,
     /// Those in records that were too long.
     pub(super) cut: u64,
+    /// Those of several lines that were too long, and became several.
+    pub(super) split: u64,
 }
 
 /// Passes chunks through their stages.
@@ -111,7 +114,8 @@ impl Worker {
         };
         batch.stream(&direct_set);
         let mut lane = Lane::new(chunk, &chunk.labels, direct, label_set, !plain, tail);
-        for mut record in records {
+        let mut entries = Entries::new(chunk.stages.join(), records);
+        for mut record in entries.by_ref() {
             passed.garbled += u64::from(record.garbled);
             if !plain && record.line.len() > shape.max_line {
                 passed.cut += 1;
@@ -119,6 +123,7 @@ impl Worker {
             }
             lane.push(record, None, &mut self.times, batch, passed);
         }
+        passed.split += entries.split();
         lane.end(&direct_set, &mut self.times, batch, tail);
     }
 

@@ -27,7 +27,7 @@ impl Pipeline {
         let context = sources::Context {
             clock: self.shared.clock.clone(),
             instance: instance.to_owned(),
-            stages: Arc::new(Stages::new(source.stages.clone())),
+            stages: Arc::new(Stages::new(source.stages.clone()).joining(source.multiline.clone())),
             notes: self.notes.clone(),
             chunks: self.chunks.clone(),
             engines: self.engines.clone(),

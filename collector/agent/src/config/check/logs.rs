@@ -52,8 +52,8 @@ impl Checker<'_> {
             };
             let labels = self.labels(&source.labels, reserved);
             let Some(reads) = reads else { continue };
-            let stages = self.stages(source);
-            sources.push(LogSource { labels: with_job(labels, &name), name, reads, stages });
+            let (multiline, stages) = (self.multiline(source, &reads), self.stages(source));
+            sources.push(LogSource { labels: with_job(labels, &name), name, reads, multiline, stages });
         }
         sources
     }

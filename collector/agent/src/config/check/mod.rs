@@ -10,6 +10,7 @@ mod host;
 mod http;
 mod listen;
 mod logs;
+mod multiline;
 mod outputs;
 mod pgbouncer;
 mod postgres;

@@ -64,6 +64,7 @@ impl Checker<'_> {
             stage.keep.span(),
             stage.sampling.span(),
             stage.limit.span(),
+            stage.multiline.span(),
         ];
         let mut kinds: Vec<Span> = kinds.into_iter().flatten().collect();
         kinds.sort_by_key(|span| span.start);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use taffrail_container::inventory::Address;
 use taffrail_stages::Stage;
 use taffrail_stages::format::Format;
+use taffrail_stages::multiline::Join;
 
 /// One log source.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +17,8 @@ pub struct LogSource {
     pub labels: BTreeMap<String, String>,
     /// Where the lines come from.
     pub reads: Reads,
+    /// How lines are joined before all stages.
+    pub multiline: Option<Join>,
     /// What the lines pass through, in order; those that are there by default among them.
     pub stages: Vec<Stage>,
 }

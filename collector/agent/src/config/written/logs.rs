@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::multiline::{Language, Multiline};
 use super::{Labels, stages};
 use crate::config::defaults;
-use crate::config::field::Field;
+use crate::config::field::{Field, OneOf};
 use crate::config::scalar::{EngineAddress, Glob, Name, PathText, Size, Text};
 
 /// One log source.
@@ -23,6 +24,9 @@ pub struct LogSource {
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
     pub labels: Field<Labels>,
+    /// Join lines that belong together, before all else: as a language writes its stack traces, or by what begins an entry.
+    #[schemars(extend("examples" = ["java", {"first_line": "^\\d{4}-\\d\\d-\\d\\d "}]))]
+    pub multiline: Field<OneOf<Language, Multiline>>,
     /// What its lines pass through, in order. `$` is a dollar here: no variables are replaced.
     #[schemars(extend("examples" = [[{"drop": {"expression": "GET /-/healthy"}}]]))]
     pub stages: Field<Vec<Field<stages::Stage>>>,

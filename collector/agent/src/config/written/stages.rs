@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::multiline::MultilineStage;
 use crate::config::field::{Field, OneOf};
 use crate::config::scalar::{
     FieldName, Interval, LabelName, LabelValue, Name, Origin, PathText, Regex, Size, Text,
@@ -15,6 +16,9 @@ use crate::config::scalar::{
 #[serde(default, deny_unknown_fields)]
 #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
 pub struct Stage {
+    /// Joins lines that belong together, as promtail has it; the first of all stages. `multiline` beside `stages` does the
+    /// same.
+    pub multiline: Field<MultilineStage>,
     /// Takes fields out of a JSON object.
     pub json: Field<Json>,
     /// Takes fields out of `key=value` pairs.
@@ -331,7 +335,6 @@ pub fn hint(path: &str) -> Option<String> {
         "pack" => "use `structured_metadata`",
         "geoip" | "eventlogmessage" | "non_indexed_labels" => "there is nothing like it; remove it",
         "metrics" => "count in a recording rule of Loki, until there is a stage for it",
-        "multiline" => "lines are entries of their own, until there is a stage for it",
         "rate_limit" => "it is called `limit`, as in promtail",
         "sample" => "it is called `sampling`, as in promtail",
         "metadata" => "it is called `structured_metadata`",

@@ -3,19 +3,20 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use taffrail_stages::format::{self, Format, Stream, instant};
+use taffrail_stages::format::{Format, Stream, instant};
+use taffrail_stages::multiline::Join;
 use tokio::time::Instant;
 
 use super::cursor::{Behind, Cursor};
 use super::frames::Message;
+use crate::logs::Shape;
 use crate::logs::chunk::MAX_BYTES;
+use crate::sources::files::{Takes, takes};
 
 /// So many bytes are enough for a chunk.
 const ENOUGH: usize = MAX_BYTES / 2;
 /// How long messages are gathered.
 const LINGER: Duration = Duration::from_millis(100);
-/// How long the rest of a line is waited for whose parts came; what follows it waits too.
-const PARTS: Duration = Duration::from_secs(5);
 
 /// Messages that were not released yet, as records of the format `cri`.
 #[derive(Debug)]
@@ -23,7 +24,9 @@ pub(super) struct Batch {
     bytes: Vec<u8>,
     /// Where each record ends, whose it is, and its time if it has one that can be read.
     records: VecDeque<(usize, Stream, Option<i64>)>,
+    /// When the first of them came, and the last.
     first: Instant,
+    last: Instant,
     due: Instant,
 }
 
@@ -39,7 +42,7 @@ pub(super) struct Piece {
 impl Batch {
     pub(super) fn new() -> Self {
         let now = Instant::now();
-        Batch { bytes: Vec::new(), records: VecDeque::new(), first: now, due: now }
+        Batch { bytes: Vec::new(), records: VecDeque::new(), first: now, last: now, due: now }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -66,24 +69,31 @@ impl Batch {
             self.first = now;
             self.due = now + LINGER;
         }
-        self.due = self.due.min(now + LINGER);
+        (self.last, self.due) = (now, self.due.min(now + LINGER));
         message.write(&mut self.bytes);
         self.records.push_back((self.bytes.len(), message.stream, ns));
     }
 
-    /// What can be released now, behind `before`: whole lines, or with `all`, or when the rest of a line does not come,
+    /// What can be released now, behind `before`: whole lines and entries, or with `all`, or when the rest does not come,
     /// whatever is there. At most a chunk of it.
-    pub(super) fn take(&mut self, before: Cursor, all: bool) -> Option<Piece> {
+    pub(super) fn take(&mut self, before: Cursor, join: Option<&Join>, all: bool) -> Option<Piece> {
         let now = Instant::now();
         let fits = self.records.iter().rev().map(|record| record.0).find(|end| *end <= MAX_BYTES);
         let most = fits.or_else(|| self.records.front().map(|record| record.0))?;
-        let len = match format::whole(Format::Cri, &self.bytes[..most]) {
-            0 if all || most < self.bytes.len() || self.is_enough() || now >= self.first + PARTS => most,
-            0 => {
-                self.due = self.first + PARTS;
-                return None;
+        let (full, shape) = (most < self.bytes.len() || self.is_enough(), Shape::new(Format::Cri, MAX_BYTES));
+        let bytes = &self.bytes[..most];
+        let len = match takes(bytes, shape, join, full, all) {
+            Takes::Bytes(len) => len,
+            Takes::Nothing { wait, anew } => {
+                let until = if anew { self.last } else { self.first } + wait;
+                match takes(bytes, shape, join, full, now >= until) {
+                    Takes::Bytes(len) => len,
+                    Takes::Nothing { .. } => {
+                        self.due = until;
+                        return None;
+                    }
+                }
             }
-            whole => whole,
         };
         let (mut after, mut records) = (before, 0);
         while let Some((end, stream, ns)) = self.records.front().copied().filter(|record| record.0 <= len) {
@@ -116,21 +126,21 @@ mod tests {
         let mut batch = Batch::new();
         add(&mut batch, 1, "whole", true);
         add(&mut batch, 2, "half", false);
-        let piece = batch.take(Cursor::default(), false).unwrap();
+        let piece = batch.take(Cursor::default(), None, false).unwrap();
         assert_eq!(piece.bytes, b"2026-11-21T10:00:01.000000000Z stdout F whole\n");
         let mut after = Cursor::default();
         after.pass(Stream::Stdout, instant::parse(b"2026-11-21T10:00:01Z").unwrap());
         assert_eq!((piece.records, piece.after), (1, after));
-        assert_eq!(batch.take(after, false), None);
+        assert_eq!(batch.take(after, None, false), None);
         assert!(batch.due() > Instant::now() + LINGER);
         add(&mut batch, 2, " more", true);
         assert!(batch.due() <= Instant::now() + LINGER);
-        let line = batch.take(after, false).unwrap();
+        let line = batch.take(after, None, false).unwrap();
         assert_eq!((line.records, String::from_utf8(line.bytes).unwrap().lines().count()), (2, 2));
         add(&mut batch, 3, "last words", false);
-        assert_eq!(batch.take(after, false), None);
-        tokio::time::sleep(PARTS).await;
-        assert!(batch.take(after, false).is_some() && batch.is_empty());
+        assert_eq!(batch.take(after, None, false), None);
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(batch.take(after, None, false).is_some() && batch.is_empty());
     }
 
     #[tokio::test]
@@ -138,7 +148,7 @@ mod tests {
         let mut batch = Batch::new();
         (0..10).for_each(|second| add(&mut batch, second, &"x".repeat(60_000), second % 3 == 2));
         let (mut cursor, mut records) = (Cursor::default(), 0);
-        while let Some(piece) = batch.take(cursor, true) {
+        while let Some(piece) = batch.take(cursor, None, true) {
             assert!(piece.bytes.len() <= MAX_BYTES, "{}", piece.bytes.len());
             (cursor, records) = (piece.after, records + piece.records);
         }

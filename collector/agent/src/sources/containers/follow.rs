@@ -298,7 +298,8 @@ impl Reader {
     /// Releases what is whole; false when nothing is taken any longer.
     async fn release(&mut self, batch: &mut Batch, all: bool) -> bool {
         loop {
-            let Some(Piece { bytes, records, after }) = batch.take(self.read, all) else { return true };
+            let join = self.feed.stages.join();
+            let Some(Piece { bytes, records, after }) = batch.take(self.read, join, all) else { return true };
             let ask = self.ask.clone();
             let Some(Ok(permit)) = ask.stop.run_until_cancelled(ask.chunks.reserve()).await else {
                 return false;

@@ -1,8 +1,12 @@
 //! What a container says itself of its logs: the labels `taffrail.…`.
 
 use taffrail_container::inventory::Container;
-use taffrail_stages::Stage;
+use taffrail_stages::multiline::{Join, Preset, Rule};
 use taffrail_stages::stage::{Json, Logfmt};
+use taffrail_stages::{Stage, Stages};
+
+use crate::config::LogSource;
+use crate::logs::chunk::MAX_BYTES;
 
 /// Settings of one container.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +17,8 @@ pub(super) struct Settings {
     pub(super) service: Option<String>,
     /// How its lines are written.
     pub(super) format: Option<Lines>,
+    /// In what language entries of several lines are written.
+    pub(super) multiline: Option<Preset>,
 }
 
 /// How lines are written.
@@ -51,10 +57,17 @@ impl Settings {
                     continue;
                 }
                 ("logs.format", _) => "`plain`, `json` or `logfmt`",
+                ("logs.multiline", name) => {
+                    settings.multiline = Preset::ALL.into_iter().find(|preset| preset.name() == name);
+                    if settings.multiline.is_some() {
+                        continue;
+                    }
+                    "`java`, `python`, `go`, `rust`, `node` or `dotnet`"
+                }
                 (key, _) if key.starts_with("logs.") => {
                     wrong.push(format!(
-                        "its label `{name}` is not known; known are `taffrail.logs`, `taffrail.logs.format` and \
-                         `taffrail.service`"
+                        "its label `{name}` is not known; known are `taffrail.logs`, `taffrail.logs.format`, \
+                         `taffrail.logs.multiline` and `taffrail.service`"
                     ));
                     continue;
                 }
@@ -68,24 +81,31 @@ impl Settings {
         (settings, wrong)
     }
 
-    /// Adds what the container asks for to the stages of the source.
-    pub(super) fn stages(&self, stages: &[Stage]) -> Vec<Stage> {
-        let mut stages = stages.to_vec();
+    /// The stages of the source, whose lines have `max_line` bytes at most, with what the container asks for.
+    pub(super) fn stages(&self, source: &LogSource, max_line: usize) -> Stages {
+        let mut stages = source.stages.clone();
         let stage = match self.format {
-            None => return stages,
-            Some(Lines::Json) => Stage::Json(Json::default()),
-            Some(Lines::Logfmt) => Stage::Logfmt(Logfmt::default()),
+            None => None,
+            Some(Lines::Json) => Some(Stage::Json(Json::default())),
+            Some(Lines::Logfmt) => Some(Stage::Logfmt(Logfmt::default())),
         };
         // Behind the level, which looks at the line itself, and before all that may ask for fields.
         let at = stages.iter().take_while(|stage| matches!(stage, Stage::Level(_))).count();
-        stages.insert(at, stage);
-        stages
+        stages.splice(at..at, stage);
+        let join =
+            |preset| Join { max_bytes: max_line.min(MAX_BYTES - 1), ..Join::new(Rule::Preset(preset)) };
+        Stages::new(stages).joining(self.multiline.map(join).or_else(|| source.multiline.clone()))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use taffrail_stages::Entry;
+    use taffrail_stages::format::Format;
+    use taffrail_stages::stage::LevelStage;
+
     use super::*;
+    use crate::config::{Files, Reads, Start};
 
     fn of(labels: &[(&str, &str)]) -> (Settings, Vec<String>) {
         let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
@@ -98,11 +118,13 @@ mod tests {
             ("a", "b"),
             ("taffrail.logs", "on"),
             ("taffrail.logs.format", "json"),
+            ("taffrail.logs.multiline", "java"),
             ("taffrail.scrape", "x"),
             ("taffrail.service", "shop"),
             ("traefik.enable", "true"),
         ]);
-        let expected = Settings { off: false, service: Some("shop".into()), format: Some(Lines::Json) };
+        let (service, format) = (Some("shop".into()), Some(Lines::Json));
+        let expected = Settings { off: false, service, format, multiline: Some(Preset::Java) };
         assert_eq!((settings, wrong), (expected, vec![]));
         assert!(of(&[("taffrail.logs", "off")]).0.off);
     }
@@ -121,18 +143,43 @@ mod tests {
                 "its label `taffrail.logs` is `of`, and should be `off` or `on`; it counts as not there",
                 "its label `taffrail.logs.format` is `xml`, and should be `plain`, `json` or `logfmt`; it counts as \
                  not there",
-                "its label `taffrail.logs.multilin` is not known; known are `taffrail.logs`, `taffrail.logs.format` \
-                 and `taffrail.service`",
+                "its label `taffrail.logs.multilin` is not known; known are `taffrail.logs`, `taffrail.logs.format`, \
+                 `taffrail.logs.multiline` and `taffrail.service`",
             ]
         );
     }
 
     #[test]
-    fn the_format_comes_behind_the_level() {
-        let level = Stage::Level(taffrail_stages::stage::LevelStage::default());
-        let decolorize = Stage::Decolorize;
+    fn what_a_container_asks_for_is_laid_over_the_source() {
+        let source = |stages, multiline| LogSource {
+            name: "a".into(),
+            labels: [].into(),
+            reads: Reads::Files(Files {
+                include: vec![],
+                exclude: vec![],
+                start: Start::End,
+                format: Format::Docker,
+                max_line_bytes: 1000,
+            }),
+            multiline,
+            stages,
+        };
+        let level = Stage::Level(LevelStage::default());
         let settings = Settings { format: Some(Lines::Logfmt), ..Settings::default() };
-        let stages = settings.stages(&[level.clone(), decolorize.clone()]);
-        assert_eq!(stages, [level, Stage::Logfmt(Logfmt::default()), decolorize]);
+        let stages = settings.stages(&source(vec![level, Stage::Decolorize], None), 1000);
+        let mut entry = Entry::default();
+        entry.begin("level=warn a=b".into(), 1, 1);
+        let (_, steps) = stages.explain(&mut entry);
+        assert_eq!(
+            steps.iter().map(|step| step.stage).collect::<Vec<_>>(),
+            ["level", "logfmt", "decolorize"]
+        );
+        let go = Join::new(Rule::Preset(Preset::Go));
+        let of_source = Settings::default().stages(&source(vec![], Some(go.clone())), 1000);
+        assert_eq!(of_source.join(), Some(&go));
+        let java = Settings { multiline: Some(Preset::Java), ..Settings::default() };
+        let join = java.stages(&source(vec![], Some(go)), 1000);
+        let join = join.join().unwrap();
+        assert_eq!((&join.rule, join.max_bytes), (&Rule::Preset(Preset::Java), 1000));
     }
 }

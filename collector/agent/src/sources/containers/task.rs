@@ -1,6 +1,6 @@
 //! The task of the source: sees to it that every container that is wanted is read in its way.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -8,8 +8,9 @@ use std::time::Duration;
 use taffrail_container::inventory::{Container, Engine as Answers, State};
 use taffrail_core::Note;
 use taffrail_core::note::Level;
+use taffrail_stages::Stages;
 use taffrail_stages::format::Format;
-use taffrail_stages::{Stage, Stages};
+use taffrail_stages::multiline::Preset;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval};
@@ -49,10 +50,9 @@ pub(super) struct Known {
 /// The source, as one task sees it.
 pub(super) struct Task {
     pub(super) name: String,
-    labels: BTreeMap<String, String>,
-    stages: Vec<Stage>,
+    source: LogSource,
     /// The stages for containers that ask for something of their own.
-    made: HashMap<Lines, Arc<Stages>>,
+    made: HashMap<(Option<Lines>, Option<Preset>), Arc<Stages>>,
     config: ContainerLogs,
     pub(super) context: Context,
     pub(super) engine: Arc<Engine>,
@@ -107,8 +107,7 @@ impl Task {
         let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         Task {
             name: source.name.clone(),
-            labels: source.labels.clone(),
-            stages: source.stages.clone(),
+            source: source.clone(),
             made: HashMap::new(),
             config: config.clone(),
             context,
@@ -324,14 +323,15 @@ impl Task {
     /// What its entries carry, and what they pass through.
     fn feed(&mut self, container: &Container) -> Feed {
         let (settings, _) = Settings::of(container);
-        let stages = match settings.format {
-            None => self.context.stages.clone(),
-            Some(format) => {
-                let stages = || Arc::new(Stages::new(settings.stages(&self.stages)));
-                self.made.entry(format).or_insert_with(stages).clone()
+        let stages = match (settings.format, settings.multiline) {
+            (None, None) => self.context.stages.clone(),
+            asked => {
+                let max_line = self.config.max_line_bytes;
+                let stages = || Arc::new(settings.stages(&self.source, max_line));
+                self.made.entry(asked).or_insert_with(stages).clone()
             }
         };
-        let labels = who::labels(&self.labels, &self.context.instance, container, &settings);
+        let labels = who::labels(&self.source.labels, &self.context.instance, container, &settings);
         Feed { labels, metadata: who::metadata(container), stages }
     }
 

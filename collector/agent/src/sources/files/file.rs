@@ -13,11 +13,12 @@ use memchr::{memchr, memrchr};
 use rustix::buffer::spare_capacity;
 use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
-use taffrail_stages::format;
+use taffrail_stages::multiline::Join;
 
 use super::identity::{Fingerprint, Identity, Verdict};
 use super::lines::{self, Frame};
 use super::record::Entry;
+use super::takes::{Takes, takes};
 use super::tracker::{Mark, Tracker};
 use crate::logs::Shape;
 use crate::logs::chunk::MAX_BYTES;
@@ -41,7 +42,8 @@ pub(crate) struct LogFile {
     pub(crate) tracker: Tracker,
     /// The next line fills more than a chunk: up to here its end was looked for.
     pub(crate) long: Option<u64>,
-    /// What comes next is a part of a line whose rest is not there yet: where, and since when, monotonic.
+    /// What comes next is a part of a line, or of an entry, whose rest is not there yet: where, and until when it is waited
+    /// for, monotonic.
     pub(crate) open: Option<(u64, Duration)>,
     pub(crate) size: u64,
     pub(crate) mtime: (i64, i64),
@@ -184,14 +186,19 @@ impl LogFile {
     }
 
     /// Reads on: whole lines, at most a chunk of them, or with `flush` an unfinished last line too. A line that stands in
-    /// several records is whole with the last one.
+    /// several records is whole with the last one, an entry of several lines where another one begins.
     ///
     /// Nothing moves until a mark is pushed to the tracker, so an unfinished line is read again when it has grown; in
     /// return no bytes are kept between calls, however many files there are.
     ///
     /// # Errors
     /// What reading gives.
-    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>, shape: Shape, flush: bool) -> io::Result<Next> {
+    pub(crate) fn next(
+        &mut self,
+        buffer: &mut Vec<u8>,
+        (shape, join): (Shape, Option<&Join>),
+        flush: bool,
+    ) -> io::Result<Next> {
         let max = shape.max_raw();
         let Some(handle) = &self.handle else { return Ok(Next::Nothing) };
         let start = self.tracker.end();
@@ -206,12 +213,10 @@ impl LogFile {
         match lines::frame(buffer, buffer.len() == MAX_BYTES) {
             Frame::Lines(len) => {
                 let full = buffer.len() == MAX_BYTES;
-                buffer.truncate(match format::whole(shape.format, &buffer[..len]) {
-                    // Its parts fill a chunk, or the rest does not come.
-                    0 if full || flush => len,
-                    0 => return Ok(self.wait_for_rest(start)),
-                    whole => whole,
-                });
+                match takes(&buffer[..len], shape, join, full, flush) {
+                    Takes::Bytes(len) => buffer.truncate(len),
+                    Takes::Nothing { wait, anew } => return Ok(self.wait_for_rest(start, wait, anew)),
+                }
                 self.continues = false;
                 let len = buffer.len();
                 Ok(Next::Lines(start + len as u64, finish(buffer, max)))
@@ -233,11 +238,12 @@ impl LogFile {
         }
     }
 
-    /// Nothing is whole from `start` on.
-    fn wait_for_rest(&mut self, start: u64) -> Next {
+    /// Nothing is whole from `start` on: it is waited for so long from when that began or, with `anew`, from when the
+    /// file last changed.
+    fn wait_for_rest(&mut self, start: u64, wait: Duration, anew: bool) -> Next {
         self.unread = false;
-        if self.open.is_none_or(|(at, _)| at != start) {
-            self.open = Some((start, self.changed_at));
+        if anew || self.open.is_none_or(|(at, _)| at != start) {
+            self.open = Some((start, self.changed_at + wait));
         }
         Next::Nothing
     }

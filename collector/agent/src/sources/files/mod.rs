@@ -28,6 +28,7 @@ mod resume;
 mod run;
 mod say;
 mod source;
+mod takes;
 mod tenure;
 mod tracker;
 
@@ -36,3 +37,4 @@ pub use given::Given;
 pub use glob::{GlobError, Patterns};
 pub use run::{Left, Running, start};
 pub use source::{Config, Source, Step};
+pub(super) use takes::{Takes, takes};

@@ -23,8 +23,6 @@ const MAX_UNSETTLED: usize = 65_536;
 const UNFINISHED: Duration = Duration::from_secs(5 * 60);
 /// The same, once the file was rotated away or deleted.
 const UNFINISHED_ROTATED: Duration = Duration::from_secs(1);
-/// How long the rest of a line is waited for that stands in several records: what follows it in the file waits too.
-const PARTS: Duration = Duration::from_secs(5);
 /// How long until a file that could not be read is tried again.
 const AFTER_ERROR: Duration = Duration::from_secs(5);
 /// How far, in nanoseconds, the last line's time may be ahead of the clock. Loki takes lines up to ten minutes ahead.
@@ -45,8 +43,13 @@ impl LogFile {
     fn flush_due(&self, now: Duration) -> bool {
         let has_its_name = self.path.as_deref() == Some(&*self.name);
         let patience = if has_its_name { UNFINISHED } else { UNFINISHED_ROTATED };
-        let open = self.open.is_some_and(|(_, since)| now >= since + PARTS);
+        let open = self.open.is_some_and(|(_, until)| now >= until);
         self.behind() > 0 && (open || now >= self.changed_at + patience)
+    }
+
+    /// Whether the rest of a line or an entry is waited for: what is in younger files comes behind it.
+    fn waits_for_rest(&self) -> bool {
+        self.open.is_some() && self.behind() > 0
     }
 
     fn has_more(&mut self, now: Duration) -> bool {
@@ -121,6 +124,9 @@ impl Source {
                 return Released::Nothing;
             }
             if !file.wants_reading(now) {
+                if file.waits_for_rest() {
+                    return Released::Nothing;
+                }
                 continue;
             }
             let released = match self.next_piece(id, now) {
@@ -128,6 +134,7 @@ impl Source {
                 Ok(None) if self.files.get(&id).is_some_and(|file| file.unread) => {
                     Released::Searching(crate::logs::chunk::MAX_BYTES as u64)
                 }
+                Ok(None) if self.files.get(&id).is_some_and(LogFile::waits_for_rest) => Released::Nothing,
                 Ok(None) => continue,
                 Err(e) => {
                     let Some(file) = self.files.get_mut(&id) else { continue };
@@ -154,7 +161,8 @@ impl Source {
             None => {
                 let flush = !file.unread && file.flush_due(now);
                 let start = file.tracker.end();
-                let (end, lines) = match file.next(&mut self.buffer, self.shape, flush)? {
+                let stages = self.streams.get(&file.name).map_or(&self.stages, |stream| &stream.feed.stages);
+                let (end, lines) = match file.next(&mut self.buffer, (self.shape, stages.join()), flush)? {
                     Next::Lines(end, lines) => (end, Some(lines)),
                     Next::Void(end) => (end, None),
                     Next::Nothing => return Ok(None),

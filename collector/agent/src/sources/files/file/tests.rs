@@ -28,7 +28,7 @@ fn read_as(shape: Shape, file: &mut LogFile, flush: bool) -> Vec<(Range<u64>, St
     file.unread = true;
     while file.unread || (flush && file.tracker.end() < file.size) {
         let start = file.tracker.end();
-        let (end, lines) = match file.next(&mut Vec::new(), shape, flush).unwrap() {
+        let (end, lines) = match file.next(&mut Vec::new(), (shape, None), flush).unwrap() {
             Next::Lines(end, lines) => (end, Some(lines)),
             Next::Void(end) => (end, None),
             Next::Nothing => continue,
