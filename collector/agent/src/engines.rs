@@ -14,7 +14,9 @@ use crate::status::lock;
 
 /// The inventories that are kept now.
 #[derive(Clone, Debug, Default)]
-pub struct Engines(Arc<Mutex<Vec<(Place, Weak<Engine>)>>>);
+pub struct Engines(Arc<Mutex<Vec<Kept>>>);
+
+type Kept = (Place, Weak<Engine>);
 
 /// Where an engine is looked for: what makes two parts look into the same inventory.
 type Place = (Option<Address>, PathBuf);

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use taffrail_stages::format::{Format, Stream, instant};
 use taffrail_stages::multiline::Join;
-use tokio::time::Instant;
 
 use super::cursor::{Behind, Cursor};
 use super::frames::Message;
@@ -24,10 +23,10 @@ pub(super) struct Batch {
     bytes: Vec<u8>,
     /// Where each record ends, whose it is, and its time if it has one that can be read.
     records: VecDeque<(usize, Stream, Option<i64>)>,
-    /// When the first of them came, and the last.
-    first: Instant,
-    last: Instant,
-    due: Instant,
+    /// When the first of them came, and the last, monotonic.
+    first: Duration,
+    last: Duration,
+    due: Duration,
 }
 
 /// What is released.
@@ -41,7 +40,7 @@ pub(super) struct Piece {
 
 impl Batch {
     pub(super) fn new() -> Self {
-        let now = Instant::now();
+        let now = Duration::ZERO;
         Batch { bytes: Vec::new(), records: VecDeque::new(), first: now, last: now, due: now }
     }
 
@@ -49,8 +48,8 @@ impl Batch {
         self.bytes.is_empty()
     }
 
-    /// When something is to be released.
-    pub(super) fn due(&self) -> Instant {
+    /// When something is to be released, monotonic.
+    pub(super) fn due(&self) -> Duration {
         self.due
     }
 
@@ -58,13 +57,12 @@ impl Batch {
         self.bytes.len() >= ENOUGH
     }
 
-    /// Adds a message, unless it was read before.
-    pub(super) fn add(&mut self, message: Message<'_>, behind: &mut Behind) {
+    /// Adds a message at the monotonic time `now`, unless it was read before.
+    pub(super) fn add(&mut self, message: Message<'_>, behind: &mut Behind, now: Duration) {
         let ns = instant::parse(message.time);
         if ns.is_some_and(|ns| !behind.is_new(message.stream, ns)) {
             return;
         }
-        let now = Instant::now();
         if self.bytes.is_empty() {
             self.first = now;
             self.due = now + LINGER;
@@ -76,8 +74,13 @@ impl Batch {
 
     /// What can be released now, behind `before`: whole lines and entries, or with `all`, or when the rest does not come,
     /// whatever is there. At most a chunk of it.
-    pub(super) fn take(&mut self, before: Cursor, join: Option<&Join>, all: bool) -> Option<Piece> {
-        let now = Instant::now();
+    pub(super) fn take(
+        &mut self,
+        before: Cursor,
+        join: Option<&Join>,
+        all: bool,
+        now: Duration,
+    ) -> Option<Piece> {
         let fits = self.records.iter().rev().map(|record| record.0).find(|end| *end <= MAX_BYTES);
         let most = fits.or_else(|| self.records.front().map(|record| record.0))?;
         let (full, shape) = (most < self.bytes.len() || self.is_enough(), Shape::new(Format::Cri, MAX_BYTES));
@@ -115,40 +118,43 @@ impl Batch {
 mod tests {
     use super::*;
 
+    const NOW: Duration = Duration::from_secs(100);
+
     fn add(batch: &mut Batch, second: u32, text: &str, ends: bool) {
         let time = format!("2026-11-21T10:00:{second:02}.000000000Z");
         let message = Message { stream: Stream::Stdout, time: time.as_bytes(), text: text.as_bytes(), ends };
-        batch.add(message, &mut Behind::new(Cursor::default(), i64::MAX));
+        batch.add(message, &mut Behind::new(Cursor::default(), i64::MAX), NOW);
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn parts_wait_for_the_end_of_their_line_but_not_for_ever() {
+    #[test]
+    fn parts_wait_for_the_end_of_their_line_but_not_for_ever() {
         let mut batch = Batch::new();
         add(&mut batch, 1, "whole", true);
         add(&mut batch, 2, "half", false);
-        let piece = batch.take(Cursor::default(), None, false).unwrap();
+        let piece = batch.take(Cursor::default(), None, false, NOW).unwrap();
         assert_eq!(piece.bytes, b"2026-11-21T10:00:01.000000000Z stdout F whole\n");
         let mut after = Cursor::default();
         after.pass(Stream::Stdout, instant::parse(b"2026-11-21T10:00:01Z").unwrap());
         assert_eq!((piece.records, piece.after), (1, after));
-        assert_eq!(batch.take(after, None, false), None);
-        assert!(batch.due() > Instant::now() + LINGER);
+        assert_eq!(batch.take(after, None, false, NOW), None);
+        assert!(batch.due() > NOW + LINGER);
         add(&mut batch, 2, " more", true);
-        assert!(batch.due() <= Instant::now() + LINGER);
-        let line = batch.take(after, None, false).unwrap();
+        assert!(batch.due() <= NOW + LINGER);
+        let line = batch.take(after, None, false, NOW).unwrap();
         assert_eq!((line.records, String::from_utf8(line.bytes).unwrap().lines().count()), (2, 2));
         add(&mut batch, 3, "last words", false);
-        assert_eq!(batch.take(after, None, false), None);
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        assert!(batch.take(after, None, false).is_some() && batch.is_empty());
+        assert_eq!(batch.take(after, None, false, NOW), None);
+        let later = batch.due();
+        assert!(later > NOW + LINGER);
+        assert!(batch.take(after, None, false, later).is_some() && batch.is_empty());
     }
 
-    #[tokio::test]
-    async fn no_piece_is_longer_than_a_chunk() {
+    #[test]
+    fn no_piece_is_longer_than_a_chunk() {
         let mut batch = Batch::new();
         (0..10).for_each(|second| add(&mut batch, second, &"x".repeat(60_000), second % 3 == 2));
         let (mut cursor, mut records) = (Cursor::default(), 0);
-        while let Some(piece) = batch.take(cursor, None, true) {
+        while let Some(piece) = batch.take(cursor, None, true, NOW) {
             assert!(piece.bytes.len() <= MAX_BYTES, "{}", piece.bytes.len());
             (cursor, records) = (piece.after, records + piece.records);
         }

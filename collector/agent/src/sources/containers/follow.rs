@@ -11,7 +11,7 @@ use taffrail_container::inventory::{Container, EngineError};
 use taffrail_core::Clock;
 use taffrail_spool::Ticket;
 use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, sleep_until};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{Batch, Piece};
@@ -184,12 +184,12 @@ impl Reader {
                 }
                 End::Gone => {
                     if !ended {
-                        self.fail(&target, "it was removed before its log was read".to_owned());
+                        self.fail(&target, "it was removed before its log was read");
                     }
                     self.wait(Some(PAUSES.1)).await;
                 }
                 End::Failed(why) => {
-                    self.fail(&target, why);
+                    self.fail(&target, &why);
                     self.wait(Some(pause)).await;
                     pause = (pause * 2).min(PAUSES.1);
                 }
@@ -203,7 +203,7 @@ impl Reader {
 
     /// Waits until something is known anew of the container, or for `time`.
     async fn wait(&mut self, time: Option<Duration>) {
-        let until = tokio::time::Instant::now() + time.unwrap_or(Duration::from_secs(3600));
+        let mut over = std::pin::pin!(sleep(time.unwrap_or(Duration::from_secs(3600))));
         loop {
             tokio::select! {
                 () = self.ask.stop.cancelled() => return,
@@ -215,12 +215,12 @@ impl Reader {
                     }
                     return;
                 }
-                () = sleep_until(until) => return,
+                () = &mut over => return,
             }
         }
     }
 
-    fn fail(&self, target: &Target, why: String) {
+    fn fail(&self, target: &Target, why: &str) {
         let name = &target.container.name;
         let mut progress = lock(&self.progress);
         if progress.error.is_none() {
@@ -268,21 +268,23 @@ impl Reader {
                     turn.set(sleep(TURN));
                 }
                 () = sleep(LOOK), if !room => {}
-                () = sleep_until(batch.due()), if room && !batch.is_empty() => {
+                () = sleep(batch.due().saturating_sub(ask.clock.monotonic())), if room && !batch.is_empty() => {
                     if !self.release(&mut batch, false).await {
                         return End::Stopped;
                     }
                 }
                 frame = body.frame(), if room => match frame {
                     None => {
-                        frames.end(|message| batch.add(message, &mut behind));
+                        let now = ask.clock.monotonic();
+                        frames.end(|message| batch.add(message, &mut behind, now));
                         return if self.release(&mut batch, true).await { End::Whole } else { End::Stopped };
                     }
                     // What was not released is read again.
                     Some(Err(error)) => return End::Failed(error.to_string()),
                     Some(Ok(frame)) => {
                         let Ok(data) = frame.into_data() else { continue };
-                        if let Err(error) = frames.take(&data, |message| batch.add(message, &mut behind)) {
+                        let now = ask.clock.monotonic();
+                        if let Err(error) = frames.take(&data, |message| batch.add(message, &mut behind, now)) {
                             self.release(&mut batch, true).await;
                             return End::Failed(error.to_string());
                         }
@@ -299,7 +301,11 @@ impl Reader {
     async fn release(&mut self, batch: &mut Batch, all: bool) -> bool {
         loop {
             let join = self.feed.stages.join();
-            let Some(Piece { bytes, records, after }) = batch.take(self.read, join, all) else { return true };
+            let Some(Piece { bytes, records, after }) =
+                batch.take(self.read, join, all, self.ask.clock.monotonic())
+            else {
+                return true;
+            };
             let ask = self.ask.clone();
             let Some(Ok(permit)) = ask.stop.run_until_cancelled(ask.chunks.reserve()).await else {
                 return false;

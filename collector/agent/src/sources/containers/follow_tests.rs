@@ -172,7 +172,7 @@ async fn nothing_is_taken_while_sources_pause_and_an_engine_that_hangs_stops_nob
     bed.ask.stop.cancel();
     let stopped = async {
         while !follower.is_done() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::time::timeout(Duration::from_secs(60), stopped).await.expect("it does not stop");

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use tokio::task::spawn_blocking;
-use tokio::time::Instant;
 
 use super::shelf::Shelf;
 use super::task::Task;
@@ -14,7 +13,7 @@ const HOLD: Duration = Duration::from_secs(5);
 impl Task {
     pub(super) async fn open_shelf(&mut self) {
         let (state, now_ns) = (self.context.state.clone(), self.context.clock.now_ns());
-        self.hold_until = Instant::now() + HOLD;
+        self.hold_until = self.context.clock.monotonic() + HOLD;
         match spawn_blocking(move || Shelf::open(&state, now_ns)).await {
             Ok(Ok((shelf, saved))) => (self.shelf, self.saved, self.held) = (Some(shelf), Some(saved), None),
             Ok(Err(why)) => {
@@ -30,7 +29,7 @@ impl Task {
     /// What is to be done now and then: cursors are saved, and how it goes is shown.
     pub(super) async fn keep(&mut self) {
         while self.tasks.try_join_next().is_some() {}
-        if self.held.is_some() && Instant::now() >= self.hold_until {
+        if self.held.is_some() && self.context.clock.monotonic() >= self.hold_until {
             self.open_shelf().await;
         }
         self.save().await;

@@ -13,7 +13,7 @@ use taffrail_stages::format::Format;
 use taffrail_stages::multiline::Preset;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
 use super::choice;
@@ -43,8 +43,8 @@ const BACKFILL_NS: i64 = 3600 * 1_000_000_000;
 pub(super) struct Known {
     container: Arc<Container>,
     way: Way,
-    /// When an event told of it, as long as the engine has not said more.
-    hinted: Option<Instant>,
+    /// When an event told of it, monotonic, as long as the engine has not said more.
+    hinted: Option<Duration>,
 }
 
 /// The source, as one task sees it.
@@ -70,7 +70,7 @@ pub(super) struct Task {
     pub(super) saved: Option<Saved>,
     /// Why there is no shelf.
     pub(super) held: Option<String>,
-    pub(super) hold_until: Instant,
+    pub(super) hold_until: Duration,
     pub(super) save_failing: bool,
     /// Lines and bytes of containers that are gone.
     pub(super) past: (u64, u64),
@@ -123,7 +123,7 @@ impl Task {
             shelf: None,
             saved: None,
             held: None,
-            hold_until: Instant::now(),
+            hold_until: Duration::ZERO,
             save_failing: false,
             past: (0, 0),
             files_are_readable: false,
@@ -177,8 +177,11 @@ impl Task {
         };
         let feed = self.feed(container);
         self.given.read(&path, feed);
-        let known =
-            Known { container: container.clone(), way: Way::File(path), hinted: Some(Instant::now()) };
+        let known = Known {
+            container: container.clone(),
+            way: Way::File(path),
+            hinted: Some(self.context.clock.monotonic()),
+        };
         self.known.insert(id, known);
     }
 
@@ -199,8 +202,9 @@ impl Task {
                 self.take(id, container).await;
             }
         }
+        let now = self.context.clock.monotonic();
         let gone = self.known.iter().filter(|(id, known)| {
-            let believed = known.hinted.is_some_and(|at| at.elapsed() < BELIEVED);
+            let believed = known.hinted.is_some_and(|at| now < at + BELIEVED);
             !believed && !state.containers.contains_key(*id)
         });
         for id in gone.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
