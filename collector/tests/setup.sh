@@ -287,6 +287,29 @@ step_pgbouncer() {
     echo "PGBOUNCER=$cache/pgbouncer/run"
 }
 
+step_logrotate() {
+    wrapped "$cache/logrotate" logrotate usr/sbin/logrotate
+    echo "LOGROTATE=$cache/logrotate/run"
+}
+
+# rsyslog, which sends syslog as most machines do; the script finds its libraries and modules.
+step_rsyslog() {
+    local tree=$cache/rsyslog libs modules
+    if [[ ! -x $tree/run ]]; then
+        rm -rf "$tree"
+        unpack_closure "$tree" rsyslog
+        # Where this machine has it, its own is left alone.
+        if [[ ! -x $tree/usr/sbin/rsyslogd ]]; then unpack system "$tree" rsyslog; fi
+        libs=$(find "$tree" -name 'lib*.so.*' -printf '%h\n' | sort -u | paste -sd:)
+        modules=$(find "$tree" -name imfile.so -printf '%h\n' | head -n 1)
+        printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" -M "%s" "$@"\n' "$libs" "$tree/usr/sbin/rsyslogd" "$modules" >"$tree/run.new"
+        chmod +x "$tree/run.new"
+        "$tree/run.new" -v >&2
+        mv "$tree/run.new" "$tree/run"
+    fi
+    echo "RSYSLOG=$tree/run"
+}
+
 # A systemd and a bus that are nobody's: run.sh FOLDER starts both, without touching this machine's own. systemd wants
 # to see that a systemd started the machine, and looks for its parts where it was built for: so it gets namespaces of its
 # own, in which it is so. All of it ends with the script.
@@ -453,6 +476,8 @@ declare -A brings=(
     [dnsmasq]="dnsmasq"
     [redis]="Redis"
     [pgbouncer]="PgBouncer"
+    [logrotate]="logrotate"
+    [rsyslog]="rsyslog"
     [systemd]="systemd and dbus-daemon"
     [busybox]="a static busybox"
     [docker]="Docker Engine"
@@ -461,7 +486,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres postgres_newest postgres_exporter dnsmasq redis pgbouncer busybox docker compose chromium python systemd)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres postgres_newest postgres_exporter dnsmasq redis pgbouncer logrotate rsyslog busybox docker compose chromium python systemd)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------

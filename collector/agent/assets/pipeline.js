@@ -116,14 +116,20 @@ function lost(counts) {
   return happened.length ? happened.map(([why, n]) => `${number(n)} ${why.replaceAll('_', ' ')}`).join(', ') : 'none';
 }
 
+// What an archive holds is in open objects until it is stored.
+function waiting(o) {
+  const open = o.archive && `${plural(o.archive.open_objects, 'object')} open, ${plural(o.archive.objects, 'object')} stored`;
+  return el('span', {}, plural(o.waiting, 'record'), ...(open ? [el('small', { class: 'under' }, open)] : []));
+}
+
 function outputs({ status, wrong, rate }) {
   const rows = status.outputs.map((o) => {
     const bad = wrong.has(`output ${named(o)}`);
     return { bad, cells: [
       el('span', { title: o.url }, named(o), el('small', { class: 'under' }, o.url)),
       state(bad, o.retrying ? 'retrying' : bad ? 'problem' : o.last_delivery_ms ? 'delivers' : 'nothing sent yet'),
-      many(rate('outputs', o, 'delivered'), o.kind === 'loki' ? 'lines' : 'samples'), some(rate('outputs', o, 'sent_bytes')),
-      `${plural(o.waiting, 'record')}`, duration(o.lag_s), ago(o.last_delivery_ms, status.now_ms), lost(o.lost), failure(o.last_error, status.now_ms),
+      many(rate('outputs', o, 'delivered'), o.kind === 'prometheus' ? 'samples' : 'lines'), some(rate('outputs', o, 'sent_bytes')),
+      waiting(o), duration(o.lag_s), ago(o.last_delivery_ms, status.now_ms), lost(o.lost), failure(o.last_error, status.now_ms),
     ] };
   });
   const config = status.process.config;
@@ -146,8 +152,9 @@ function buffers({ status, wrong, rate }) {
 function sources({ status, wrong, rate }) {
   const rows = status.sources.map((s) => {
     const bad = wrong.has(`source ${named(s)}`);
-    return { bad, cells: [named(s), state(bad, s.holding ? 'holds' : s.lost_bytes ? 'lost lines' : 'reads'), plural(s.inputs, 'input'), many(rate('sources', s, 'lines'), 'lines'),
-      some(rate('sources', s, 'bytes')), bytes(s.behind_bytes), bytes(s.unsettled_bytes), s.lost_bytes ? bytes(s.lost_bytes) : 'none', failure(s.last_error, status.now_ms)] };
+    const gone = Object.values(s.lost_messages).reduce((sum, n) => sum + n, 0);
+    return { bad, cells: [named(s), state(bad, s.holding ? 'holds' : s.lost_bytes || gone ? 'lost lines' : 'reads'), plural(s.inputs, 'input'), many(rate('sources', s, 'lines'), 'lines'),
+      some(rate('sources', s, 'bytes')), bytes(s.behind_bytes), bytes(s.unsettled_bytes), gone ? plural(gone, 'message') : s.lost_bytes ? bytes(s.lost_bytes) : 'none', failure(s.last_error, status.now_ms)] };
   });
   const empty = hint('No log source is set up.', 'To follow log files, add to the config:', ['logs:', '  - {name: files, files: {include: [/var/log/*.log]}}']);
   return section('Log sources', 'where lines come from', ['Name', 'State', 'Follows', 'Rate', 'Read', 'Behind', 'Not settled', 'Lost', 'Last error'], rows, empty);

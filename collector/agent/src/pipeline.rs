@@ -4,10 +4,12 @@
 //! Stop: exporters and sources first, then the processor, then the logs are closed and outputs drain until the grace
 //! period ends.
 
+mod archive;
 mod budgets;
 mod containers;
 mod housekeeping;
 mod make;
+mod outputs;
 mod part;
 mod process;
 mod source;
@@ -19,7 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use taffrail_core::{Clock, Exporter};
-use taffrail_spool::{Log, Start};
+use taffrail_spool::Log;
 use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -27,6 +29,7 @@ use tracing::{error, warn};
 
 use self::housekeeping::{housekeeping, remaining};
 use self::make::{Make, wanted};
+use self::outputs::{start_loki, start_output};
 use self::part::{Part, stop_one};
 use self::process::process;
 use crate::component::{Key, plan};
@@ -36,13 +39,14 @@ use crate::engines::Engines;
 use crate::logs::{Chunk, Notes};
 use crate::measures::Measures;
 use crate::metrics::{Cardinality, Identity, Pages, Writer};
-use crate::outputs::{ClientError, Delivery, Loki, Prometheus, Reads, deliver};
+use crate::outputs::Prometheus;
 use crate::own::Own;
 use crate::page::{Live, Tail};
 use crate::probe;
 use crate::schedule::{ExporterTask, Settings};
 use crate::scrape::{self, Job, JobTask};
-use crate::status::{Board, OutputStatus};
+use crate::sources::door::Sockets;
+use crate::status::Board;
 
 /// Chunks that wait for the processor; with 256 KiB each, 2 MiB at most. When it is full, sources wait.
 const CHUNKS_WAITING: usize = 8;
@@ -93,6 +97,8 @@ pub struct Pipeline {
     engines: Engines,
     chunks: mpsc::Sender<Chunk>,
     pause: watch::Receiver<bool>,
+    /// Those of sources that others send to; they stay open while a reload restarts their source.
+    sockets: Arc<Sockets>,
     /// How many scraped pages are read at once.
     readers: Arc<Semaphore>,
     running: BTreeMap<Key, Running>,
@@ -108,14 +114,14 @@ impl Pipeline {
         let (chunks, queue) = mpsc::channel(CHUNKS_WAITING);
         let (pauses, pause) = watch::channel(false);
         let stop = CancellationToken::new();
-        let processor = process(shared.clone(), queue, notes_source, pauses, stop.clone());
+        let processor = process(shared.clone(), queue, (notes_source, notes.clone()), pauses, stop.clone());
         let looked_at = (shared.clone(), writer.cardinality().clone(), notes.clone());
         let housekeeping = tokio::spawn(keep_running("housekeeping".into(), move || {
             let (shared, cardinality, notes) = looked_at.clone();
             housekeeping(shared, cardinality, notes)
         }));
         let processor = (stop, processor);
-        let running = BTreeMap::new();
+        let (running, sockets) = (BTreeMap::new(), Arc::default());
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let readers = Arc::new(Semaphore::new(cpus));
         let mut pipeline = Pipeline {
@@ -125,6 +131,7 @@ impl Pipeline {
             engines: Engines::default(),
             chunks,
             pause,
+            sockets,
             readers,
             running,
             processor,
@@ -182,6 +189,7 @@ impl Pipeline {
                 }
             }
         }
+        self.sockets.keep(config.logs.iter().flat_map(|source| source.reads.listens()));
         Ok(problems)
     }
 
@@ -260,13 +268,10 @@ impl Pipeline {
             Make::Prometheus(config, own) => {
                 let (make, own, clock) = (config.clone(), own.clone(), clock.clone());
                 let output = move || Prometheus::new(&make, &own, clock.clone());
-                self.start_output(key, &config.receiver.url, &self.shared.metrics, output)
+                start_output(&self.shared, key, &config.receiver.url, &self.shared.metrics, output)
             }
-            Make::Loki(config) => {
-                let (make, clock) = (config.clone(), clock.clone());
-                let output = move || Loki::new(&make, clock.clone());
-                self.start_output(key, &config.receiver.url, &self.shared.logs, output)
-            }
+            Make::Archive(config, instance) => self.start_archive(key, config, instance),
+            Make::Loki(config) => start_loki(&self.shared, &self.notes, key, config),
         }
     }
 
@@ -328,36 +333,6 @@ impl Pipeline {
         Ok(Part::Scrape { stop, task })
     }
 
-    fn start_output<D: Delivery + 'static>(
-        &self,
-        key: &Key,
-        url: &http::Uri,
-        log: &Arc<dyn Log>,
-        output: impl Fn() -> Result<D, ClientError> + Send + 'static,
-    ) -> anyhow::Result<Part> {
-        let host = url.authority().map_or("", |authority| authority.as_str());
-        let url = format!("{}://{host}{}", url.scheme_str().unwrap_or("http"), url.path());
-        let status =
-            OutputStatus { kind: key.kind, name: key.name.clone(), url, shards: 1, ..Default::default() };
-        let status = self.shared.board.output(key.clone(), status);
-        let leave = CancellationToken::new();
-        // The first ones are made here, so that what is wrong with them is known now.
-        let mut first = Some(parts(&output, log, &key.to_string())?);
-        let (name, log, clock, left) =
-            (key.to_string(), log.clone(), self.shared.clock.clone(), leave.clone());
-        let task = keep_running(name.clone(), move || {
-            let parts = first.take().ok_or(()).or_else(|()| parts(&output, &log, &name));
-            let (status, clock, left) = (status.clone(), clock.clone(), left.clone());
-            async move {
-                match parts {
-                    Ok((output, reads)) => deliver(output, reads, status, clock, left).await,
-                    Err(error) => error!("the output cannot be started again: {error:#}"),
-                }
-            }
-        });
-        Ok(Part::Output { leave, task: tokio::spawn(task) })
-    }
-
     /// Stops components side by side. With `ended`, exporters mark their series as ended. What jobs leave is given back.
     async fn stop_all(
         &self,
@@ -372,13 +347,4 @@ impl Pipeline {
         }
         stopping.join_all().await.into_iter().flatten().collect()
     }
-}
-
-/// An output, and what it reads. Made anew when it panicked.
-fn parts<D>(
-    output: &impl Fn() -> Result<D, ClientError>,
-    log: &Arc<dyn Log>,
-    name: &str,
-) -> anyhow::Result<(D, Reads)> {
-    Ok((output()?, Reads { cursor: log.cursor(name, Start::Newest)?, log: log.clone() }))
 }

@@ -180,7 +180,8 @@ impl Process {
     }
 
     async fn stop(self) {
-        let delivers = !(self.config.prometheus.is_empty() && self.config.loki.is_empty());
+        let Config { prometheus, loki, archives, .. } = &self.config;
+        let delivers = !(prometheus.is_empty() && loki.is_empty() && archives.is_empty());
         let left = self.pipeline.stop(self.config.grace, self.options.leaving).await;
         self.server.stop.cancel();
         // Pages that are open are let go after a moment: a browser keeps its connection for minutes.

@@ -84,14 +84,35 @@ pub struct SourceStatus {
     pub unsettled_bytes: u64,
     /// Bytes known to be lost, since the start.
     pub lost_bytes: u64,
+    /// The same by reason, where the source knows several.
+    pub lost: BTreeMap<&'static str, u64>,
+    /// The streams of which most is not settled, the furthest behind first; at most ten.
+    pub streams: Vec<StreamStatus>,
     /// Files (or the like) that should be followed but cannot be read now.
     pub unreadable: usize,
     /// Lines that were too long and were cut, since the start.
     pub cut_lines: u64,
+    /// Messages that came and are gone for ever, since the start, by reason.
+    pub lost_messages: BTreeMap<&'static str, u64>,
+    /// Requests and connections that were turned away, since the start, by reason.
+    pub refused: BTreeMap<&'static str, u64>,
     /// Why it does not read, when it does not.
     pub holding: Option<String>,
     /// The last error.
     pub last_error: Option<Failure>,
+}
+
+/// How far one stream of a source is: in its files that are followed now.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct StreamStatus {
+    /// What it is read from: the file's name.
+    pub name: String,
+    /// Bytes that its files have.
+    pub seen_bytes: u64,
+    /// Of those: bytes that were read.
+    pub read_bytes: u64,
+    /// Of those: bytes that every output has settled.
+    pub settled_bytes: u64,
 }
 
 /// One log with cursors.
@@ -128,6 +149,10 @@ pub struct OutputStatus {
     pub lost: BTreeMap<String, u64>,
     /// Samples or entries that were sent twice and stored once.
     pub resent: u64,
+    /// Entries that were changed to fit the receiver's limits since the start, by what was.
+    pub mended: BTreeMap<String, u64>,
+    /// Bytes of dead letters: what was refused, and is kept.
+    pub dead_letter_bytes: u64,
     /// Samples that `write_relabel_configs` left out.
     pub left_out: u64,
     /// Requests since the start, answered or not.
@@ -148,10 +173,28 @@ pub struct OutputStatus {
     pub lag_s: f64,
     /// When the receiver last took something, in Unix milliseconds.
     pub last_delivery_ms: i64,
+    /// Of an archive only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveStatus>,
     /// Why it is being tried again, when it is.
     pub retrying: Option<String>,
     /// The last error.
     pub last_error: Option<Failure>,
+}
+
+/// What an archive has beside what all outputs have.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ArchiveStatus {
+    /// How old the first entry of objects may be before they are stored, in seconds.
+    pub every_s: f64,
+    /// Objects stored since the start.
+    pub objects: u64,
+    /// Objects that are open, and not stored yet.
+    pub open_objects: usize,
+    /// Bytes of the lines in them, before compression.
+    pub open_bytes: u64,
+    /// Objects removed since the start because they were old.
+    pub expired_objects: u64,
 }
 
 /// What went wrong, and when.

@@ -18,16 +18,24 @@ pub struct Levels(reload::Handle<EnvFilter, tracing_subscriber::Registry>);
 impl Levels {
     /// Takes the levels of `config`. Text or JSON is chosen once, at the start.
     pub fn set(&self, config: &OwnLog) -> Result<(), ParseError> {
-        let filter = EnvFilter::try_new(&config.level)?;
+        let filter = filter(&config.level)?;
         // Fails only when the subscriber is gone, and with it all logging.
         let _ = self.0.reload(filter);
         Ok(())
     }
 }
 
+/// What is logged. The client of object stores tells of each attempt; what comes of them is said by who asked it.
+fn filter(level: &str) -> Result<EnvFilter, ParseError> {
+    match level.contains("object_store") {
+        true => EnvFilter::try_new(level),
+        false => EnvFilter::try_new(format!("object_store=warn,{level}")),
+    }
+}
+
 /// Starts logging as `config` says. Once a process.
 pub fn start(config: &OwnLog) -> Result<Levels, ParseError> {
-    let (filter, handle) = reload::Layer::new(EnvFilter::try_new(&config.level)?);
+    let (filter, handle) = reload::Layer::new(filter(&config.level)?);
     let registry = tracing_subscriber::registry().with(filter);
     let writer = std::io::stderr;
     let started = if config.json {

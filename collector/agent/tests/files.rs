@@ -1,11 +1,15 @@
 //! Log files: everything that happens to them, done to real ones.
 
+mod copies;
 mod cost;
+mod deleted;
 mod follow;
+mod gaps;
 mod hang;
 mod kill;
 mod lines;
 mod named;
+mod promtail;
 mod rig;
 mod run;
 mod settle;

@@ -178,8 +178,8 @@ impl Cursor {
     }
 
     /// All records before `upto` are done with. A position that was not read yet, or was committed before, changes
-    /// nothing beyond what was read. Durable within a second where the log is on disk; after a crash what was committed
-    /// in that second is given again.
+    /// nothing beyond what was read. Where the log is on disk a kill of the process a moment later does not undo it, and a
+    /// power cut a second later does not; after one before that, what was committed last is given again.
     pub fn commit(&mut self, upto: Position) {
         self.settle(upto, None);
     }
@@ -209,6 +209,7 @@ impl Cursor {
             ledger.commit(id, exact, next_ms, skip, fx);
             exact
         });
+        self.engine.committed();
     }
 
     /// Goes back to the committed position: what was peeked since comes again.

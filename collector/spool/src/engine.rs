@@ -1,7 +1,8 @@
 //! What both logs share: the ledger behind its lock, and who is woken when it changes.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
 
 use bytes::Bytes;
 use taffrail_core::Clock;
@@ -24,6 +25,8 @@ pub(crate) struct Engine {
     /// Files that a reader has freed: it does not wait for their removal.
     trash: Mutex<Vec<Arc<Path>>>,
     pressure: watch::Sender<Pressure>,
+    /// Woken by each commit.
+    commits: OnceLock<Thread>,
 }
 
 /// A log that keeps its records in an [`Engine`].
@@ -46,6 +49,7 @@ impl Engine {
             changed: Notify::new(),
             trash: Mutex::default(),
             pressure: watch::Sender::new(Pressure::Low),
+            commits: OnceLock::new(),
         })
     }
 
@@ -72,6 +76,19 @@ impl Engine {
         }
         fx.run();
         result
+    }
+
+    /// Wakes `thread` whenever a cursor has moved, from now on.
+    pub(crate) fn tell_commits_to(&self, thread: Thread) {
+        // There is one such thread in the life of a log.
+        let _ = self.commits.set(thread);
+    }
+
+    /// A cursor has moved.
+    pub(crate) fn committed(&self) {
+        if let Some(thread) = self.commits.get() {
+            thread.unpark();
+        }
     }
 
     /// Removes the files that readers have freed; whether there were any.

@@ -22,6 +22,8 @@ pub(crate) struct Bounds {
     pub(crate) max_record: usize,
     /// The bound on records in memory where a file stands behind them; `None`: no file does.
     pub(crate) memory_bytes: Option<u64>,
+    /// Who wrote a record that is not settled yet has it still, and is asked for it again rather than losing it.
+    pub(crate) asks_again: bool,
 }
 
 impl Bounds {
@@ -34,6 +36,7 @@ impl Bounds {
             segment_bytes: segment_bytes.min(max_bytes / 4).max(1),
             max_record: (max_bytes / 2).min(64 << 20) as usize,
             memory_bytes: None,
+            asks_again: false,
         }
     }
 }
@@ -42,6 +45,8 @@ impl Bounds {
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) settle: Vec<(Ticket, Settled)>,
+    /// Thrown away without a word: their records are to be read again.
+    pub(crate) again: Vec<Ticket>,
     pub(crate) unlink: Vec<Arc<Path>>,
 }
 

@@ -3,6 +3,7 @@
 //! To add one: its file in `stage/`, a variant here, its name in [`Stage::name`], its call in [`Running::apply`].
 
 mod decolorize;
+mod errors;
 mod filter;
 mod json;
 mod labels;
@@ -10,6 +11,7 @@ mod level;
 mod limit;
 mod logfmt;
 mod metadata;
+mod meter;
 mod output;
 mod pattern;
 mod redact;
@@ -19,6 +21,7 @@ mod template;
 mod timestamp;
 mod trace;
 
+pub use errors::{ErrorsStage, FINGERPRINT, Occurred};
 pub use filter::Condition;
 pub use json::Json;
 pub use labels::{Label, Labels, MAX_VALUES};
@@ -26,6 +29,7 @@ pub use level::LevelStage;
 pub use limit::Limit;
 pub use logfmt::Logfmt;
 pub use metadata::Metadata;
+pub use meter::{Action, Change, Kind, Measured, Meter, MeterLabel, Metric, OTHER};
 pub use output::Output;
 pub use pattern::PatternStage;
 pub use redact::RedactStage;
@@ -65,6 +69,10 @@ pub enum Stage {
     Output(Output),
     /// The line without terminal colours.
     Decolorize,
+    /// Errors get their fingerprint, and are counted.
+    Errors(ErrorsStage),
+    /// Metrics of what entries say.
+    Meter(Meter),
     /// The entry without what must not leave.
     Redact(RedactStage),
     /// Leaves out what is so.
@@ -93,6 +101,8 @@ impl Stage {
             Stage::Template(_) => "template",
             Stage::Output(_) => "output",
             Stage::Decolorize => "decolorize",
+            Stage::Errors(_) => "errors",
+            Stage::Meter(_) => "meter",
             Stage::Redact(_) => "redact",
             Stage::Drop(_) => "drop",
             Stage::Keep(_) => "keep",
@@ -118,6 +128,8 @@ pub(crate) struct Running {
     buckets: limit::Buckets,
     seen: labels::Seen,
     redaction: redact::State,
+    errors: errors::State,
+    measured: meter::State,
 }
 
 impl Running {
@@ -127,6 +139,8 @@ impl Running {
             buckets: limit::Buckets::default(),
             seen: labels::Seen::default(),
             redaction: redact::State::default(),
+            errors: errors::State::default(),
+            measured: meter::State::default(),
         }
     }
 
@@ -145,11 +159,29 @@ impl Running {
             Stage::Template(template) => template.apply(entry),
             Stage::Output(output) => output.apply(entry),
             Stage::Decolorize => decolorize::apply(entry),
+            Stage::Errors(errors) => errors.apply(&self.errors, entry),
+            Stage::Meter(meter) => meter.apply(&self.measured, entry),
             Stage::Redact(redact) => redact.apply(&self.redaction, entry),
             Stage::Drop(condition) => drop_if(condition.holds(entry)),
             Stage::Keep(condition) => drop_if(!condition.holds(entry)),
             Stage::Sampling(sampling) => sampling.apply(entry),
             Stage::Limit(limit) => limit.apply(&self.buckets, entry),
+        }
+    }
+
+    /// The errors that were found since this was last asked.
+    pub(crate) fn take_errors(&self) -> Vec<Occurred> {
+        match &self.stage {
+            Stage::Errors(_) => self.errors.take(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// What was measured since this was last asked.
+    pub(crate) fn take_measured(&self) -> Vec<Measured> {
+        match &self.stage {
+            Stage::Meter(_) => self.measured.take(),
+            _ => Vec::new(),
         }
     }
 

@@ -3,7 +3,7 @@
 use crate::entry::Entry;
 use crate::explain::{self, Step};
 use crate::multiline::Join;
-use crate::stage::{Outcome, Running, Stage, stream};
+use crate::stage::{Measured, Occurred, Outcome, Running, Stage, stream};
 
 /// The stages of one source, ready to run, with what they remember.
 #[derive(Debug, Default)]
@@ -50,6 +50,16 @@ impl Stages {
     /// What the stages `redact` found since this was last asked: the rule's name, and how often.
     pub fn take_redacted(&self) -> impl Iterator<Item = (&str, u64)> {
         self.running.iter().flat_map(Running::take_redacted)
+    }
+
+    /// The errors that the stages `errors` found since this was last asked.
+    pub fn take_errors(&self) -> Vec<Occurred> {
+        self.running.iter().flat_map(Running::take_errors).collect()
+    }
+
+    /// What the stages `meter` measured since this was last asked.
+    pub fn take_measured(&self) -> Vec<Measured> {
+        self.running.iter().flat_map(Running::take_measured).collect()
     }
 
     /// Passes an entry through.

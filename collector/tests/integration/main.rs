@@ -8,6 +8,7 @@
     reason = "all of this is tests, helpers too: what is not as it should be ends one"
 )]
 
+mod archive;
 mod beside_peer;
 mod browser;
 mod cardinality;
@@ -20,12 +21,17 @@ mod fold;
 mod handover;
 mod hang;
 mod histograms;
+mod loki_limits;
+mod loki_tenants;
+mod losses;
+mod measured;
 mod multiline;
 mod names;
 mod page;
 mod pages;
 mod process;
 mod prometheus;
+mod push;
 mod receivers;
 mod records;
 mod relabel;
@@ -34,7 +40,9 @@ mod reload;
 mod remote_write;
 mod scrape_beside;
 mod several;
+mod stdin;
 mod support;
+mod syslog;
 mod systemd;
 mod targets;
 mod values;

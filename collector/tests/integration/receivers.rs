@@ -201,8 +201,11 @@ fn of_a_refused_request_only_the_bad_samples_and_lines_are_lost() {
     writeln!(lines.file, "{}", "too long for this Loki ".repeat(100)).unwrap();
     lines.write(50);
     taffrail.restart().unwrap();
-    let there = wait_for_all(&loki, &[("job", "app")], &lines.written).unwrap();
-    assert_eq!(there, lines.written, "all but the long one");
+    let mut there = wait_for_all(&loki, &[("job", "app")], &lines.written).unwrap();
+    let long = there.remove(50);
+    assert_eq!(there, lines.written, "the others, in their order");
+    // This one can be put right, once Loki has said what it takes.
+    assert!(long.len() <= 1000 && long.contains("line cut"), "{long}");
 
     prometheus.wait_for("count_over_time(node_load5[1m]) >= 5", SOON).unwrap();
     let others = prometheus.query("node_load5[1m]").unwrap();
@@ -217,13 +220,16 @@ fn of_a_refused_request_only_the_bad_samples_and_lines_are_lost() {
     assert!((4.0..60.0).contains(&runs), "one a run is lost, {runs} are counted");
     let told = wait_for_problem(&taffrail, &["output prometheus", "given up", "out of order"]).unwrap();
     assert!(!told.contains("tried again"), "{told}");
-    wait_for_problem(&taffrail, &["output loki", "given up since the start: 1 "]).unwrap();
+    assert_eq!(
+        own(&taffrail, "taffrail_output_mended_total{kind=\"loki\",output=\"loki\",what=\"line\"}"),
+        1.0
+    );
     let status = status(&taffrail).unwrap();
     let errors: Vec<&str> = status["outputs"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|o| o["last_error"]["text"].as_str().unwrap())
+        .filter_map(|o| o["last_error"]["text"].as_str())
         .collect();
     assert!(errors.iter().any(|text| text.contains("out of order")), "in the receiver's words: {errors:?}");
 }

@@ -15,6 +15,7 @@
 
 mod alertmanager;
 mod browser;
+mod bucket;
 mod dnsmasq;
 mod exposition;
 mod gate;
@@ -36,6 +37,7 @@ mod wire;
 
 pub use alertmanager::Alertmanager;
 pub use browser::{Seen, open_page, run_node};
+pub use bucket::{Bucket, Fate};
 pub use dnsmasq::Dnsmasq;
 pub use exposition::{Exposition, Labels, series_text};
 pub use gate::Gate;

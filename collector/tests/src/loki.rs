@@ -6,8 +6,10 @@
 
 mod labels;
 mod limits;
+mod numbers;
 mod store;
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +17,7 @@ use anyhow::{Result, bail};
 
 use limits::Refusal;
 pub use limits::{Limits, Rate};
+pub use numbers::{Numbers, append_line, number_of};
 use store::Store;
 pub use store::{StoredEntry, StoredStream};
 
@@ -28,6 +31,7 @@ pub struct LokiDouble {
     server: Server,
     script: Arc<Script>,
     store: Arc<Mutex<Store>>,
+    tenants: Arc<Mutex<BTreeMap<String, Answer>>>,
 }
 
 impl LokiDouble {
@@ -54,9 +58,14 @@ impl LokiDouble {
     pub fn listen(address: &str, limits: Limits) -> Result<Self> {
         let script = Arc::new(Script::new());
         let store = Arc::new(Mutex::new(Store::new(limits)));
-        let (answers, kept) = (Arc::clone(&script), Arc::clone(&store));
-        let server = Server::start(address, move |request| route(&request, &answers, &kept))?;
-        Ok(Self { server, script, store })
+        let tenants = Arc::new(Mutex::new(BTreeMap::<String, Answer>::new()));
+        let (answers, kept, told) = (Arc::clone(&script), Arc::clone(&store), Arc::clone(&tenants));
+        let server = Server::start(address, move |request| {
+            let tenant = request.header("x-scope-orgid").unwrap_or_default();
+            let answer = lock(&told).get(tenant).cloned();
+            answer.unwrap_or_else(|| route(&request, &answers, &kept))
+        })?;
+        Ok(Self { server, script, store, tenants })
     }
 
     /// The port it listens on.
@@ -80,9 +89,30 @@ impl LokiDouble {
         self.script.always(answer);
     }
 
+    /// The answer to every request of one tenant from now on; [`Answer::Usual`] is to be Loki again.
+    pub fn always_to(&self, tenant: &str, answer: Answer) {
+        match answer {
+            Answer::Usual => drop(lock(&self.tenants).remove(tenant)),
+            answer => drop(lock(&self.tenants).insert(tenant.to_owned(), answer)),
+        }
+    }
+
     /// Changes the limits from now on.
     pub fn set_limits(&self, limits: Limits) {
         lock(&self.store).limits = limits;
+    }
+
+    /// Counts numbered lines from now on, by job, and keeps only the others.
+    pub fn count_numbers(&self) {
+        lock(&self.store).numbers = Some(BTreeMap::new());
+    }
+
+    /// Looks at the numbered lines of a job.
+    pub fn numbers<T>(&self, job: &str, look: impl FnOnce(&Numbers) -> T) -> T {
+        match lock(&self.store).numbers.as_ref().and_then(|numbers| numbers.get(job)) {
+            Some(numbers) => look(numbers),
+            None => look(&Numbers::default()),
+        }
     }
 
     /// All streams of all tenants.
@@ -128,6 +158,10 @@ fn route(request: &Request, script: &Script, store: &Mutex<Store>) -> Answer {
     match (request.method.as_str(), path) {
         ("POST", "/loki/api/v1/push") => match script.take() {
             Answer::Usual => push(request, store),
+            Answer::Unheard => {
+                push(request, store);
+                Answer::Close
+            }
             other => other,
         },
         ("GET", "/ready") => Answer::text(200, "ready\n"),
@@ -155,8 +189,8 @@ fn push(request: &Request, store: &Mutex<Store>) -> Answer {
 
 /// Everything before the entries themselves: media type, size, snappy, protobuf.
 fn read(request: &Request, limit: usize) -> Result<PushRequest, Refusal> {
-    if request.header("x-scope-orgid").is_some_and(|tenant| !valid_tenant(tenant)) {
-        return Err(Refusal::bad("tenant ID contains unsupported character"));
+    if let Some(tenant) = request.header("x-scope-orgid").filter(|tenant| !valid_tenant(tenant)) {
+        return Err(Refusal::bad(format!("tenant ID '{tenant}' contains unsupported character")));
     }
     match request.header("content-type") {
         Some(kind) if kind.split(';').next() == Some("application/x-protobuf") => {}

@@ -66,7 +66,7 @@ impl Receiver {
                 Answer::Usual => Answer::status(204),
                 other => other,
             };
-            let accepted = matches!(answer, Answer::Http { status: 200..300, .. });
+            let accepted = matches!(answer, Answer::Http { status: 200..300, .. } | Answer::Unheard);
             lock(&log).push(Received { request, accepted });
             answer
         })?;

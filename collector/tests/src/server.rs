@@ -55,6 +55,8 @@ pub enum Answer {
     Hang(Duration),
     /// Closes without a word.
     Close,
+    /// Does what it does usually, and closes without a word: the acknowledgement is lost.
+    Unheard,
 }
 
 impl Answer {
@@ -242,7 +244,7 @@ fn answer(mut stream: &TcpStream, answer: Answer, stop: &AtomicBool) -> bool {
             }
             false
         }
-        Answer::Usual | Answer::Close => false,
+        Answer::Usual | Answer::Close | Answer::Unheard => false,
     }
 }
 

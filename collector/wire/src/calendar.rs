@@ -1,7 +1,7 @@
 //! Days and times of day of the Gregorian calendar, for the dates in headers, messages and certificates.
 
 /// Days from 1970-01-01 to the date; `month` and `day` count from 1. Counted in eras of 400 years that begin in March.
-pub(crate) fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
+pub fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;

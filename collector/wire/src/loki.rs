@@ -7,13 +7,17 @@
 
 mod batch;
 mod labels;
+mod push;
+mod push_json;
 mod reader;
 mod refusal;
 mod subset;
 
 pub use batch::Batch;
 pub use labels::{label_name, parse_label_set, same_stream, write_label_set};
-pub use reader::{Entries, Entry, Metadata, Stream, Streams, count_entries, streams};
+pub use push::{BadLabels, Pairs, PushError, Sink, read_protobuf};
+pub use push_json::read_json;
+pub use reader::{Entries, Entry, Metadata, Outline, Stream, Streams, count_entries, streams};
 pub use refusal::{Reason, Refusal, refusals};
 pub use subset::{Place, filter, split};
 

@@ -164,6 +164,11 @@ fn summary(config: &Config) -> Summary {
         name: receiver.name.clone(),
         url: receiver.url.to_string(),
     });
+    let archives = config.archives.iter().map(|archive| OutputSummary {
+        kind: "archive",
+        name: archive.name.clone(),
+        url: archive.url(),
+    });
     Summary {
         listen: config.listen.to_string(),
         data_dir: config.data_dir.display().to_string(),
@@ -175,7 +180,7 @@ fn summary(config: &Config) -> Summary {
         own_metrics: config.own_metrics,
         scrape: scrape.collect(),
         logs: config.logs.iter().map(LogSummary::of).collect(),
-        outputs: outputs.collect(),
+        outputs: outputs.chain(archives).collect(),
     }
 }
 
@@ -256,8 +261,12 @@ fn text(file: Option<&str>, summary: &Summary) -> String {
         line("read", source.to_string());
     }
     for output in &summary.outputs {
-        let what = if output.kind == "loki" { "logs" } else { "metrics" };
-        line("push", format!("{what} to {}: {}", output.name, output.url));
+        let (verb, what) = match output.kind {
+            "loki" => ("push", "logs"),
+            "archive" => ("archive", "logs"),
+            _ => ("push", "metrics"),
+        };
+        line(verb, format!("{what} to {}: {}", output.name, output.url));
     }
     if summary.outputs.is_empty() {
         line("push", "nothing: there are no `outputs`".to_owned());

@@ -1,7 +1,8 @@
-//! The command line: `taffrail run | check | metrics | init | health | socket-proxy | spool | tail | version`.
+//! The command line: `taffrail run | check | metrics | init | health | socket-proxy | spool | archive | tail | version`.
 //!
 //! It ends with 0, with 1 for what fails at run time, and with 2 for a wrong command line or configuration.
 
+mod archive;
 mod check;
 mod health;
 mod init;
@@ -53,6 +54,8 @@ pub enum Command {
     SocketProxy(socket_proxy::SocketProxy),
     /// Look at, mend or print what is kept on disk until it is delivered
     Spool(spool::Spool),
+    /// Read an archive of logs back: name its objects, or print their entries
+    Archive(archive::Archive),
     /// Pass lines through the stages of a log source, and show what would leave
     Tail(tail::Tail),
     /// Print the version
@@ -104,6 +107,7 @@ pub fn answer(command: &Command) -> Option<anyhow::Result<ExitCode>> {
         Command::Health(health) => Some(Ok(health.answer())),
         Command::SocketProxy(proxy) => Some(proxy.answer()),
         Command::Spool(spool) => Some(spool.answer()),
+        Command::Archive(archive) => Some(archive.answer()),
         Command::Tail(tail) => Some(tail.answer()),
         Command::Version(version) => Some(version.answer()),
     }

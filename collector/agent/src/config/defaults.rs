@@ -9,6 +9,16 @@ use super::env::Env;
 pub const LISTEN: &str = "127.0.0.1:9753";
 /// The same, read.
 pub const LISTEN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9753);
+/// `logs.syslog.max_message_bytes`
+pub const SYSLOG_MESSAGE: &str = "64KiB";
+/// `logs.syslog.max_connections`
+pub const SYSLOG_CONNECTIONS: u64 = 256;
+/// `logs.syslog.idle_timeout`
+pub const SYSLOG_IDLE: &str = "1h";
+/// `logs.push.listen`
+pub const PUSH: &str = "127.0.0.1:3500";
+/// The same as an address.
+pub const PUSH_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 3500);
 /// `scrape_timeout`
 pub const SCRAPE_TIMEOUT: &str = "10s";
 /// `scrape_memory`
@@ -21,6 +31,20 @@ pub const INTERVAL: &str = "15s";
 pub const GRACE: &str = "8s";
 /// `outputs.*.timeout`
 pub const TIMEOUT: &str = "30s";
+/// `outputs.archive.timeout`
+pub const ARCHIVE_TIMEOUT: &str = "60s";
+/// `outputs.archive.every`
+pub const ARCHIVE_EVERY: &str = "5m";
+/// `outputs.archive.size`
+pub const ARCHIVE_SIZE: &str = "64MiB";
+/// `outputs.loki.*.limits.reject_old_samples_max_age`
+pub const LOKI_MAX_AGE: &str = "168h";
+/// `outputs.loki.*.dead_letters.max_bytes`
+pub const DEAD_BYTES: &str = "64MiB";
+/// `outputs.loki.*.dead_letters.max_age`
+pub const DEAD_AGE: &str = "168h";
+/// `outputs.loki.*.max_tenants`
+pub const MAX_TENANTS: u64 = 16;
 /// `max_shards` of a Prometheus output.
 pub const MAX_SHARDS: u64 = 16;
 /// `host.subjects.*.budget`

@@ -1,5 +1,7 @@
 //! The valid configuration: every default filled in, every reference resolved, nothing left to check.
 
+mod archive;
+mod doors;
 mod logs;
 
 use std::collections::BTreeMap;
@@ -11,10 +13,15 @@ use taffrail_container::ContainerConfig;
 use taffrail_host::HostConfig;
 use taffrail_wire::relabel::Rule;
 
+#[cfg(feature = "object-store")]
+pub use self::archive::RemoteArchive;
+pub use self::archive::{ArchiveOutput, ArchivePlace};
+pub use self::doors::{Push, Stdin, Syslog};
 pub use self::logs::{ContainerLogs, Files, LogSource, Reads, Start, Which};
 pub use super::scalar::Network;
 pub use super::written::OutOfOrder;
 use crate::http_client::{self, Tls};
+use crate::outputs::dead::DeadBounds;
 use crate::scrape::Job;
 
 /// What the process is to do.
@@ -58,6 +65,8 @@ pub struct Config {
     pub prometheus: Vec<PrometheusOutput>,
     /// Loki push receivers.
     pub loki: Vec<LokiOutput>,
+    /// Archives of log entries.
+    pub archives: Vec<ArchiveOutput>,
     /// The collector's own log.
     pub log: OwnLog,
     /// How long outputs may drain after SIGTERM.
@@ -171,6 +180,47 @@ pub enum RemoteWriteVersion {
 pub struct LokiOutput {
     /// Where it is; the URL has Loki's push path.
     pub receiver: Receiver,
+    /// The tenant, where one is named; `receiver` has its header.
+    pub tenant: Option<String>,
+    /// The label whose value is the tenant of a stream.
+    pub tenant_label: Option<String>,
+    /// The most tenants by label.
+    pub max_tenants: usize,
+    /// What it takes.
+    pub limits: LokiLimits,
+    /// How much of what it refuses is kept.
+    pub dead_letters: DeadBounds,
+}
+
+/// What a Loki takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LokiLimits {
+    /// Labels of a stream, `service_name` not counted.
+    pub label_names: usize,
+    /// Bytes of a label's name.
+    pub label_name: usize,
+    /// Bytes of a label's value.
+    pub label_value: usize,
+    /// Bytes of a line.
+    pub line: usize,
+    /// Whether it takes structured metadata.
+    pub allow_metadata: bool,
+    /// Bytes of an entry's structured metadata.
+    pub metadata: usize,
+    /// Pairs of an entry's structured metadata.
+    pub metadata_pairs: usize,
+    /// How old an entry may be, where there is a bound.
+    pub max_age: Option<Duration>,
+    /// Streams of a tenant; 0 is no bound.
+    pub streams: usize,
+    /// Bytes a second of one stream.
+    pub stream_rate: u64,
+    /// Bytes of one stream at once.
+    pub stream_burst: u64,
+    /// Bytes a second of a tenant, where they are to be kept to from the start.
+    pub rate: Option<u64>,
+    /// Bytes of a tenant at once, where that is said.
+    pub burst: Option<u64>,
 }
 
 /// The collector's own log, to standard error.

@@ -1,10 +1,14 @@
 //! The configuration as it is written in `taffrail.yml`. These texts are the reference: `docs/reference/config.md` and
 //! the JSON schema are made from them.
 
+mod archive;
 mod containers;
 pub mod discovery;
+mod doors;
 pub mod http;
 mod logs;
+mod loki;
+pub mod meter;
 pub mod multiline;
 mod outputs;
 mod pgbouncer;
@@ -26,8 +30,11 @@ use super::scalar::{FolderGlob, HostName, Interval, LabelName, LabelValue, Level
 use super::subjects::{self, Subjects};
 use crate::metrics::cardinality::BUDGET;
 
+pub use archive::{Archive, Azure, Gcs, S3};
 pub use containers::{Containers, Detail};
+pub use doors::{Push, ServerTls, Stdin, Syslog, SyslogTls};
 pub use logs::{ContainerLogs, Files, LineFormat, LogSource, Start, Which};
+pub use loki::{DeadLetters, LokiLimits};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
 pub use pgbouncer::PgBouncer;
 pub use postgres::PostgresServer;
@@ -195,14 +202,12 @@ pub fn literal(path: &str) -> bool {
 
 /// Why a key is not known, where more can be said than that: by its path, without indices.
 pub fn hint(path: &str) -> Option<String> {
-    const LATER: [(&str, &str); 7] = [
+    const LATER: [(&str, &str); 5] = [
         ("otlp", "OTLP"),
         ("outputs.otlp", "the OTLP output"),
-        ("outputs.archive", "the archive output"),
         ("logs.containers", "logs of containers"),
         ("logs.docker", "logs of containers"),
         ("logs.journald", "the journal"),
-        ("logs.syslog", "syslog"),
     ];
     if let Some((_, what)) = LATER.iter().find(|(key, _)| *key == path) {
         let key = path.rsplit('.').next().unwrap_or(path);

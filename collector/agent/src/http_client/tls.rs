@@ -171,11 +171,13 @@ fn parts(tls: &Tls, [ca, cert, key]: &Pems) -> Result<Parts, String> {
     Ok((verifier, Some(Arc::new(ours))))
 }
 
-fn provider() -> Result<Arc<CryptoProvider>, String> {
+/// The one provider of cryptography.
+pub(crate) fn provider() -> Result<Arc<CryptoProvider>, String> {
     CryptoProvider::get_default().cloned().ok_or_else(|| "no TLS provider is installed".to_owned())
 }
 
-fn certificates(pem: &Secret, what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The certificates of a PEM file; `what` names the key that it is from.
+pub(crate) fn certificates(pem: &Secret, what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.expose().as_bytes()).collect();
     match read {
         Ok(found) if found.is_empty() => Err(format!("{what}: no certificate in it; PEM is expected")),

@@ -2,8 +2,9 @@
 
 pub mod chunk;
 mod clocks;
+mod errors;
 mod lines;
-mod notes;
+pub(crate) mod notes;
 mod processor;
 pub mod shape;
 mod stage;

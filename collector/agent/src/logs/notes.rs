@@ -85,8 +85,8 @@ impl NotesSource {
     }
 }
 
-/// A note in logfmt.
-fn line(note: &Note) -> String {
+/// A note in logfmt, with its end.
+pub(crate) fn line(note: &Note) -> String {
     let mut line = format!("level={} event={} msg={}", note.level.as_str(), note.event, quoted(&note.text));
     for (name, value) in &note.facts {
         line.push_str(&format!(" {name}={}", quoted(value)));

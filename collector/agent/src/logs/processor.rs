@@ -3,19 +3,22 @@
 //! A batch is at most [`MAX_BATCH`] raw bytes, its boundaries are fixed when it is written, and it is replayed
 //! unchanged, so that a receiver which drops equal entries sees a batch sent twice once.
 
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use taffrail_core::Clock;
 use taffrail_spool::{Log, Pressure, Reason, Settled, Ticket};
 use taffrail_wire::loki::{Batch, write_label_set};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::errors::Errors;
 use super::stage::{Passed, Worker};
-use super::{Chunk, NotesSource};
+use super::{Chunk, Notes, NotesSource};
 use crate::measures::{
     LOG_BYTES, LOG_CUT, LOG_ENTRIES, LOG_GARBLED, LOG_LEFT_OUT, LOG_REDACTED, LOG_SPLIT, Measures,
 };
@@ -31,6 +34,8 @@ pub struct Processor {
     log: Arc<dyn Log>,
     tail: Arc<Tail>,
     measures: Arc<Measures>,
+    /// Where errors in lines are told, where somebody listens.
+    errors: Option<Errors>,
     pause: watch::Sender<bool>,
     worker: Worker,
     batch: Batch,
@@ -49,7 +54,13 @@ impl Processor {
     ) -> Self {
         let labels = (Arc::from([]), String::new());
         let worker = Worker::default();
-        Processor { log, tail, measures, pause, worker, batch: Batch::new(), tickets: Vec::new(), labels }
+        let (batch, tickets) = (Batch::new(), Vec::new());
+        Processor { log, tail, measures, errors: None, pause, worker, batch, tickets, labels }
+    }
+
+    /// The same, telling of new errors in lines by `notes`; what is known of them is kept in `folder`.
+    pub fn telling(self, folder: &Path, clock: Clock, notes: Notes) -> Self {
+        Processor { errors: Some(Errors::open(folder, clock, notes)), ..self }
     }
 
     /// Runs until `stop`, then takes what is already in the queue, and ends. While every cursor lags and the log is
@@ -98,6 +109,9 @@ impl Processor {
             }
         }
         self.flush();
+        if let Some(errors) = &mut self.errors {
+            errors.save();
+        }
     }
 
     fn obey(&mut self, pressure: Pressure) {
@@ -125,6 +139,7 @@ impl Processor {
         let source = [label("job"), label("service_name")];
         let Passed { entries, left_out, garbled, cut, split } =
             self.worker.pass(&chunk, &self.labels.1, &mut self.batch, &self.tail);
+        self.count(&chunk, source);
         for (kind, count) in chunk.stages.take_redacted() {
             self.measures.add(&LOG_REDACTED, [source[0], kind], count);
         }
@@ -144,6 +159,18 @@ impl Processor {
             _ if chunk.ticket.is_none() => {}
             _ => self.tickets.push(chunk.ticket),
         }
+    }
+
+    /// What stages counted and found in the chunk's entries.
+    fn count(&mut self, chunk: &Chunk, stream: [&str; 2]) {
+        let now_ms = self.errors.as_ref().map_or(0, Errors::now_ms);
+        self.measures.measured(chunk.stages.take_measured(), stream, now_ms);
+        let found = chunk.stages.take_errors();
+        let Some(errors) = &mut self.errors else { return };
+        // The tag of an image says what was deployed, where nothing else does.
+        let all = || chunk.labels.iter().chain(&*chunk.metadata);
+        let version = ["version", "image"].iter().find_map(|wanted| all().find(|(name, _)| name == wanted));
+        errors.take(found, stream[1], version.map_or("", |(_, version)| version), &self.measures);
     }
 
     fn flush(&mut self) {

@@ -12,7 +12,7 @@ use tracing::warn;
 use super::flight::Flight;
 use super::live::Live;
 use super::settle::{Common, Outcome};
-use super::verdict::{Fate, Verdict};
+use super::verdict::{Fate, Refused, Verdict};
 use crate::status::{OutputStatus, Place};
 
 /// A batch to send.
@@ -71,6 +71,19 @@ pub trait Delivery: Send + Sync + 'static {
     fn left_out(&mut self) -> u64 {
         0
     }
+
+    /// What the batches that were read do not hold because the receiver would refuse it, since this was asked last.
+    fn refused(&mut self) -> Vec<Refused> {
+        Vec::new()
+    }
+
+    /// What is to be sent after a [`Verdict::Rest`], in order.
+    fn rest(&mut self) -> Vec<(Self::Batch, Fate)> {
+        Vec::new()
+    }
+
+    /// Shows what the loop does not count itself.
+    fn report(&mut self, _status: &mut OutputStatus) {}
 
     /// How many samples or entries a batch has.
     fn len(batch: &Self::Batch) -> u64;
@@ -211,6 +224,7 @@ impl<D: Delivery> Feed<D> {
             self.cursor.commit(upto);
         }
         let mut status = self.common.status();
+        self.output.report(&mut status);
         *if self.live { &mut status.live_in_flight } else { &mut status.in_flight } = self.flight.held;
     }
 
@@ -231,6 +245,9 @@ impl<D: Delivery> Feed<D> {
     pub(super) async fn send(&mut self, peeked: &Peeked) {
         let (batches, errors) = self.output.read(&peeked.records);
         self.common.status().left_out += self.output.left_out();
+        for Refused { count, reason, message } in self.output.refused() {
+            self.common.lost(count, reason, &message);
+        }
         for error in errors {
             let mut status = self.common.status();
             warn!(output = %status.name, %error, "a record cannot be read and is left out");

@@ -9,7 +9,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tracing::{info, warn};
 
 use super::deliver::Delivery;
-use super::verdict::{Fate, OUT_OF_ORDER, Verdict};
+use super::verdict::{Fate, OUT_OF_ORDER, Refused, Verdict};
 use crate::status::{Failure, OutputStatus, Place, lock};
 
 pub(super) const FIRST_WAIT: Duration = Duration::from_millis(250);
@@ -27,9 +27,23 @@ struct Inner {
     /// request at a time, and one that says when to come back is left alone until then.
     troubled: AtomicBool,
     trying: Mutex<()>,
+    /// That it is tried again was said at this time, and that it delivers again was not said since.
+    said: std::sync::Mutex<Said>,
     /// How long the receiver takes for an answer, in microseconds, smoothed.
     answer_us: AtomicU64,
 }
+
+/// What was said of a receiver, in our own log.
+#[derive(Debug, Default)]
+struct Said {
+    /// When it was said last that it is tried again.
+    at: Option<Duration>,
+    /// That it delivers again is still to be said.
+    open: bool,
+}
+
+/// A receiver that refuses now and then, for its limits, is not said to do so more often than this.
+const SAID: Duration = Duration::from_secs(60);
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +58,8 @@ pub(super) enum Outcome {
 
 impl Common {
     pub(super) fn new(status: Place<OutputStatus>, clock: Clock) -> Self {
-        let (troubled, trying, answer_us) = Default::default();
-        Common(Arc::new(Inner { status, clock, troubled, trying, answer_us }))
+        let (troubled, trying, said, answer_us) = Default::default();
+        Common(Arc::new(Inner { status, clock, troubled, trying, said, answer_us }))
     }
 
     pub(super) fn status(&self) -> std::sync::MutexGuard<'_, OutputStatus> {
@@ -92,7 +106,7 @@ pub(super) async fn settle<D: Delivery>(
         let begun = common.clock().monotonic();
         let (verdict, bytes) = output.send(&batch, fate).await;
         common.sent(bytes);
-        if !matches!(verdict, Verdict::Retry { .. }) {
+        if !matches!(verdict, Verdict::Retry { .. } | Verdict::Rest { wait: Some(_), .. }) {
             common.took(common.clock().monotonic().saturating_sub(begun));
             common.arrived();
             turn = None;
@@ -106,20 +120,21 @@ pub(super) async fn settle<D: Delivery>(
             }
             Verdict::Downgrade { .. } => work.push((batch, fate)),
             Verdict::Retry { after, cause, fate: this } => {
-                common.retrying(&cause);
                 work.push((batch, fate.max(this)));
-                if turn.is_none() {
-                    let got = common.0.trying.lock().await;
-                    if common.is_calm() {
-                        // Somebody else got through while this one waited for its turn.
-                        continue;
-                    }
-                    turn = Some(got);
+                common.pause(&cause, after, &mut turn, &mut wait).await;
+            }
+            Verdict::Rest { stored, refused, wait: waits } => {
+                if stored > 0 {
+                    common.delivered(stored);
+                    wait = FIRST_WAIT;
                 }
-                // A receiver may ask for more time, never for none.
-                let least = common.jittered(wait);
-                tokio::time::sleep(after.map_or(least, |after| after.max(least))).await;
-                wait = (wait * 2).min(LONGEST_WAIT);
+                for Refused { count, reason, message } in refused {
+                    outcome = common.refused(count, fate, reason, &message);
+                }
+                work.extend(output.rest().into_iter().rev());
+                if let Some((cause, after)) = waits {
+                    common.pause(&cause, after, &mut turn, &mut wait).await;
+                }
             }
             Verdict::Split => match D::split(batch) {
                 Ok((first, second)) => work.extend([(second, fate), (first, fate)]),
@@ -137,6 +152,29 @@ pub(super) async fn settle<D: Delivery>(
 }
 
 impl Common {
+    /// Waits before something is tried again.
+    async fn pause<'a>(
+        &'a self,
+        cause: &str,
+        after: Option<Duration>,
+        turn: &mut Option<MutexGuard<'a, ()>>,
+        wait: &mut Duration,
+    ) {
+        self.retrying(cause);
+        if turn.is_none() {
+            let got = self.0.trying.lock().await;
+            if self.is_calm() {
+                // Somebody else got through while this one waited for its turn.
+                return;
+            }
+            *turn = Some(got);
+        }
+        // A receiver may ask for more time, never for none.
+        let least = self.jittered(*wait);
+        tokio::time::sleep(after.map_or(least, |after| after.max(least))).await;
+        *wait = (*wait * 2).min(LONGEST_WAIT);
+    }
+
     /// What was refused is lost, unless an earlier attempt of unknown fate has stored it: then it was refused because it
     /// is there already.
     fn refused(&self, count: u64, fate: Fate, reason: &str, message: &str) -> Outcome {
@@ -149,24 +187,24 @@ impl Common {
     }
 
     /// Up to a quarter more, so that many collectors do not come back to a receiver at one moment.
-    fn jittered(&self, wait: Duration) -> Duration {
+    pub(super) fn jittered(&self, wait: Duration) -> Duration {
         let spread = (wait.as_millis() as u64 / 4).max(1);
         wait + Duration::from_millis(self.clock().now_ns() as u64 / 1000 % spread)
     }
 
-    fn sent(&self, bytes: u64) {
+    pub(super) fn sent(&self, bytes: u64) {
         let mut status = self.status();
         status.sent_bytes += bytes;
         status.requests += 1;
     }
 
-    fn delivered(&self, count: u64) {
+    pub(super) fn delivered(&self, count: u64) {
         let mut status = self.status();
         status.delivered += count;
         status.last_delivery_ms = self.clock().now_ms();
     }
 
-    fn lost(&self, count: u64, reason: &str, message: &str) {
+    pub(super) fn lost(&self, count: u64, reason: &str, message: &str) {
         let mut status = self.status();
         let before = status.lost.get(reason).copied().unwrap_or_default();
         let total = before + count;
@@ -179,10 +217,14 @@ impl Common {
         status.last_error = Some(Failure { at_ms: self.clock().now_ms(), text });
     }
 
-    fn retrying(&self, cause: &str) {
+    pub(super) fn retrying(&self, cause: &str) {
         let mut status = self.status();
         status.retries += 1;
-        if status.retrying.is_none() {
+        let now = self.0.clock.monotonic();
+        let mut said = lock(&self.0.said);
+        let lately = said.at.is_some_and(|at| now.saturating_sub(at) < SAID);
+        if status.retrying.is_none() && !lately {
+            *said = Said { at: Some(now), open: true };
             let (kind, output) = (status.kind, &status.name);
             warn!(kind, %output, "not delivered, trying again, nothing is lost: {cause}");
         }
@@ -191,10 +233,10 @@ impl Common {
         self.0.troubled.store(true, Ordering::Relaxed);
     }
 
-    fn arrived(&self) {
+    pub(super) fn arrived(&self) {
         self.0.troubled.store(false, Ordering::Relaxed);
         let mut status = self.status();
-        if status.retrying.take().is_some() {
+        if status.retrying.take().is_some() && std::mem::take(&mut lock(&self.0.said).open) {
             info!(kind = status.kind, output = %status.name, "delivers again");
         }
     }

@@ -36,6 +36,15 @@ pub enum Verdict {
         /// Whether it may have been stored all the same.
         fate: Fate,
     },
+    /// Some of it was stored, some refused, and the rest is in [`Delivery::rest`](super::Delivery::rest): to be sent next.
+    Rest {
+        /// How many samples or entries were stored.
+        stored: u64,
+        /// What was refused and is lost.
+        refused: Vec<Refused>,
+        /// Why the rest has to wait, when it has to, and how long the receiver said.
+        wait: Option<(String, Option<Duration>)>,
+    },
     /// Not stored, as the receiver does not know the protocol's version: again in an older one, which the output has
     /// chosen by now.
     Downgrade {
@@ -51,6 +60,17 @@ pub enum Verdict {
         /// Why, in the receiver's words.
         message: String,
     },
+}
+
+/// Samples or entries that a receiver refused for good, or would.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// How many.
+    pub count: u64,
+    /// Why, as a word for a label.
+    pub reason: &'static str,
+    /// Why, in words.
+    pub message: String,
 }
 
 /// The reason of a refusal because a newer or another value is there already.

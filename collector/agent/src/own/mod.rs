@@ -99,8 +99,12 @@ metrics! {
     pub SOURCE_BEHIND: Gauge = "taffrail_source_behind_bytes" ["source"];
     /// Bytes a log source has read and not every output has settled.
     pub SOURCE_UNSETTLED: Gauge = "taffrail_source_unsettled_bytes" ["source"];
-    /// Bytes a log source knows to be lost.
-    pub SOURCE_LOST: Counter = "taffrail_source_lost_bytes_total" ["source"];
+    /// Bytes a log source knows to be lost, by reason.
+    pub SOURCE_LOST: Counter = "taffrail_source_lost_bytes_total" ["source", "reason"];
+    /// Messages that came to a log source and are gone for ever, by reason. Not there while there are none.
+    pub SOURCE_LOST_MESSAGES: Counter = "taffrail_source_lost_messages_total" ["source", "reason"];
+    /// Requests and connections that a log source turned away, by reason. Not there while there are none.
+    pub SOURCE_REFUSED: Counter = "taffrail_source_refused_total" ["source", "reason"];
     /// Files, or the like, that a log source should follow and cannot read.
     pub SOURCE_UNREADABLE: Gauge = "taffrail_source_unreadable_inputs" ["source"];
     /// Lines that a log source cut because they were too long.
@@ -123,6 +127,11 @@ metrics! {
     pub LOST: Counter = "taffrail_output_lost_total" ["kind", "output", "reason"];
     /// Samples or entries that were sent twice and stored once.
     pub RESENT: Counter = "taffrail_output_resent_total" ["kind", "output"];
+    /// Entries changed to fit a receiver's limits, by what was: `labels` that became structured metadata, a `line` that was
+    /// cut, `metadata` that was left out.
+    pub MENDED: Counter = "taffrail_output_mended_total" ["kind", "output", "what"];
+    /// Bytes of dead letters: what the receiver refused for good, and is kept to be sent again.
+    pub DEAD_LETTERS: Gauge = "taffrail_output_dead_letter_bytes" ["kind", "output"];
     /// Samples left out by `write_relabel_configs`.
     pub LEFT_OUT: Counter = "taffrail_output_left_out_total" ["kind", "output"];
     /// Requests sent, answered or not.
@@ -147,6 +156,14 @@ metrics! {
     pub LAG: Gauge = "taffrail_output_lag_seconds" ["kind", "output"];
     /// Whether an output is trying again what it could not deliver (1) or not (0).
     pub RETRYING: Gauge = "taffrail_output_retrying" ["kind", "output"];
+    /// Objects that an archive has stored.
+    pub ARCHIVE_OBJECTS: Counter = "taffrail_archive_objects_total" ["kind", "output"];
+    /// Objects that an archive in a folder has removed because they were old.
+    pub ARCHIVE_EXPIRED: Counter = "taffrail_archive_expired_objects_total" ["kind", "output"];
+    /// Bytes of the lines, not compressed, that wait in an archive's open objects.
+    pub ARCHIVE_OPEN: Gauge = "taffrail_archive_open_bytes" ["kind", "output"];
+    /// How old the first entry of an archive's objects may be before they are stored: `every`.
+    pub ARCHIVE_EVERY: Gauge = "taffrail_archive_every_seconds" ["kind", "output"];
     /// When the present config was taken.
     pub CONFIG_LOADED: Gauge = "taffrail_config_loaded_timestamp_seconds" [];
     /// Whether the last reload was taken (1) or refused (0).
@@ -210,9 +227,9 @@ impl Own {
             own.collect(&mut process, out);
             Ok(())
         });
-        let measures = self.measures.clone();
+        let (measures, clock) = (self.measures.clone(), self.clock.clone());
         let of_measures = Subject::blocking("measures", measures::METRICS, move |out| {
-            measures.collect(out);
+            measures.collect(out, clock.now_ms());
             Ok(())
         });
         Exporter {
@@ -303,10 +320,22 @@ fn sources(snapshot: &Snapshot, out: &mut Out) {
         out.put(&SOURCE_BYTES, labels, source.bytes as f64);
         out.put(&SOURCE_BEHIND, labels, source.behind_bytes as f64);
         out.put(&SOURCE_UNSETTLED, labels, source.unsettled_bytes as f64);
-        out.put(&SOURCE_LOST, labels, source.lost_bytes as f64);
+        if source.lost.is_empty() {
+            out.put(&SOURCE_LOST, [labels[0], ""], source.lost_bytes as f64);
+        }
+        for (reason, bytes) in &source.lost {
+            out.put(&SOURCE_LOST, [labels[0], reason], *bytes as f64);
+        }
         out.put(&SOURCE_UNREADABLE, labels, source.unreadable as f64);
         out.put(&SOURCE_CUT, labels, source.cut_lines as f64);
         out.put(&SOURCE_HOLDING, labels, flag(source.holding.is_some()));
+        for (family, counts) in
+            [(&SOURCE_LOST_MESSAGES, &source.lost_messages), (&SOURCE_REFUSED, &source.refused)]
+        {
+            for (reason, count) in counts {
+                out.put(family, [labels[0], reason], *count as f64);
+            }
+        }
     }
 }
 
@@ -339,6 +368,18 @@ fn outputs(snapshot: &Snapshot, out: &mut Out) {
             out.put(&LEFT_OUT, labels, output.left_out as f64);
             out.put(&LIVE, labels, flag(output.live));
             out.put(&IN_FLIGHT, [output.kind, &output.name, "live"], output.live_in_flight as f64);
+        }
+        if let Some(archive) = &output.archive {
+            out.put(&ARCHIVE_OBJECTS, labels, archive.objects as f64);
+            out.put(&ARCHIVE_EXPIRED, labels, archive.expired_objects as f64);
+            out.put(&ARCHIVE_OPEN, labels, archive.open_bytes as f64);
+            out.put(&ARCHIVE_EVERY, labels, archive.every_s);
+        }
+        if output.kind == "loki" {
+            out.put(&DEAD_LETTERS, labels, output.dead_letter_bytes as f64);
+        }
+        for (what, count) in &output.mended {
+            out.put(&MENDED, [output.kind, &output.name, what], *count as f64);
         }
         for (reason, lost) in &output.lost {
             out.put(&LOST, [output.kind, &output.name, reason], *lost as f64);

@@ -70,7 +70,7 @@ impl OwnMetrics {
         let mut out = Out::default();
         out.begin(0);
         self.own.collect(&mut lock(&self.process), &mut out);
-        self.own.measures.collect(&mut out);
+        self.own.measures.collect(&mut out, self.own.clock.now_ms());
         let collected = out.finish();
         let values = collected.samples.iter().map(|sample| sample.value.to_f64());
         let mut families = Families::new();

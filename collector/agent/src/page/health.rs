@@ -100,6 +100,9 @@ fn of_source(source: &SourceStatus) -> Vec<String> {
     if source.lost_bytes > 0 {
         found.push(format!("{} were lost since the start", bytes(source.lost_bytes)));
     }
+    for (reason, messages) in &source.lost_messages {
+        found.push(format!("{messages} messages were lost since the start ({reason})"));
+    }
     if let Some(why) = &source.holding {
         found.push(format!("does not read: {why}"));
     }
@@ -136,12 +139,16 @@ fn of_output(output: &OutputStatus) -> Vec<String> {
     let mut found = Vec::new();
     let lost = reasons(&output.lost);
     if !lost.is_empty() {
-        found.push(format!("given up since the start: {lost}"));
+        let kept = match output.dead_letter_bytes {
+            0 => "",
+            _ => "; `taffrail spool dead list` shows what is kept of it",
+        };
+        found.push(format!("given up since the start: {lost}{kept}"));
     }
     if let Some(why) = &output.retrying {
         let wait = if output.lag_s >= 1.0 { format!(" for {}", span(output.lag_s)) } else { String::new() };
         found.push(format!("delivers nothing{wait}, and is tried again: {why}"));
-    } else if output.lag_s > LAG_S {
+    } else if output.lag_s > LAG_S + output.archive.as_ref().map_or(0.0, |archive| archive.every_s) {
         found.push(format!(
             "is {} behind, and catches up as fast as the receiver takes it",
             span(output.lag_s)

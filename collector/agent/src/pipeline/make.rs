@@ -7,7 +7,9 @@ use taffrail_core::Clock;
 use taffrail_postgres::Server;
 
 use crate::component::Key;
-use crate::config::{Config, Containers, Host, LogSource, LokiOutput, Probes, PrometheusOutput, defaults};
+use crate::config::{
+    ArchiveOutput, Config, Containers, Host, LogSource, LokiOutput, Probes, PrometheusOutput, defaults,
+};
 use crate::metrics::Identity;
 use crate::outputs::{Loki, Prometheus};
 use crate::scrape::{self, Job};
@@ -31,13 +33,15 @@ pub(super) enum Make {
     /// An output, and the identity of the series with which it asks about the receiver.
     Prometheus(PrometheusOutput, Identity),
     Loki(LokiOutput),
+    /// An archive, of this instance.
+    Archive(ArchiveOutput, String),
 }
 
 impl Make {
     /// The order of starting; stopping is the other way round.
     pub(super) fn order(&self) -> u8 {
         match self {
-            Make::Prometheus(..) | Make::Loki(_) => 0,
+            Make::Prometheus(..) | Make::Loki(_) | Make::Archive(..) => 0,
             Make::Host(..)
             | Make::Containers(..)
             | Make::Postgres(..)
@@ -54,7 +58,8 @@ impl Make {
     pub(super) fn check(&self, clock: &Clock) -> anyhow::Result<()> {
         match self {
             Make::Prometheus(config, own) => drop(Prometheus::new(config, own, clock.clone())?),
-            Make::Loki(config) => drop(Loki::new(config, clock.clone())?),
+            Make::Archive(config, _) => drop(config.store()?),
+            Make::Loki(config) => Loki::check(config, clock.clone())?,
             Make::Source(source, _) => sources::check(source)?,
             Make::Scrape(job) => scrape::check(job, clock).map_err(anyhow::Error::msg)?,
             Make::Host(..)
@@ -120,6 +125,10 @@ pub(super) fn wanted(config: &Config, instance: &str) -> BTreeMap<Key, Make> {
     }
     for output in &config.loki {
         wanted.insert(Key::new("loki", &output.receiver.name), Make::Loki(output.clone()));
+    }
+    for output in &config.archives {
+        let make = Make::Archive(output.clone(), instance.to_owned());
+        wanted.insert(Key::new("archive", &output.name), make);
     }
     wanted
 }

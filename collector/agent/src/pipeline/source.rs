@@ -33,6 +33,7 @@ impl Pipeline {
             engines: self.engines.clone(),
             pause: self.pause.clone(),
             state: self.shared.state.join("sources").join(&source.name),
+            sockets: self.sockets.clone(),
             status: self.shared.board.source(key.clone(), status),
         };
         match tokio::time::timeout(START, sources::start(source, context)).await {

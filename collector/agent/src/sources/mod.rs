@@ -1,7 +1,11 @@
 //! Log sources.
 
 mod containers;
+pub mod door;
 pub mod files;
+mod push;
+mod stdin;
+mod syslog;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -48,7 +52,7 @@ impl Running {
 pub fn check(source: &LogSource) -> anyhow::Result<()> {
     match &source.reads {
         Reads::Files(files) => drop(files::Patterns::new(&files.include, &files.exclude)?),
-        Reads::Containers(_) => {}
+        Reads::Containers(_) | Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => {}
     }
     Ok(())
 }
@@ -66,6 +70,15 @@ pub async fn start(source: &LogSource, context: Context) -> anyhow::Result<Runni
             Ok(Running::new(|by| async move { running.stop(by).await.to_string() }))
         }
         Reads::Containers(containers) => containers::start(source, containers, context),
+        Reads::Push(config) => {
+            let (source, config) = (source.clone(), config.clone());
+            spawn_blocking(move || push::start(&source.name, &source.labels, &config, context)).await?
+        }
+        Reads::Syslog(config) => {
+            let (source, config) = (source.clone(), config.clone());
+            spawn_blocking(move || syslog::start(&source.name, &source.labels, &config, context)).await?
+        }
+        Reads::Stdin(config) => stdin::start(&source.name, &source.labels, config, context),
     }
 }
 
@@ -88,6 +101,8 @@ pub struct Context {
     pub state: PathBuf,
     /// The inventories of containers.
     pub engines: Engines,
+    /// Sockets of sources that others send to.
+    pub sockets: Arc<door::Sockets>,
     /// What the page shows of it.
     pub status: Arc<Mutex<SourceStatus>>,
 }

@@ -54,8 +54,14 @@ impl Rig {
         fs::create_dir(&logs).unwrap();
         before(&logs);
         let include = globs.iter().map(|glob| format!("{}/{glob}", logs.display())).collect();
-        let files =
-            Files { include, exclude: vec![], start, format: Format::Plain, max_line_bytes: 64 << 10 };
+        let files = Files {
+            include,
+            exclude: vec![],
+            start,
+            positions_from: None,
+            format: Format::Plain,
+            max_line_bytes: 64 << 10,
+        };
         let config = Config { name: "test".to_owned(), labels: BTreeMap::new(), files, given: None };
         let (_, chunks) = mpsc::channel(1);
         let (pause, _) = watch::channel(false);
@@ -80,6 +86,7 @@ impl Rig {
 
     pub fn context(&self, chunks: mpsc::Sender<Chunk>) -> Context {
         Context {
+            sockets: Arc::default(),
             stages: Arc::default(),
             notes: self.notes.clone(),
             engines: Engines::default(),

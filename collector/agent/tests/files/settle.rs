@@ -171,8 +171,12 @@ fn a_paused_source_reads_nothing_and_loses_nothing() {
     fs::remove_file(rig.path("a.log.1")).unwrap();
     rig.step();
     assert_eq!(rig.status().behind_bytes, 4);
+    let status = rig.status();
+    let a = (&status.streams[0].name, status.streams[0].seen_bytes, status.streams[0].settled_bytes);
+    assert_eq!(a, (&rig.path("a.log").display().to_string(), 4, 0));
     rig.pause.send_replace(false);
     assert_eq!(rig.texts(), ["1", "2"]);
+    assert!(rig.status().streams.is_empty(), "{:?}", rig.status());
 }
 
 #[test]

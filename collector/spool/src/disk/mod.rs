@@ -9,9 +9,10 @@ mod store;
 mod unwritten;
 
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, Thread};
 use std::time::Duration;
 
 use taffrail_core::Clock;
@@ -93,6 +94,40 @@ impl Default for DiskOptions {
 pub struct DiskLog {
     store: Arc<Store>,
     worker: Option<Worker>,
+    _noter: Noter,
+}
+
+/// The thread that notes where cursors are as soon as they have moved: it may have to wait for the disk, and who
+/// commits may not.
+#[derive(Debug)]
+struct Noter {
+    over: Arc<AtomicBool>,
+    thread: Thread,
+}
+
+impl Noter {
+    fn start(store: Arc<Store>, dir: &Path) -> Result<Self, FileError> {
+        let over = Arc::new(AtomicBool::new(false));
+        let (engine, its_over) = (store.engine.clone(), over.clone());
+        let work = move || {
+            while !its_over.load(Ordering::Acquire) {
+                store.save_recent();
+                std::thread::park();
+            }
+        };
+        let spawned = std::thread::Builder::new().name("spool cursors".to_owned()).spawn(work);
+        let thread =
+            spawned.map_err(|cause| FileError::new("start a thread for", dir, cause))?.thread().clone();
+        engine.tell_commits_to(thread.clone());
+        Ok(Noter { over, thread })
+    }
+}
+
+impl Drop for Noter {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
 }
 
 /// The thread that syncs and, at last, completes the files.
@@ -130,11 +165,21 @@ impl DiskLog {
             }
             Loaded::Unreadable { problem } => (None, Some(problem)),
         };
+        let mut recent = StateFile::new(dir.join("recent"));
+        let saved = match (saved, recent.load()) {
+            (Some(mut saved), Loaded::Found { bytes, .. }) => {
+                // What does not read says nothing: it is no more than a hint.
+                Saved::decode(&bytes).iter().for_each(|recent| saved.catch_up(recent));
+                Some(saved)
+            }
+            (saved, _) => saved,
+        };
         let ledger = restore(&options, found, saved, problem, clock.now_ms());
         let engine = Engine::new(clock, ledger);
         let every = options.sync_every.max(Duration::from_millis(10));
-        let store = Arc::new(Store::new(engine, dir.to_owned(), options, state));
+        let store = Arc::new(Store::new(engine, dir.to_owned(), options, [state, recent]));
         store.tick();
+        let noter = Noter::start(store.clone(), dir)?;
         let (wake, woken) = channel();
         let (end, ended) = channel::<()>();
         let worker = store.clone();
@@ -148,7 +193,7 @@ impl DiskLog {
                 drop(end);
             })
             .map_err(|cause| FileError::new("start a thread for", dir, cause))?;
-        Ok(DiskLog { store, worker: Some(Worker { wake, ended: Mutex::new(ended), thread }) })
+        Ok(DiskLog { store, worker: Some(Worker { wake, ended: Mutex::new(ended), thread }), _noter: noter })
     }
 
     /// Does now what is done every [`DiskOptions::sync_every`]: waits until all that was appended and committed would
@@ -186,6 +231,8 @@ impl Backed for DiskLog {
 
     fn cursor_added(&self) {
         self.store.save();
+        // What is known of an older one of its name holds no longer.
+        self.store.save_recent();
         if let Some(worker) = &self.worker {
             // A thread that has ended with a panic needs no waking.
             let _ = worker.wake.send(());
@@ -224,6 +271,7 @@ fn restore(
         // The current segment stays in memory whole, besides what lags.
         bounds.segment_bytes = bounds.segment_bytes.min(bytes.max(1 << 16));
         memory += 2 * bytes;
+        bounds.asks_again = true;
     }
     bounds.memory_bytes = Some(memory);
     let lost = saved.is_none();

@@ -51,6 +51,18 @@ impl Saved {
         nobody && self.next >> EPOCH_BITS == last.next >> EPOCH_BITS
     }
 
+    /// Takes over what `recent` knows better: cursors only ever move on.
+    pub(crate) fn catch_up(&mut self, recent: &Self) {
+        self.next = self.next.max(recent.next);
+        self.next_segment = self.next_segment.max(recent.next_segment);
+        for cursor in &mut self.cursors {
+            let known = recent.cursors.iter().find(|known| known.name == cursor.name);
+            if let Some(known) = known.filter(|known| known.committed.position > cursor.committed.position) {
+                *cursor = known.clone();
+            }
+        }
+    }
+
     /// Numbers of 8 bytes, little-endian: next position, next segment, and for each cursor its position, segment,
     /// offset, time last seen, time of its oldest pending record, length of its name, and the name.
     pub(crate) fn encode(&self) -> Vec<u8> {

@@ -30,6 +30,8 @@ pub(crate) struct Store {
     options: DiskOptions,
     files: Mutex<Files>,
     state: Mutex<(StateFile, Option<Saved>)>,
+    /// Where the cursors are since that was saved last, as far as a kill of the process may know it.
+    recent: Mutex<StateFile>,
 }
 
 /// Changed only with the engine's writer lock held.
@@ -54,8 +56,14 @@ impl Files {
 }
 
 impl Store {
-    pub(crate) fn new(engine: Arc<Engine>, dir: PathBuf, options: DiskOptions, state: StateFile) -> Self {
-        Store { engine, dir, options, files: Mutex::default(), state: Mutex::new((state, None)) }
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        dir: PathBuf,
+        options: DiskOptions,
+        [state, recent]: [StateFile; 2],
+    ) -> Self {
+        let (state, recent) = (Mutex::new((state, None)), Mutex::new(recent));
+        Store { engine, dir, options, files: Mutex::default(), state, recent }
     }
 
     /// Where the files are.
@@ -123,8 +131,9 @@ impl Store {
     /// Makes room by dropping the oldest segment that is on disk; `false` if that is the one being written.
     fn give_up_oldest(&self, writing: SegmentId, files: &mut Files, fx: &mut Effects) -> bool {
         let mut ledger = self.engine.ledger();
-        let droppable =
-            ledger.segments.front().is_some_and(|oldest| oldest.id != writing && oldest.written > 0);
+        // What could not be read again stays, and what comes is asked for again.
+        let droppable = !ledger.bounds.asks_again
+            && ledger.segments.front().is_some_and(|oldest| oldest.id != writing && oldest.written > 0);
         let dropped = droppable && ledger.drop_oldest(Reason::Disk, fx);
         // An open file would keep its space.
         files.forget_removed(&ledger);
@@ -199,7 +208,7 @@ impl Store {
         let mut ledger = self.engine.ledger();
         // Clearly more than that is needed to be out of it again.
         ledger.tight = floor > 0 && free < floor + floor / if ledger.tight { 3 } else { 4 };
-        while free < floor {
+        while free < floor && !ledger.bounds.asks_again {
             let size = ledger.segments.front().map_or(0, |oldest| oldest.written);
             if size == 0 || !ledger.drop_oldest(Reason::Disk, fx) {
                 break;
@@ -289,6 +298,23 @@ impl Store {
                 tracing::warn!(%error, "the cursors' positions are not saved; a restart would send records again");
                 self.engine.ledger().last_error = Some((now_ms, error.to_string()));
             }
+        }
+    }
+
+    /// Saves the cursors for the case that the process is killed, without waiting for the disk.
+    pub(crate) fn save_recent(&self) {
+        let now_ms = self.engine.clock.now_ms();
+        let saved = {
+            let ledger = self.engine.ledger();
+            // What only memory holds does not outlive the process.
+            if ledger.segments.iter().all(|segment| segment.written == 0) {
+                return;
+            }
+            Saved::of(&ledger, now_ms)
+        };
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Err(error) = recent.save(&saved.encode(), Durability::Kill) {
+            tracing::debug!(%error, "a kill would send again what was delivered since the last save");
         }
     }
 

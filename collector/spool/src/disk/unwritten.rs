@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::disk::frame::Summary;
 use crate::disk::recover::segment_path;
-use crate::ledger::{Effects, Ledger};
+use crate::ledger::{CursorState, Effects, Ledger};
 use crate::log::{Position, SegmentId};
 use crate::segment::{HEADER, Segment};
 use crate::ticket::{Reason, Settled};
@@ -115,13 +115,17 @@ impl Ledger {
         let unwritten = segment.kept_unwritten();
         for mut entry in segment.kept.drain(unwritten..) {
             let size = entry.end() - entry.offset;
-            for cursor in self.cursors.iter_mut().filter(|cursor| cursor.committed.position <= entry.position)
-            {
+            let ticket = entry.ticket.take();
+            let again = self.bounds.asks_again && ticket.is_some();
+            let needs = |cursor: &&mut CursorState| cursor.committed.position <= entry.position;
+            for cursor in self.cursors.iter_mut().filter(needs).filter(|_| !again) {
                 cursor.lost.add(1, size);
                 self.counters.disk.add(1, size);
             }
-            if let Some(ticket) = entry.ticket.take() {
-                fx.settle.push((ticket, Settled::Dropped(Reason::Disk)));
+            match ticket {
+                Some(ticket) if again => fx.again.push(ticket),
+                Some(ticket) => fx.settle.push((ticket, Settled::Dropped(Reason::Disk))),
+                None => {}
             }
             self.memory_bytes -= size;
             self.held_bytes -= size;

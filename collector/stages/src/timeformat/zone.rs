@@ -41,7 +41,7 @@ impl Zone {
 
     /// Seconds since 1970 of a time of day in this zone, given as the seconds since 1970 that it would be in UTC. A time
     /// that is there twice as clocks go back is the first one.
-    pub(crate) fn to_utc(&self, local: i64) -> Option<i64> {
+    pub fn to_utc(&self, local: i64) -> Option<i64> {
         match &self.0 {
             Kind::Fixed(seconds) => local.checked_sub(*seconds),
             Kind::Named(zone) => {

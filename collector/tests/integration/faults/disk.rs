@@ -13,10 +13,10 @@ use super::rig::{Numbered, Samples, check, gaps};
 use crate::support::{SOON, own, status, wait_for_peace, wait_for_problem};
 
 /// A file system of a few megabytes, in memory.
-struct Small(PathBuf);
+pub struct Small(PathBuf);
 
 impl Small {
-    fn mount(at: &Path, mib: u32) -> Self {
+    pub fn mount(at: &Path, mib: u32) -> Self {
         fs::create_dir_all(at).unwrap();
         mount(&["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"], at);
         Small(at.to_owned())
@@ -28,14 +28,15 @@ impl Small {
     }
 
     /// Takes all but `left` bytes of it.
-    fn fill(&self, left: u64) {
+    pub fn fill(&self, left: u64) {
         let taken = self.free().saturating_sub(left);
         let written = fs::write(self.0.join("filler"), vec![0; taken as usize]);
         // It is shared, with who writes meanwhile.
         assert!(written.is_ok() || self.free() == 0, "{written:?}");
     }
 
-    fn empty(&self) {
+    /// Gives it back.
+    pub fn empty(&self) {
         fs::remove_file(self.0.join("filler")).unwrap();
     }
 

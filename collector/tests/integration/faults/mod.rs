@@ -7,3 +7,5 @@ mod pages;
 mod receiver;
 pub mod rig;
 mod staleness;
+
+pub use disk::Small;

@@ -13,6 +13,8 @@ pub struct Limits {
     pub label_value: usize,
     /// Bytes of a line; longer ones are refused, not cut.
     pub line: usize,
+    /// Whether structured metadata is taken.
+    pub allow_metadata: bool,
     /// Bytes of an entry's structured metadata, names and values.
     pub metadata: usize,
     /// Pairs of an entry's structured metadata.
@@ -58,6 +60,7 @@ impl Default for Limits {
             label_name: 1024,
             label_value: 2048,
             line: 256 << 10,
+            allow_metadata: true,
             metadata: 64 << 10,
             metadata_pairs: 128,
             behind: Duration::from_secs(3600),
@@ -67,7 +70,7 @@ impl Default for Limits {
             request: 100 << 20,
             tenant_rate: Rate { per_second: 4 * MB, burst: 6 * MB },
             stream_rate: Rate { per_second: 3 * MB, burst: 15 * MB },
-            whole_stream: false,
+            whole_stream: true,
             last_stream_tells: true,
             named_entries: 10,
         }
@@ -99,7 +102,7 @@ impl Refusal {
     }
 }
 
-/// Several refusals of one request in one text, equal ones counted.
+/// Several refusals of one request in one text, equal ones counted; one alone has no count.
 pub(crate) fn joined(texts: &[String]) -> String {
     let mut counted: Vec<(&str, usize)> = Vec::new();
     for text in texts {
@@ -110,9 +113,9 @@ pub(crate) fn joined(texts: &[String]) -> String {
     }
     let parts: Vec<String> = counted
         .into_iter()
-        .map(|(text, count)| match count {
+        .map(|(text, count)| match texts.len() {
             1 => text.to_owned(),
-            count => format!("{count} errors like: {text}"),
+            _ => format!("{count} errors like: {text}"),
         })
         .collect();
     parts.join("; ")
@@ -179,6 +182,7 @@ mod tests {
     #[test]
     fn counts_equal_refusals() {
         let texts = ["a", "b", "a"].map(String::from);
-        assert_eq!(joined(&texts), "2 errors like: a; b");
+        assert_eq!(joined(&texts), "2 errors like: a; 1 errors like: b");
+        assert_eq!(joined(&["a".to_owned()]), "a");
     }
 }

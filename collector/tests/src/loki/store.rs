@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels;
 use super::limits::{Limits, Rate, Refusal, bytes, go_time, joined, rfc3339};
+use super::numbers::{Numbers, number_of};
 use crate::wire::{Label, LogEntry, LogStream, PushRequest};
 
 /// A stream that was taken, as a query for it would show it.
@@ -38,6 +39,8 @@ pub(crate) struct Store {
     tenants: BTreeMap<String, Tenant>,
     /// Entries that were dropped without a word because an equal one was there.
     pub(crate) equal: u64,
+    /// Numbered lines by job, where those are counted instead of kept.
+    pub(crate) numbers: Option<BTreeMap<String, Numbers>>,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +61,7 @@ type Checked = (BTreeMap<String, String>, Vec<StoredEntry>);
 
 impl Store {
     pub(crate) fn new(limits: Limits) -> Self {
-        Self { limits, tenants: BTreeMap::new(), equal: 0 }
+        Self { limits, tenants: BTreeMap::new(), equal: 0, numbers: None }
     }
 
     /// Takes what may be taken; a refusal does not mean that nothing was.
@@ -75,6 +78,15 @@ impl Store {
             let labels = labels::parse(&stream.labels)
                 .map_err(|err| Refusal::bad(format!("couldn't parse labels: {err}")))?;
             parsed.push((labels, stream));
+        }
+        // A name of which no label can be made is a fault of Loki's own, and refuses the whole request.
+        let names = parsed.iter().flat_map(|(_, stream)| &stream.entries).flat_map(|entry| &entry.metadata);
+        if let Some(bad) = names.map(|label| &label.name).find(|name| !makes_a_name(name)) {
+            let text = match bad.as_str() {
+                "" => "label name is empty".to_owned(),
+                bad => format!("normalization for label name {bad:?} resulted in invalid name"),
+            };
+            return Err(Refusal { status: 500, text });
         }
         let mut refused = Vec::new();
         let mut checked: Vec<Checked> = Vec::new();
@@ -109,7 +121,7 @@ impl Store {
         let size: u64 = checked.iter().flat_map(|(_, entries)| entries).map(size).sum();
         if !tenant.bucket.take(self.limits.tenant_rate, size, now) {
             return Err(Refusal::too_many(format!(
-                "Ingestion rate limit exceeded for user {name} (limit: {} bytes/sec) while attempting to ingest '{lines}' lines totaling '{size}' bytes, reduce log volume or contact your Loki administrator to see if the limit can be increased",
+                "ingestion rate limit exceeded for user {name} (limit: {} bytes/sec) while attempting to ingest '{lines}' lines totaling '{size}' bytes, reduce log volume or contact your Loki administrator to see if the limit can be increased",
                 self.limits.tenant_rate.per_second
             )));
         }
@@ -119,11 +131,13 @@ impl Store {
             let full = tenant.streams.len() >= self.limits.streams;
             last = if full && !tenant.streams.contains_key(&labels) {
                 Err(Refusal::too_many(format!(
-                    "Maximum active stream limit exceeded when trying to create stream {text}, reduce the number of active streams (reduce labels or reduce label values), or contact your Loki administrator to see if the limit can be increased, user: '{name}'"
+                    "maximum active stream limit exceeded when trying to create stream {text}, reduce the number of active streams (reduce labels or reduce label values), or contact your Loki administrator to see if the limit can be increased, user: '{name}'"
                 )))
             } else {
+                let job = labels.get("job").cloned().unwrap_or_default();
+                let numbers = self.numbers.as_mut().map(|numbers| numbers.entry(job).or_default());
                 let stream = tenant.streams.entry(labels).or_default();
-                stream.append(&self.limits, name, &text, entries, now, &mut self.equal)
+                stream.append(&self.limits, (name, &text), entries, now, (&mut self.equal, numbers))
             };
             if first.is_ok() {
                 first.clone_from(&last);
@@ -146,6 +160,11 @@ impl Store {
         }
         out
     }
+}
+
+/// Whether anything but `_` is left of the name of a pair of structured metadata.
+fn makes_a_name(name: &str) -> bool {
+    name.chars().any(|c| c.is_ascii_alphanumeric())
 }
 
 fn check_labels(
@@ -197,22 +216,27 @@ fn check_entry(
     }
     if entry.line.len() > limits.line {
         return Err(format!(
-            "Max entry size '{}' bytes exceeded for stream '{stream}' while adding an entry with length '{}' bytes",
+            "max entry size '{}' bytes exceeded for stream '{stream}' while adding an entry with length '{}' bytes",
             limits.line,
             entry.line.len()
         ));
     }
     let pairs = entry.metadata.len();
+    if pairs > 0 && !limits.allow_metadata {
+        return Err(format!(
+            "stream '{stream}' includes structured metadata, but this feature is disallowed. Please see `limits_config.allow_structured_metadata` or contact your Loki administrator to enable it"
+        ));
+    }
     let size = entry.metadata.iter().map(|l| l.name.len() + l.value.len()).sum::<usize>();
     if size > limits.metadata {
         return Err(format!(
-            "stream '{stream}' has structured metadata too large: '{size}' bytes, limit: '{}' bytes. Please see `limits_config.max_structured_metadata_size` or contact your Loki administrator to increase it.",
+            "stream '{stream}' has structured metadata too large: '{size}' bytes, limit: '{}' bytes. Please see `limits_config.max_structured_metadata_size` or contact your Loki administrator to increase it",
             limits.metadata
         ));
     }
     if pairs > limits.metadata_pairs {
         return Err(format!(
-            "stream '{stream}' has too many structured metadata labels: '{pairs}', limit: '{}'. Please see `limits_config.max_structured_metadata_entries_count` or contact your Loki administrator to increase it.",
+            "stream '{stream}' has too many structured metadata labels: '{pairs}', limit: '{}'. Please see `limits_config.max_structured_metadata_entries_count` or contact your Loki administrator to increase it",
             limits.metadata_pairs
         ));
     }
@@ -224,11 +248,10 @@ impl Stream {
     fn append(
         &mut self,
         limits: &Limits,
-        tenant: &str,
-        text: &str,
+        (tenant, text): (&str, &str),
         entries: Vec<StoredEntry>,
         now: i64,
-        equal: &mut u64,
+        (equal, mut numbers): (&mut u64, Option<&mut Numbers>),
     ) -> Result<(), Refusal> {
         let total = entries.len();
         let over = |entry: &StoredEntry| {
@@ -246,8 +269,19 @@ impl Stream {
         }
         for entry in entries {
             // Loki compares time and line, in some versions the metadata too: the stricter holds here.
-            let same = self.entries.get(&entry.ns);
-            if same.is_some_and(|known| known.iter().any(|other| other.line == entry.line)) {
+            let number = numbers.as_ref().and_then(|_| number_of(&entry.line));
+            let same = match (&mut numbers, number) {
+                (Some(numbers), Some(number)) if numbers.has(number, entry.ns) => {
+                    numbers.again_bytes += entry.line.len() as u64;
+                    true
+                }
+                (_, Some(_)) => false,
+                _ => self
+                    .entries
+                    .get(&entry.ns)
+                    .is_some_and(|known| known.iter().any(|o| o.line == entry.line)),
+            };
+            if same {
                 *equal += 1;
                 continue;
             }
@@ -266,6 +300,10 @@ impl Stream {
                 continue;
             }
             self.newest = self.newest.max(Some(entry.ns));
+            if let (Some(numbers), Some(number)) = (&mut numbers, number) {
+                numbers.take(number, entry.ns);
+                continue;
+            }
             self.entries.entry(entry.ns).or_default().push(entry);
         }
         if refused.is_empty() {

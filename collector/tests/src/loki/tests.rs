@@ -101,7 +101,7 @@ fn refuses_labels_and_entries_beyond_the_limits_and_takes_the_rest() {
             stream(&format!("{{a=\"{}\"}}", "v".repeat(2049)), vec![entry(at, "a")]),
             "has label value too long",
         ),
-        (stream("{a=\"b\"}", vec![entry(at, &long)]), "Max entry size '262144' bytes exceeded"),
+        (stream("{a=\"b\"}", vec![entry(at, &long)]), "max entry size '262144' bytes exceeded"),
         (stream("{a=\"b\"}", vec![entry(at - 8 * 86_400 * SECOND, "a")]), "has timestamp too old"),
         (stream("{a=\"b\"}", vec![entry(at + 3600 * SECOND, "a")]), "has timestamp too new"),
     ] {
@@ -169,6 +169,7 @@ fn limits_rates_and_streams_with_429() {
         streams: 2,
         tenant_rate: Rate { per_second: 1, burst: 1000 },
         stream_rate: Rate { per_second: 1, burst: 100 },
+        whole_stream: false,
         ..Limits::default()
     };
     let loki = LokiDouble::start_with(limits).unwrap();
@@ -183,12 +184,12 @@ fn limits_rates_and_streams_with_429() {
     let b = stream(r#"{job="b"}"#, vec![entry(at, "b")]);
     let c = stream(r#"{job="c"}"#, vec![entry(at, "c")]);
     let response = send(&loki, vec![b, c]);
-    refused(&response, 429, "Maximum active stream limit exceeded when trying to create stream {job=\"c\"}");
+    refused(&response, 429, "maximum active stream limit exceeded when trying to create stream {job=\"c\"}");
     assert_eq!(loki.lines(&[("job", "b")]), ["b"]);
 
     let big = stream(r#"{job="b"}"#, vec![entry(at + 1, &"x".repeat(2000))]);
     let response = send(&loki, vec![big]);
-    refused(&response, 429, "Ingestion rate limit exceeded for user fake (limit: 1 bytes/sec)");
+    refused(&response, 429, "ingestion rate limit exceeded for user fake (limit: 1 bytes/sec)");
     // A tenant of its own has rates of its own.
     let other = stream(r#"{job="c"}"#, vec![entry(at, "c")]);
     assert_eq!(send_as(&loki, &[("x-scope-orgid", "team-b")], vec![other]).status, 204);
@@ -214,4 +215,19 @@ fn refuses_a_request_that_is_too_large() {
     let loki = LokiDouble::start_with(limits).unwrap();
     let pushed = stream(r#"{job="a"}"#, vec![entry(now(), &"x".repeat(2000))]);
     refused(&send(&loki, vec![pushed]), 413, "request body too large");
+}
+
+#[test]
+fn structured_metadata_may_be_off_and_its_names_may_be_none() {
+    let loki = LokiDouble::start().unwrap();
+    let with = |name: &str| {
+        let mut entry = entry(now(), "x");
+        entry.metadata = vec![Label { name: name.into(), value: "1".into() }];
+        vec![stream(r#"{job="a"}"#, vec![entry])]
+    };
+    refused(&send(&loki, with("")), 500, "label name is empty");
+    refused(&send(&loki, with("__")), 500, "resulted in invalid name");
+    assert_eq!(send(&loki, with("a.b")).status, 204);
+    loki.set_limits(Limits { allow_metadata: false, ..Limits::default() });
+    refused(&send(&loki, with("a")), 400, "includes structured metadata, but this feature is disallowed");
 }

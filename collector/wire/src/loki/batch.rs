@@ -1,5 +1,6 @@
 //! Writing a push request in one pass.
 
+use super::reader::Stream;
 use crate::proto::{bytes_field_len, put_bytes, put_varint, varint_len};
 use crate::remote_write::put_label;
 use crate::snappy::{Compressor, TooLarge};
@@ -88,6 +89,17 @@ impl Batch {
         }
         for (name, value) in metadata {
             put_label(&mut self.raw, 3, name, value);
+        }
+    }
+
+    /// Adds a stream as another request has it, with all its entries, without looking inside. What follows needs a
+    /// [`stream`](Batch::stream) of its own.
+    pub fn copy_stream(&mut self, stream: &Stream<'_>) {
+        self.close();
+        let count = stream.raw_entries().flatten().count();
+        if count > 0 {
+            put_bytes(&mut self.raw, 1, stream.message());
+            self.entries += count;
         }
     }
 

@@ -240,3 +240,37 @@ fn a_time_out_of_range_is_an_error() {
     };
     assert_eq!(read(&request.encode_to_vec()), Err(ProtoError::Timestamp));
 }
+
+#[test]
+fn streams_are_outlined_and_copied_whole() {
+    let mut batch = Batch::new();
+    batch.stream(r#"{a="1"}"#);
+    batch.entry(-1, "line", [("k", "v")]);
+    batch.entry(1_700_000_000_000_000_001, "", []);
+    batch.stream(r#"{a="2"}"#);
+    batch.entry(3, "x", []);
+    let request = batch.finish().to_vec();
+    let all: Vec<_> = streams(&request).map(Result::unwrap).collect();
+    for stream in &all {
+        let entries = stream.entries().map(|entry| entry.unwrap());
+        let whole: Vec<_> = entries.map(|entry| (entry.ts_ns, entry.raw_len())).collect();
+        let outlines = stream.outlines().map(|outline| outline.unwrap());
+        assert_eq!(outlines.map(|o| (o.ts_ns, o.raw_len)).collect::<Vec<_>>(), whole);
+    }
+    let mut other = Batch::new();
+    other.copy_stream(&all[1]);
+    other.copy_stream(&all[0]);
+    other.stream(r#"{a="3"}"#);
+    other.entry(4, "y", []);
+    assert_eq!(other.entries(), 4);
+    let copied = other.finish();
+    let copied: Vec<_> = streams(copied).map(|stream| stream.unwrap()).collect();
+    let labels: Vec<&str> = copied.iter().map(|stream| stream.labels).collect();
+    assert_eq!(labels, [r#"{a="2"}"#, r#"{a="1"}"#, r#"{a="3"}"#]);
+    assert_eq!(copied[1].entries().next().unwrap().unwrap().line, "line");
+    for cut in 0..request.len() {
+        for stream in streams(&request[..cut]).flatten() {
+            let _ = stream.outlines().count();
+        }
+    }
+}

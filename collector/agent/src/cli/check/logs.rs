@@ -19,6 +19,9 @@ pub(super) struct LogSummary {
 enum ReadsSummary {
     Files { include: Vec<String>, exclude: Vec<String>, start: &'static str },
     Containers { engine: Option<String>, include: Vec<String>, exclude: Vec<String>, start: &'static str },
+    Push { listen: String, tls: bool, auth: bool },
+    Syslog { listens: Vec<String> },
+    Stdin,
 }
 
 impl LogSummary {
@@ -35,6 +38,18 @@ impl LogSummary {
                 exclude: words(&containers.exclude),
                 start: word(containers.start),
             },
+            Reads::Push(push) => ReadsSummary::Push {
+                listen: push.listen.to_string(),
+                tls: push.tls.is_some(),
+                auth: push.auth.is_some(),
+            },
+            Reads::Syslog(_) => {
+                let listens = source.reads.listens().into_iter();
+                ReadsSummary::Syslog {
+                    listens: listens.map(|(protocol, at)| format!("{protocol} {at}")).collect(),
+                }
+            }
+            Reads::Stdin(_) => ReadsSummary::Stdin,
         };
         LogSummary { name: source.name.clone(), reads }
     }
@@ -55,6 +70,12 @@ impl fmt::Display for LogSummary {
                 }
                 let engine = engine.as_deref().unwrap_or("the first engine that is there");
                 write!(f, ", of {engine} (start: {start})")
+            }
+            ReadsSummary::Syslog { listens } => write!(f, "syslog that comes by {}", listens.join(", ")),
+            ReadsSummary::Stdin => f.write_str("standard input"),
+            ReadsSummary::Push { listen, tls, .. } => {
+                let scheme = if *tls { "https" } else { "http" };
+                write!(f, "what is pushed to {scheme}://{listen}/loki/api/v1/push")
             }
         }
     }

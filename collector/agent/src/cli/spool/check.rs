@@ -155,7 +155,8 @@ pub(super) fn words(damage: &Damage) -> String {
     }
 }
 
-fn age(now_ms: i64, ms: i64) -> String {
+/// How long ago something was.
+pub(super) fn age(now_ms: i64, ms: i64) -> String {
     // To the second: nobody needs more of an age.
     let seconds = now_ms.saturating_sub(ms).max(0) as u64 / 1000;
     show_duration(std::time::Duration::from_secs(seconds))

@@ -1,13 +1,14 @@
-//! `taffrail spool check | repair | export`: the logs on disk, looked at from outside.
+//! `taffrail spool check | repair | export | dead`: what is on disk, looked at from outside.
 
 mod check;
 mod contents;
+mod dead;
 mod export;
 mod line;
 mod progress;
 mod repair;
-mod selector;
-mod time;
+pub(super) mod selector;
+pub(super) mod time;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -33,6 +34,8 @@ enum What {
     Repair(repair::Repair),
     /// Print samples or log lines; changes nothing
     Export(export::Export),
+    /// Look at what receivers refused for good, and send it again
+    Dead(dead::Dead),
 }
 
 impl Spool {
@@ -41,6 +44,7 @@ impl Spool {
             What::Check(check) => check.answer(),
             What::Repair(repair) => repair.answer(),
             What::Export(export) => export.answer(),
+            What::Dead(dead) => dead.answer(),
         }
     }
 }

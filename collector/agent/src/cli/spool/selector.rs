@@ -7,7 +7,7 @@ use taffrail_core::Pattern;
 
 /// A name and conditions on labels; all must hold.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Selector(Vec<Matcher>);
+pub(in crate::cli) struct Selector(Vec<Matcher>);
 
 #[derive(Clone, Debug)]
 struct Matcher {
@@ -24,7 +24,7 @@ enum Test {
 
 impl Selector {
     /// Reads a selector.
-    pub(super) fn read(text: &str) -> Result<Self, String> {
+    pub(in crate::cli) fn read(text: &str) -> Result<Self, String> {
         let mut chars = text.trim().chars().peekable();
         let mut matchers = Vec::new();
         let name = word(&mut chars, ":");
@@ -62,7 +62,7 @@ impl Selector {
     }
 
     /// Whether all conditions hold; a label that is not there is empty.
-    pub(super) fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
+    pub(in crate::cli) fn matches<'a>(&self, label: impl Fn(&str) -> Option<&'a str>) -> bool {
         self.0.iter().all(|matcher| {
             let value = label(&matcher.label).unwrap_or_default();
             let holds = match &matcher.test {

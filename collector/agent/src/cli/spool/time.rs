@@ -9,7 +9,7 @@ use crate::config::Interval;
 const DAY_MS: i64 = 86_400_000;
 
 /// `2026-01-31T12:00:00.250Z`, of milliseconds since 1970.
-pub(super) fn show(ms: i64) -> String {
+pub(in crate::cli) fn show(ms: i64) -> String {
     let (days, of_day) = (ms.div_euclid(DAY_MS), ms.rem_euclid(DAY_MS));
     let (year, month, day) = date(days);
     let (hour, minute) = (of_day / 3_600_000, of_day / 60_000 % 60);
@@ -18,7 +18,7 @@ pub(super) fn show(ms: i64) -> String {
 }
 
 /// Reads `2026-01-31T12:00:00Z`, seconds since 1970, or how long ago: `90m`.
-pub(super) fn read(text: &str) -> Result<i64, String> {
+pub(in crate::cli) fn read(text: &str) -> Result<i64, String> {
     if let Some(ms) = moment::parse(text.as_bytes()) {
         return Ok(ms);
     }

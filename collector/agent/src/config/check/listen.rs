@@ -36,7 +36,8 @@ impl Checker<'_> {
         address
     }
 
-    fn address(&mut self, at: Span, text: &str) -> Option<SocketAddr> {
+    /// An address with a port.
+    pub(super) fn address(&mut self, at: Span, text: &str) -> Option<SocketAddr> {
         if let Some(address) = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}")) {
             if let Ok(address) = address.parse() {
                 return Some(address);

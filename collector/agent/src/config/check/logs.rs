@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use taffrail_stages::format::Format;
 
-use super::Checker;
+use super::{Checker, doors};
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Glob, Size};
 use crate::config::source::Span;
-use crate::config::valid::{Containers, Files, Host, LogSource, Reads, Start};
+use crate::config::valid::{Containers, Files, Host, LogSource, Reads, Start, Stdin};
 use crate::config::written;
 
 /// Labels that a log source sets itself.
@@ -49,11 +49,14 @@ impl Checker<'_> {
                 Some(Reads::Files(files)) if files.format != Format::Plain => &RESERVED_IN_RECORDS,
                 Some(Reads::Containers(_)) => &RESERVED_OF_CONTAINERS,
                 Some(Reads::Files(_)) | None => &RESERVED,
+                Some(Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_)) => &doors::RESERVED,
             };
             let labels = self.labels(&source.labels, reserved);
             let Some(reads) = reads else { continue };
             let (multiline, stages) = (self.multiline(source, &reads), self.stages(source));
-            sources.push(LogSource { labels: with_job(labels, &name), name, reads, multiline, stages });
+            let valid = LogSource { labels: with_job(labels, &name), name, reads, multiline, stages };
+            self.one_door_each(at, &valid, &sources);
+            sources.push(valid);
         }
         sources
     }
@@ -65,7 +68,13 @@ impl Checker<'_> {
         written: &written::LogSource,
         sections: (Option<&Containers>, Option<&Host>),
     ) -> Option<Reads> {
-        let kinds = [("files", written.files.span()), ("containers", written.containers.span())];
+        let kinds = [
+            ("files", written.files.span()),
+            ("containers", written.containers.span()),
+            ("push", written.push.span()),
+            ("syslog", written.syslog.span()),
+            ("stdin", written.stdin.span()),
+        ];
         let mut given = kinds.iter().filter_map(|(kind, at)| at.map(|at| (*kind, at)));
         let Some((kind, _)) = given.next() else {
             self.fault(
@@ -83,8 +92,27 @@ impl Checker<'_> {
         if let Some((_, containers)) = written.containers.good() {
             return Some(Reads::Containers(self.container_logs(containers, sections)));
         }
+        if let Some((at, push)) = written.push.good() {
+            return self.push(at, push).map(Reads::Push);
+        }
+        if let Some((at, syslog)) = written.syslog.good() {
+            return self.syslog(at, syslog).map(Reads::Syslog);
+        }
+        if let Some((_, stdin)) = written.stdin.good() {
+            return Some(Reads::Stdin(Stdin { max_line: self.max_line(&stdin.max_line_bytes) }));
+        }
         let files = written.files.good().and_then(|(at, files)| self.files(at, files));
         files.map(Reads::Files)
+    }
+
+    /// The longest line.
+    fn max_line(&mut self, field: &Field<Size>) -> usize {
+        let Size(default) = Size::parse(defaults::MAX_LINE).unwrap_or(Size(*LINE.end()));
+        let max = field.get().map_or(default, |size| size.0);
+        if let Some(at) = field.span().filter(|_| !LINE.contains(&max)) {
+            self.fault(at, format!("{max} bytes are out of bounds"), "between 1KiB and 1MiB");
+        }
+        max
     }
 
     fn files(&mut self, at: Span, files: &written::Files) -> Option<Files> {
@@ -104,7 +132,14 @@ impl Checker<'_> {
             Some(written::LineFormat::Docker) => Format::Docker,
             Some(written::LineFormat::Cri) => Format::Cri,
         };
-        Some(Files { include, exclude: globs(&files.exclude), start, format, max_line_bytes })
+        let positions_from = files.positions_from.good().map(|(at, path)| {
+            if !path.0.is_absolute() {
+                self.fault(at, format!("`{}` is a relative path", path.0.display()), "write the whole path");
+            }
+            path.0.clone()
+        });
+        let exclude = globs(&files.exclude);
+        Some(Files { include, exclude, start, positions_from, format, max_line_bytes })
     }
 
     pub(super) fn max_line(&mut self, field: &Field<Size>) -> usize {

@@ -2,14 +2,18 @@
 //! together.
 
 mod access;
+mod archive;
 mod container_logs;
 mod containers;
 mod discovery;
+mod doors;
 mod formats;
 mod host;
 mod http;
 mod listen;
 mod logs;
+mod loki;
+mod meter;
 mod multiline;
 mod outputs;
 mod pgbouncer;
@@ -49,12 +53,14 @@ pub struct Checker<'a> {
     faults: &'a mut Vec<Fault>,
     /// How probes trust servers where nothing is written: made once, shared by all of them.
     tls: Option<taffrail_probe::tls::Client>,
+    /// The metrics that are made of lines, by name.
+    metrics: BTreeMap<String, std::sync::Arc<taffrail_stages::stage::Metric>>,
 }
 
 impl<'a> Checker<'a> {
     /// A checker that adds to `faults`.
     pub fn new(sources: &'a [Source], env: Env<'a>, faults: &'a mut Vec<Fault>) -> Self {
-        Checker { sources, env, faults, tls: None }
+        Checker { sources, env, faults, tls: None, metrics: BTreeMap::new() }
     }
 
     /// The valid configuration; it counts only when no fault was noted.
@@ -91,6 +97,7 @@ impl<'a> Checker<'a> {
             logs,
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),
+            archives: self.archives(outputs),
             log: OwnLog {
                 json,
                 level: level.map_or_else(|| defaults::LEVEL.to_owned(), |level| level.0.clone()),

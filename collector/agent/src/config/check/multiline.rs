@@ -54,6 +54,12 @@ impl Checker<'_> {
                 self.bounded(Rule::FirstLine(first.0.clone()), &stage.max_lines, &stage.max_wait_time)
             }
         };
+        if matches!(reads, Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_)) {
+            let at =
+                stage.and_then(|(_, field)| field.span()).or(source.multiline.span()).unwrap_or_default();
+            let help = "join them where they are written, or remove it";
+            self.fault(at, format!("lines that come by `{}` are not joined", reads.kind()), help);
+        }
         Some(within(join, reads))
     }
 
@@ -74,11 +80,12 @@ impl Checker<'_> {
 
 /// An entry is no longer than a line may be.
 pub(super) fn within(join: Join, reads: &Reads) -> Join {
-    let max_line_bytes = match reads {
+    let max_line = match reads {
         Reads::Files(files) => files.max_line_bytes,
         Reads::Containers(containers) => containers.max_line_bytes,
+        Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => MAX_BYTES,
     };
-    Join { max_bytes: max_line_bytes.min(MAX_BYTES - 1), ..join }
+    Join { max_bytes: max_line.min(MAX_BYTES - 1), ..join }
 }
 
 fn preset(language: Language) -> Preset {

@@ -11,7 +11,7 @@ use super::{Checker, bounds};
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::source::Span;
-use crate::config::valid::{LokiOutput, PrometheusOutput, Receiver, RemoteWriteVersion};
+use crate::config::valid::{PrometheusOutput, Receiver, RemoteWriteVersion};
 use crate::config::written::{Output, Outputs, Version};
 
 /// The largest file with certificates, in bytes: twice Debian's bundle of all authorities.
@@ -37,6 +37,19 @@ impl Checker<'_> {
             if let Some(at) = output.max_shards.span().filter(|_| !(1..=MAX_SHARDS).contains(&shards)) {
                 self.fault(at, format!("{shards} is out of bounds"), format!("between 1 and {MAX_SHARDS}"));
             }
+            let others = [
+                ("limits", output.limits.span()),
+                ("dead_letters", output.dead_letters.span()),
+                ("tenant_label", output.tenant_label.span()),
+                ("max_tenants", output.max_tenants.span()),
+            ];
+            for (key, at) in others.into_iter().filter_map(|(key, at)| Some((key, at?))) {
+                self.fault(
+                    at,
+                    format!("a Prometheus output has no `{key}`"),
+                    "remove it: only Loki outputs have it",
+                );
+            }
             receivers.push(PrometheusOutput {
                 receiver,
                 version: version(output),
@@ -48,25 +61,7 @@ impl Checker<'_> {
         receivers
     }
 
-    pub(super) fn loki(&mut self, outputs: Option<&Outputs>) -> Vec<LokiOutput> {
-        let all = outputs.map(|outputs| self.receivers("loki", &outputs.loki, "/loki/api/v1/push"));
-        let mut receivers = Vec::new();
-        for (receiver, output) in all.into_iter().flatten() {
-            let others = [
-                ("version", output.version.span()),
-                ("write_relabel_configs", output.write_relabel_configs.span()),
-                ("max_shards", output.max_shards.span()),
-                ("out_of_order", output.out_of_order.span()),
-            ];
-            for (key, at) in others.into_iter().filter_map(|(key, at)| Some((key, at?))) {
-                self.fault(at, format!("Loki's push has no `{key}`"), "remove it");
-            }
-            receivers.push(LokiOutput { receiver });
-        }
-        receivers
-    }
-
-    fn receivers<'w>(
+    pub(super) fn receivers<'w>(
         &mut self,
         kind: &'static str,
         field: &'w Field<Vec<Field<Output>>>,

@@ -1,7 +1,7 @@
 //! The stage `redact`: what is taken out, and how.
 
 use taffrail_stages::redact::{Action, Error, Key, Kind, Pattern, Settings};
-use taffrail_stages::stage::{RedactStage, Stage};
+use taffrail_stages::stage::{ErrorsStage, RedactStage, Stage};
 
 use super::Checker;
 use crate::config::field::Field;
@@ -9,6 +9,12 @@ use crate::config::source::Span;
 use crate::config::written::stages::{Redact, RedactAction};
 
 impl Checker<'_> {
+    /// The stage `errors`. What it shows of an error goes to another stream than its log, and is redacted for itself.
+    pub(super) fn errors(&mut self, at: Span, version: Option<String>) -> Option<Stage> {
+        let made = ErrorsStage::new(version, Settings::default()).map_err(|error| explained(&error));
+        self.made(at, made).map(Stage::Errors)
+    }
+
     pub(super) fn redact(&mut self, at: Span, written: &Redact) -> Option<Stage> {
         let mut settings = Settings::default();
         for kind in Kind::ALL {

@@ -31,6 +31,12 @@ impl Checker<'_> {
             stages
                 .extend(list.iter().filter_map(Field::good).filter_map(|(at, stage)| self.stage(at, stage)));
         }
+        if source.errors.get() == Some(&true) && !stages.iter().any(|stage| matches!(stage, Stage::Errors(_)))
+        {
+            // As the line was written: the others may take apart what tells errors from each other.
+            let at = source.errors.span().unwrap_or_default();
+            stages.splice(0..0, self.errors(at, None));
+        }
         let level = source.level.get().copied().unwrap_or(true);
         if level && !stages.iter().any(|stage| matches!(stage, Stage::Level(_))) {
             // Before all others: they may take the level out of the line.
@@ -65,6 +71,9 @@ impl Checker<'_> {
             stage.sampling.span(),
             stage.limit.span(),
             stage.multiline.span(),
+            stage.meter.span(),
+            stage.metrics.span(),
+            stage.errors.span(),
         ];
         let mut kinds: Vec<Span> = kinds.into_iter().flatten().collect();
         kinds.sort_by_key(|span| span.start);
@@ -160,6 +169,15 @@ impl Checker<'_> {
         }
         if let Some((at, condition)) = stage.keep.good() {
             return self.condition(at, "keep", condition).map(Stage::Keep);
+        }
+        if let Some((at, metrics)) = stage.meter.good() {
+            return self.meter(at, metrics);
+        }
+        if let Some((at, metrics)) = stage.metrics.good() {
+            return self.promtail_metrics(at, metrics);
+        }
+        if let Some((at, errors)) = stage.errors.good() {
+            return self.errors(at, text(&errors.version));
         }
         if let Some((at, redact)) = stage.redact.good() {
             return self.redact(at, redact);

@@ -1,12 +1,15 @@
 //! `logs`, valid.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use taffrail_container::inventory::Address;
 use taffrail_stages::Stage;
 use taffrail_stages::format::Format;
 use taffrail_stages::multiline::Join;
+
+use super::{Push, Stdin, Syslog};
 
 /// One log source.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +33,12 @@ pub enum Reads {
     Files(Files),
     /// What the containers of this machine write.
     Containers(ContainerLogs),
+    /// Loki's push API.
+    Push(Push),
+    /// Syslog.
+    Syslog(Syslog),
+    /// Standard input.
+    Stdin(Stdin),
 }
 
 impl Reads {
@@ -38,6 +47,23 @@ impl Reads {
         match self {
             Reads::Files(_) => "files",
             Reads::Containers(_) => "containers",
+            Reads::Push(_) => "push",
+            Reads::Syslog(_) => "syslog",
+            Reads::Stdin(_) => "stdin",
+        }
+    }
+
+    /// Where it listens, and for what.
+    pub fn listens(&self) -> Vec<(&'static str, SocketAddr)> {
+        match self {
+            Reads::Files(_) | Reads::Containers(_) | Reads::Stdin(_) => Vec::new(),
+            Reads::Push(push) => vec![("TCP", push.listen)],
+            Reads::Syslog(Syslog { udp, tcp, tls, .. }) => {
+                let udp = udp.map(|address| ("UDP", address));
+                let tls = tls.as_ref().map(|(address, _)| *address);
+                let tcp = [*tcp, tls].into_iter().flatten().map(|address| ("TCP", address));
+                udp.into_iter().chain(tcp).collect()
+            }
         }
     }
 }
@@ -51,6 +77,8 @@ pub struct Files {
     pub exclude: Vec<String>,
     /// Where to start in files never seen before.
     pub start: Start,
+    /// The file with promtail's positions, which come before that.
+    pub positions_from: Option<PathBuf>,
     /// How lines stand in them.
     pub format: Format,
     /// A longer line is cut here, with a mark.

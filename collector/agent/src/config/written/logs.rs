@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::multiline::{Language, Multiline};
-use super::{Labels, stages};
+use super::{Labels, Push, Stdin, Syslog, stages};
 use crate::config::defaults;
 use crate::config::field::{Field, OneOf};
 use crate::config::scalar::{EngineAddress, Glob, Name, PathText, Size, Text};
@@ -20,6 +20,14 @@ pub struct LogSource {
     pub files: Field<Files>,
     /// What the containers of this machine write: the engine says which there are.
     pub containers: Field<ContainerLogs>,
+    /// Loki's push API, so that whatever sends to Loki can send here: the address and port, or a mapping.
+    #[schemars(extend("examples" = ["127.0.0.1:3500"]))]
+    pub push: Field<OneOf<Text, Push>>,
+    /// Messages of syslog, RFC 5424 and RFC 3164, by UDP, TCP and TLS.
+    #[schemars(extend("examples" = [{"udp": "127.0.0.1:5514", "tcp": "127.0.0.1:5514"}]))]
+    pub syslog: Field<Syslog>,
+    /// Standard input, as in `program | taffrail run`. Its end ends the source, not the process.
+    pub stdin: Field<Stdin>,
     /// Labels of its streams. `job` is the source's name where it is not given; `instance` and `filename` are set for
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
@@ -33,6 +41,10 @@ pub struct LogSource {
     /// Find the level of each line, as the structured metadata `detected_level`, before all stages.
     #[schemars(extend("default" = true))]
     pub level: Field<bool>,
+    /// Count errors by fingerprint, and tell those that are new, before all stages but the level. The stage `errors` says
+    /// more.
+    #[schemars(extend("default" = false))]
+    pub errors: Field<bool>,
     /// Take credentials out of each line, behind all stages. The stage `redact` says more.
     #[schemars(extend("default" = true))]
     pub redact: Field<bool>,
@@ -52,6 +64,10 @@ pub struct Files {
     /// Where to start in a file that was never read before.
     #[schemars(extend("default" = "backfill"))]
     pub start: Field<Start>,
+    /// Promtail's positions file: a file that was never read before goes on where promtail stopped. When it is there and
+    /// cannot be read, the source reads nothing and says so.
+    #[schemars(extend("examples" = ["/var/lib/promtail/positions.yaml"]))]
+    pub positions_from: Field<PathText>,
     /// How lines stand in the files.
     #[schemars(extend("default" = "plain"))]
     pub format: Field<LineFormat>,

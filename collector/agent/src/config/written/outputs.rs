@@ -5,11 +5,13 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::archive::Archive;
 use super::http::{Authorization, Tls};
+use super::loki::{DeadLetters, LokiLimits};
 use super::scrape::Relabel;
 use crate::config::defaults;
 use crate::config::field::Field;
-use crate::config::scalar::{HeaderName, HeaderValue, Interval, Name, PathText, Text, Url};
+use crate::config::scalar::{HeaderName, HeaderValue, Interval, LabelName, Name, PathText, Text, Url};
 use crate::config::secret::Secret;
 
 /// Receivers.
@@ -23,6 +25,9 @@ pub struct Outputs {
     /// Loki. A URL without a path gets `/loki/api/v1/push`.
     #[schemars(extend("examples" = [[{"url": "http://loki:3100"}]]))]
     pub loki: Field<Vec<Field<Output>>>,
+    /// Folders and object stores that keep log entries for long.
+    #[schemars(extend("examples" = [[{"folder": "/var/lib/taffrail/archive", "keep": "90d"}]]))]
+    pub archive: Field<Vec<Field<Archive>>>,
 }
 
 /// One receiver.
@@ -56,6 +61,14 @@ pub struct Output {
     /// The tenant, sent as `X-Scope-OrgID` (Loki, Mimir).
     #[schemars(extend("examples" = ["shop"]))]
     pub tenant: Field<Text>,
+    /// A label of log streams: its value is the tenant that a Loki gets the stream for, and the label is not sent. Streams
+    /// without it are `tenant`'s. Each tenant has a cursor of its own, and the output's name with `@` and the tenant behind
+    /// it in metrics.
+    #[schemars(extend("examples" = ["team"]))]
+    pub tenant_label: Field<LabelName>,
+    /// The most tenants by label; what is of others is refused, and kept as dead letters.
+    #[schemars(extend("default" = defaults::MAX_TENANTS))]
+    pub max_tenants: Field<u64>,
     /// The version of Prometheus remote write: `auto` sends 2.0 where the receiver takes it, else 1.0.
     #[schemars(extend("default" = "auto"))]
     pub version: Field<Version>,
@@ -71,6 +84,13 @@ pub struct Output {
     /// takes samples out of order, as it is asked first.
     #[schemars(extend("default" = "auto"))]
     pub out_of_order: Field<OutOfOrder>,
+    /// What a Loki takes, in the words of its own `limits_config`: only what differs from Loki's defaults has to be said.
+    /// It is kept to before anything is sent.
+    #[schemars(extend("examples" = [{"max_label_names_per_series": 30, "max_line_size": "1MB"}]))]
+    pub limits: Field<LokiLimits>,
+    /// How much of what a Loki refuses for good is kept, to be looked at and sent again with `taffrail spool dead`.
+    #[schemars(extend("examples" = [{"max_bytes": "256MiB", "max_age": "30d"}]))]
+    pub dead_letters: Field<DeadLetters>,
 }
 
 /// Whether new samples may go before older ones.

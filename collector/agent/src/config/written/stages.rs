@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::meter::{Metric, PromtailMetric};
 use super::multiline::MultilineStage;
 use crate::config::field::{Field, OneOf};
 use crate::config::scalar::{
@@ -47,6 +48,13 @@ pub struct Stage {
     pub output: Field<Output>,
     /// Takes terminal colours away.
     pub decolorize: Field<NoKeys>,
+    /// Makes metrics of lines: counters, gauges and histograms, by their names.
+    #[schemars(extend("examples" = [{"shop_orders_total": {"type": "counter", "source": "order"}}]))]
+    pub meter: Field<BTreeMap<FieldName, Field<Metric>>>,
+    /// The same, as promtail has it.
+    pub metrics: Field<BTreeMap<FieldName, Field<PromtailMetric>>>,
+    /// Finds errors, by level or by stack trace: counts them by fingerprint, and tells those that are new.
+    pub errors: Field<Errors>,
     /// Takes out what must not leave, in the line and in all that was made of it. It is there by default, behind all others,
     /// for credentials.
     pub redact: Field<Redact>,
@@ -163,6 +171,15 @@ pub struct Label {
 pub struct LevelStage {
     /// The field that holds it, as a word. Default: it is looked for where programs write it in a line.
     pub source: Field<Text>,
+}
+
+/// Finds errors.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Errors {
+    /// The field, label or structured metadata that holds the version of the service. Default: `service_version`, `version`,
+    /// `release` or `app_version`, else the tag of the container's image.
+    pub version: Field<Text>,
 }
 
 /// Takes out what must not leave. Kinds that are not named: credentials are replaced, all else stays.
@@ -327,14 +344,13 @@ pub fn hint(path: &str) -> Option<String> {
         }
         "static_labels" => "write `labels: {NAME: VALUE}` beside `stages`",
         "labelallow" | "labeldrop" => "only what the stage `labels` names becomes a label; remove it there",
-        "tenant" => "give each tenant an output with `tenant: …`",
+        "tenant" => "take the tenant as a label, and name the label in the output's `tenant_label`",
         "docker" | "cri" => {
             "write what the lines are, not how to read them; here lines are plain, use `json` or `pattern`"
         }
         "replace" => "use `redact` with `patterns`, or `regex` and `template`",
         "pack" => "use `structured_metadata`",
         "geoip" | "eventlogmessage" | "non_indexed_labels" => "there is nothing like it; remove it",
-        "metrics" => "count in a recording rule of Loki, until there is a stage for it",
         "rate_limit" => "it is called `limit`, as in promtail",
         "sample" => "it is called `sampling`, as in promtail",
         "metadata" => "it is called `structured_metadata`",

@@ -62,6 +62,7 @@ pub(super) fn start(
             include: Vec::new(),
             exclude: Vec::new(),
             start: containers.start,
+            positions_from: None,
             format: Format::Docker,
             max_line_bytes: containers.max_line_bytes,
         },

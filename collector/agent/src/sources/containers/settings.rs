@@ -158,6 +158,7 @@ mod tests {
                 include: vec![],
                 exclude: vec![],
                 start: Start::End,
+                positions_from: None,
                 format: Format::Docker,
                 max_line_bytes: 1000,
             }),

@@ -31,6 +31,8 @@ impl Task {
         status.behind_bytes = files.behind_bytes;
         status.unsettled_bytes = files.unsettled_bytes + unsettled;
         status.lost_bytes = files.lost_bytes;
+        status.lost = files.lost;
+        status.streams = files.streams;
         status.unreadable = files.unreadable + unreadable;
         status.cut_lines = files.cut_lines;
         status.holding = self.waits_for().or(files.holding).or_else(|| self.held.clone());

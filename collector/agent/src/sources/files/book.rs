@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use taffrail_spool::{Durability, Loaded, StateFile};
 
-use super::record::{Entry, Record, Stop, decode};
+use super::record::{Entry, Gap, Record, Stop, decode};
 use super::tracker::Mark;
 
 /// The journal's length at which the positions are to be saved anew.
@@ -28,6 +28,8 @@ pub(crate) struct Memory {
     pub(crate) next_id: u64,
     /// The files it followed, by number, with what was released of them and not settled.
     pub(crate) files: BTreeMap<u64, (Entry, Vec<Mark>)>,
+    /// Gaps that were not told yet, or whose line no output has settled.
+    pub(crate) gaps: BTreeMap<u64, Gap>,
 }
 
 impl Memory {
@@ -64,6 +66,11 @@ impl Memory {
             }
             Record::Gone { id } => {
                 self.files.remove(&id);
+                self.gaps.remove(&id);
+            }
+            Record::Gap(gap) => {
+                self.next_id = self.next_id.max(gap.id + 1);
+                self.gaps.insert(gap.id, gap);
             }
         }
     }

@@ -1,14 +1,17 @@
 //! Polling: what the names that match stand for now, and what became of files that lost theirs.
 
+use std::collections::BTreeSet;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::file::{self, LogFile};
+use super::hints::Look;
 use super::identity::Identity;
+use super::loss::{Loss, Why};
 use super::record::Record;
 use super::source::{Source, Trouble};
 use crate::config::valid::Start;
@@ -23,15 +26,46 @@ const DELETED: Duration = Duration::from_secs(10);
 const ROTATED: Duration = Duration::from_secs(3600);
 /// The most disk space of deleted files that is kept from being freed.
 const DELETED_BYTES: u64 = 1 << 30;
+/// A disk of which less than one in so many parts is free is short, and gets the space of deleted files back.
+const SHORT: u64 = 20;
 /// A path that cannot be read is tried again after a second, then after twice as long, up to this.
 const TROUBLE: Duration = Duration::from_secs(60);
 /// Clocks of file systems tick apart from ours.
 const SLACK_NS: i64 = 10_000_000_000;
 
 impl Source {
-    /// Looks at everything once.
+    /// Looks at what may have changed.
     pub(super) fn poll(&mut self, now: Duration) {
-        if self.listing.refresh(now) {
+        let known = match self.hints.take(now) {
+            Look::At(paths) => self.look_at(paths, now),
+            Look::All => false,
+        };
+        if !known {
+            self.look_at_all(now);
+        }
+    }
+
+    /// Looks at some files that are known; false when one is not, or what is there cannot be looked at.
+    fn look_at(&mut self, mut some: BTreeSet<PathBuf>, now: Duration) -> bool {
+        self.round += 1;
+        let paths = self.listing.paths();
+        let due = |(path, trouble): (&PathBuf, &Trouble)| (now >= trouble.retry_at).then(|| path.clone());
+        some.extend(self.troubles.iter().filter_map(due));
+        let known = some.iter().all(|path| match paths.get(path) {
+            Some(literal) => self.look(path, *literal, now).unwrap_or(false),
+            None => true,
+        });
+        if known {
+            self.look_at_nameless(now, false);
+        }
+        known
+    }
+
+    /// Looks at everything once.
+    fn look_at_all(&mut self, now: Duration) {
+        let put_off = self.listing.is_put_off(now);
+        let listed = self.listing.refresh(now);
+        if listed {
             self.find_missing(now);
             self.complain_about_folders(now);
         }
@@ -45,7 +79,7 @@ impl Source {
             }
         }
         // New files come last: what happened to those known before them is older, and goes out before them.
-        self.look_at_nameless(now);
+        self.look_at_nameless(now, true);
         for path in unknown {
             match self.adopt(path, now) {
                 Ok(()) => drop(self.troubles.remove(path)),
@@ -55,6 +89,12 @@ impl Source {
         if self.troubles.len() > self.listing.errors().len() {
             let folders: Vec<_> = self.listing.errors().iter().map(|(path, _)| path.clone()).collect();
             self.troubles.retain(|path, _| paths.contains_key(path) || folders.contains(path));
+        }
+        if listed {
+            self.hints.watch(paths.keys().map(PathBuf::as_path), self.listing.folders());
+        }
+        if put_off {
+            self.hints.miss();
         }
     }
 
@@ -96,7 +136,10 @@ impl Source {
         if first && file.path.as_deref() != Some(path) || !first && path == &*file.name {
             file.path = Some(path.into());
         }
-        if first && !file.observe(meta, now) {
+        // Of what was empty copies may have been made meanwhile: they come before what it holds now.
+        let was_empty = file.size == 0 && file.tracker.end() == 0 && meta.size() > 0;
+        let was_empty = was_empty && path == &*file.name;
+        if first && (was_empty || !file.observe(meta, now)) {
             self.begin_anew(id, now);
         }
     }
@@ -111,8 +154,11 @@ impl Source {
         if self.take_up_again(&handle, now)? {
             return Ok(());
         }
-        let position = self.first_position(&handle, &meta)?;
-        self.adopt_between(path, Identity::of(&meta).born_ns, now);
+        if self.is_copy(path, &handle, &meta) {
+            return Ok(());
+        }
+        let position = self.first_position(path, (&handle, &meta), now)?;
+        self.adopt_between(path, (&handle, Identity::of(&meta).born_ns), now);
         let id = self.new_id();
         let path: Arc<Path> = path.into();
         let mut file = LogFile::new(id, (handle, &meta), path.clone(), path.clone(), position, now);
@@ -148,10 +194,18 @@ impl Source {
     }
 
     /// Where to begin in a file that was never seen before.
-    fn first_position(&self, handle: &std::fs::File, meta: &Metadata) -> io::Result<u64> {
+    fn first_position(
+        &mut self,
+        path: &Path,
+        (handle, meta): (&std::fs::File, &Metadata),
+        now: Duration,
+    ) -> io::Result<u64> {
         let changed_ns = meta.mtime() * 1_000_000_000 + meta.mtime_nsec();
         if self.is_later(meta) {
             return Ok(0);
+        }
+        if let Some(position) = self.promtails(path, (handle, meta), now)? {
+            return Ok(position);
         }
         match self.start {
             Start::Beginning => Ok(0),
@@ -176,10 +230,12 @@ impl Source {
         }
     }
 
-    /// Files that are held and were not met under any name that matches.
-    fn look_at_nameless(&mut self, now: Duration) {
+    /// Files that are held and were not met under any name that matches; `all` when names were looked for.
+    fn look_at_nameless(&mut self, now: Duration, all: bool) {
         let (mut anew, mut done, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
-        for (id, file) in self.files.iter_mut().filter(|(_, file)| file.seen != self.round) {
+        let round = self.round;
+        let nameless = |file: &LogFile| file.seen != round && (all || file.path.is_none());
+        for (id, file) in self.files.iter_mut().filter(|(_, file)| nameless(file)) {
             let settled = file.tracker.len() == 0;
             let Some(handle) = &file.handle else {
                 if settled {
@@ -203,24 +259,33 @@ impl Source {
         }
         anew.into_iter().for_each(|id| self.begin_anew(id, now));
         done.into_iter().for_each(|id| self.let_go(id));
-        self.bound_deleted(&deleted);
+        self.bound_deleted(deleted);
     }
 
-    /// Deleted files may not fill the disk: beyond the bound the oldest are let go, settled or not.
-    fn bound_deleted(&mut self, deleted: &[(u64, u64)]) {
+    /// Deleted files may not fill the disk: beyond the bound, and when the disk is short, they are let go, settled or
+    /// not; first those of which nothing is missed, then the oldest.
+    fn bound_deleted(&mut self, mut deleted: Vec<(u64, u64)>) {
+        let is_missed = |id: u64| {
+            self.files.get(&id).is_some_and(|file: &LogFile| file.behind() > 0 || file.tracker.len() > 0)
+        };
+        deleted.sort_by_key(|(id, _)| (is_missed(*id), *id));
         let mut sum: u64 = deleted.iter().map(|(_, size)| size).sum();
-        for (id, size) in deleted {
-            if sum <= DELETED_BYTES {
-                return;
-            }
+        for (id, size) in &deleted {
+            let why = match self.files.get(id).and_then(|file| file.handle.as_ref()) {
+                _ if sum > DELETED_BYTES => Why::Bound,
+                Some(handle) if is_short(handle) => Why::Disk,
+                _ => continue,
+            };
             sum -= size;
             if let Some(file) = self.files.get_mut(id) {
                 let (name, unread) = (file.name.clone(), file.behind());
                 file.handle = None;
-                let lost = unread + file.tracker.give_up_due();
+                let from_ns = file.tracker.due_ns();
+                let bytes = unread + file.tracker.give_up_due();
                 self.by_inode.retain(|_, held| held != id);
                 self.note_file(*id);
-                self.lose(lost, &name, "it was deleted, and deleted files that are held reached 1 GiB");
+                let from_ns = from_ns.unwrap_or_else(|| self.last_ns(&name));
+                self.lose(Loss { name: &name, bytes, why, from_ns, at: None });
             }
         }
     }
@@ -230,26 +295,38 @@ impl Source {
         let Some(file) = self.files.remove(&id) else { return };
         self.by_inode.retain(|_, held| *held != id);
         self.since_ns = self.since_ns.max(file.identity.born_ns);
-        if let Some(stream) = self.streams.get_mut(&file.name) {
-            stream.files.remove(&id);
-            // The time of the last line is worth keeping only as long as the clock might not have passed it.
-            if stream.files.is_empty() && stream.last_ns < self.clock.now_ns() {
-                self.streams.remove(&file.name);
-            }
-        }
+        self.leave_stream(&file.name, id);
         self.note(&Record::Gone { id });
+    }
+
+    /// The file, or the gap, is none of its stream's any longer.
+    pub(super) fn leave_stream(&mut self, name: &Arc<Path>, id: u64) {
+        let Some(stream) = self.streams.get_mut(name) else { return };
+        stream.files.remove(&id);
+        // The time of the last line is worth keeping only as long as the clock might not have passed it.
+        if stream.files.is_empty() && stream.last_ns < self.clock.now_ns() {
+            self.streams.remove(name);
+        }
+    }
+
+    /// The time of a stream's last line; 0 when there was none.
+    pub(super) fn last_ns(&self, name: &Arc<Path>) -> i64 {
+        self.streams.get(name).map_or(0, |stream| stream.last_ns)
     }
 
     /// The bytes that were known are gone, others stand in their place: the file begins anew, under a new number.
     pub(super) fn begin_anew(&mut self, id: u64, now: Duration) {
-        let new_id = self.new_id();
         let Some(file) = self.files.get_mut(&id) else { return };
         let Some(handle) = file.handle.take() else { return };
+        let (name, path, seen) = (file.name.clone(), file.path.take(), file.seen);
+        let from_ns = file.tracker.due_ns();
+        let missing = self.go_on_in_copy(id, &handle, now);
+        // What is missing is between the two.
+        let (gap, new_id) = (self.new_id(), self.new_id());
         let meta = handle.metadata();
-        let name = file.name.clone();
-        let lost = file.size.saturating_sub(file.tracker.end()) + file.tracker.give_up_due();
-        let path = file.path.take();
-        let seen = file.seen;
+        let Some(file) = self.files.get_mut(&id) else { return };
+        let bytes = missing
+            .unwrap_or_else(|| file.size.saturating_sub(file.tracker.end()) + file.tracker.give_up_due());
         self.note_file(id);
         match meta {
             Ok(meta) => {
@@ -264,7 +341,8 @@ impl Source {
             }
             Err(e) => self.complain(format!("cannot look at {}: {e}", name.display())),
         }
-        self.lose(lost, &name, "the file was truncated before they were read and settled");
+        let from_ns = from_ns.unwrap_or_else(|| self.last_ns(&name));
+        self.lose(Loss { name: &name, bytes, why: Why::Truncated, from_ns, at: Some(gap) });
     }
 
     fn complain_about_folders(&mut self, now: Duration) {
@@ -296,4 +374,9 @@ impl Source {
         };
         self.complain(format!("cannot read {}: {error}{fix}", path.display()));
     }
+}
+
+/// Whether the disk that holds a file is nearly full.
+fn is_short(file: &std::fs::File) -> bool {
+    rustix::fs::fstatvfs(file).is_ok_and(|disk| disk.f_bavail.saturating_mul(SHORT) < disk.f_blocks)
 }

@@ -15,6 +15,7 @@ use rustix::fs::{OFlags, SeekFrom};
 use rustix::io::Errno;
 use taffrail_stages::multiline::Join;
 
+use super::copies::Copy;
 use super::identity::{Fingerprint, Identity, Verdict};
 use super::lines::{self, Frame};
 use super::record::Entry;
@@ -128,6 +129,18 @@ impl LogFile {
             unnoted: false,
             seen: 0,
         }
+    }
+
+    /// Its bytes are in a copy of it now.
+    pub(crate) fn move_to(&mut self, copy: Copy, now: Duration) {
+        self.identity = Identity::of(&copy.meta);
+        self.real = std::fs::canonicalize(&copy.path).unwrap_or_else(|_| copy.path.to_path_buf());
+        self.handle = Some(copy.handle);
+        (self.path, self.linked) = (None, true);
+        (self.long, self.open) = (None, None);
+        (self.size, self.mtime) = (copy.meta.size(), (copy.meta.mtime(), copy.meta.mtime_nsec()));
+        (self.changed_at, self.retry_at) = (now, Duration::ZERO);
+        (self.unread, self.failing) = (true, false);
     }
 
     /// What is kept of it on disk; `last_ns` is its stream's.

@@ -66,6 +66,11 @@ impl Listing {
         self.given.as_ref()
     }
 
+    /// At the next look all is to be listed.
+    pub(crate) fn list_again(&mut self) {
+        self.listed = None;
+    }
+
     /// Whether `path` is one of those that are to be read.
     pub(crate) fn matches(&self, path: &Path) -> bool {
         match &self.given {
@@ -106,6 +111,21 @@ impl Listing {
         &self.errors
     }
 
+    /// The folders that were listed.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.folders.keys().map(PathBuf::as_path)
+    }
+
+    /// How long times of change are left alone.
+    fn pause(&self) -> Duration {
+        Duration::from_millis(self.folders.len() as u64 * 1000 / FOLDERS_PER_SECOND)
+    }
+
+    /// Whether [`Listing::refresh`] would look at no folder now, as it just did.
+    pub(crate) fn is_put_off(&self, now: Duration) -> bool {
+        self.listed.is_some_and(|at| now < at + BELIEVED) && now < self.looked + self.pause()
+    }
+
     /// Brings the paths up to date, at the monotonic time `now`. Says whether anything was listed.
     pub(crate) fn refresh(&mut self, now: Duration) -> bool {
         let due = self.listed.is_none_or(|at| now >= at + BELIEVED);
@@ -114,8 +134,7 @@ impl Listing {
             return due;
         }
         if !due {
-            let pause = Duration::from_millis(self.folders.len() as u64 * 1000 / FOLDERS_PER_SECOND);
-            if now < self.looked + pause {
+            if now < self.looked + self.pause() {
                 return false;
             }
             self.looked = now;

@@ -1,6 +1,7 @@
 //! Log files by glob: followed through creation, rotation, truncation and deletion, read at least once.
 //!
-//! Polling is the truth. Each round asks the file system what the names that match stand for now; a file is known by
+//! Polling is the truth, and the kernel's hints spare it files at rest ([`hints`]). Each round asks the file system what
+//! the names that match stand for now; a file is known by
 //! its inode, its time of birth and how it begins, and is held open until all of it is read and settled, whatever
 //! happens to its name. What is released as a chunk is noted on disk first ([`book`]), with the time of its lines; so
 //! after `kill -9` the same bytes are released again in the same pieces under the same times, and a receiver that drops
@@ -12,15 +13,22 @@
 
 mod between;
 mod book;
+mod copies;
 mod discover;
 mod feed;
 mod file;
 mod given;
+mod gaps;
 mod glob;
+mod hints;
 mod identity;
+mod keep;
+mod ledger;
 mod lines;
 mod listing;
 mod named;
+mod loss;
+mod promtail;
 mod read;
 mod receipts;
 mod record;

@@ -30,7 +30,13 @@ impl Source {
     /// Takes up files that were named since the last look, or shortly before. Those of the first look are with all others.
     pub(super) fn take_fresh(&mut self, now: Duration) {
         let Some(given) = self.listing.given().cloned() else { return };
-        for path in given.take_fresh() {
+        let fresh = given.take_fresh();
+        if !fresh.is_empty() {
+            // So that their folders are watched.
+            self.listing.list_again();
+            self.hints.miss();
+        }
+        for path in fresh {
             let name: Arc<Path> = path.as_path().into();
             if let (Some(stream), Some(feed)) = (self.streams.get_mut(&name), given.feed(&path)) {
                 stream.feed = feed;

@@ -29,7 +29,7 @@ const AFTER_ERROR: Duration = Duration::from_secs(5);
 const AHEAD_NS: i64 = 5 * 60 * 1_000_000_000;
 
 /// What came of trying to release one chunk.
-enum Released {
+pub(super) enum Released {
     /// So many bytes of the file are behind us.
     Bytes(u64),
     /// There may be more, but not a whole line was found yet.
@@ -71,6 +71,7 @@ impl Source {
                 waiting.push(file.name.clone());
             }
         }
+        waiting.extend(self.gaps.due(now).cloned());
         if waiting.is_empty() {
             return Step::Idle(false);
         }
@@ -119,6 +120,9 @@ impl Source {
     fn release(&mut self, name: &Arc<Path>, now: Duration, permit: Permit<'_, Chunk>) -> Released {
         let ids: Vec<u64> = self.stream(name).files.iter().copied().collect();
         for id in ids {
+            if self.gaps.is_due(id, now) {
+                return self.send_gap(id, permit);
+            }
             let Some(file) = self.files.get_mut(&id) else { continue };
             if now < file.retry_at && file.has_more(now) && !file.failing {
                 return Released::Nothing;
@@ -188,7 +192,7 @@ impl Source {
 
     /// The time of a stream's next line: now, but behind the line before it. Only when that line's time is far
     /// ahead, as the clock was wrong then, times go back: receivers refuse lines of the future.
-    fn next_time(&mut self, name: &Arc<Path>, now_ns: i64) -> i64 {
+    pub(super) fn next_time(&mut self, name: &Arc<Path>, now_ns: i64) -> i64 {
         let stream = self.stream(name);
         let ahead_ns = stream.last_ns;
         if ahead_ns <= now_ns.saturating_add(AHEAD_NS) {

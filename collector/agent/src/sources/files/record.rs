@@ -11,7 +11,7 @@ use super::identity::{Fingerprint, Identity, hash64};
 use super::tracker::Mark;
 
 /// The version of the format. A higher one was written by a later version of the program.
-pub(crate) const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 2;
 
 /// Names and the rest fit easily; what claims to be longer is torn.
 const MAX_RECORD: usize = 64 << 10;
@@ -44,11 +44,13 @@ pub(crate) enum Record {
         /// The position.
         upto: u64,
     },
-    /// The file is not followed any longer.
+    /// The file, or the gap, is not followed any longer.
     Gone {
         /// Its number.
         id: u64,
     },
+    /// Something is missing in a stream, and is to be told there.
+    Gap(Gap),
 }
 
 /// What is kept about one file.
@@ -72,6 +74,19 @@ pub(crate) struct Entry {
     pub(crate) name: PathBuf,
     /// Where it really is, links resolved.
     pub(crate) real: PathBuf,
+}
+
+/// What is missing in a stream, as the line that tells it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Gap {
+    /// Its number, of those of files: the gap is before files with a higher one.
+    pub(crate) id: u64,
+    /// The time with which the line left; 0 before it did.
+    pub(crate) base_ns: i64,
+    /// The stream's name.
+    pub(crate) name: PathBuf,
+    /// The line, with its end.
+    pub(crate) line: String,
 }
 
 impl Record {
@@ -106,6 +121,14 @@ impl Record {
             Record::Gone { id } => {
                 out.push(b'g');
                 put(out, &[*id]);
+            }
+            Record::Gap(gap) => {
+                out.push(b'l');
+                put(out, &[gap.id, gap.base_ns as u64]);
+                for bytes in [gap.name.as_os_str().as_bytes(), gap.line.as_bytes()] {
+                    put(out, &[bytes.len() as u64]);
+                    out.extend_from_slice(bytes);
+                }
             }
         }
         let len = (out.len() - start - 12) as u32;
@@ -169,6 +192,7 @@ fn decode_one(bytes: &[u8]) -> Result<(Record, &[u8]), Stop> {
         b'm' => Record::Mark { id: fields.u64()?, mark: fields.mark()? },
         b's' => Record::Settled { id: fields.u64()?, upto: fields.u64()? },
         b'g' => Record::Gone { id: fields.u64()? },
+        b'l' => Record::Gap(fields.gap()?),
         _ => return Err(Stop::Torn),
     };
     Ok((record, rest))
@@ -203,9 +227,19 @@ impl<'a> Fields<'a> {
         Ok(i64::from_le_bytes(self.array()?))
     }
 
-    fn path(&mut self) -> Result<PathBuf, Stop> {
+    fn bytes(&mut self) -> Result<Vec<u8>, Stop> {
         let len = usize::try_from(self.u64()?).map_err(|_| Stop::Torn)?;
-        Ok(OsString::from_vec(self.take(len)?.to_vec()).into())
+        Ok(self.take(len)?.to_vec())
+    }
+
+    fn path(&mut self) -> Result<PathBuf, Stop> {
+        Ok(OsString::from_vec(self.bytes()?).into())
+    }
+
+    fn gap(&mut self) -> Result<Gap, Stop> {
+        let (id, base_ns, name) = (self.u64()?, self.i64()?, self.path()?);
+        let line = String::from_utf8(self.bytes()?).map_err(|_| Stop::Torn)?;
+        Ok(Gap { id, base_ns, name, line })
     }
 
     fn mark(&mut self) -> Result<Mark, Stop> {
@@ -253,6 +287,7 @@ mod tests {
             Record::Mark { id: 3, mark: Mark { start: 10, end: 20, base_ns: 5, lines: 2 } },
             Record::Settled { id: 3, upto: 20 },
             Record::Gone { id: 3 },
+            Record::Gap(Gap { id: 4, base_ns: 6, name: "/var/log/a.log".into(), line: "é\n".to_owned() }),
         ]
     }
 
@@ -279,7 +314,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_torn_end_costs_only_itself(keep in 0usize..400) {
+        fn a_torn_end_costs_only_itself(keep in 0usize..500) {
             let bytes = encoded();
             let keep = keep.min(bytes.len());
             let (read, _) = decode(&bytes[..keep]);

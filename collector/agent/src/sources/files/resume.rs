@@ -9,8 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::book::Memory;
+use super::copies::Original;
 use super::file::{self, LogFile};
 use super::identity::{Identity, Verdict};
+use super::loss::{Loss, Why};
 use super::record::{Entry, Record};
 use super::source::Source;
 use super::tracker::{Mark, Tracker};
@@ -42,7 +44,13 @@ impl Source {
             self.since_ns = memory.saved_ns;
         }
         let files = std::mem::take(&mut memory.files);
+        let gaps = std::mem::take(&mut memory.gaps);
         self.earlier = memory;
+        for gap in gaps.into_values() {
+            if self.listing.still_wants(&gap.name) {
+                self.take_up_gap(gap);
+            }
+        }
         for (entry, marks) in files.into_values() {
             self.resume_file(entry, marks, now);
         }
@@ -96,7 +104,8 @@ impl Source {
         stream.last_ns = stream.last_ns.max(entry.last_ns);
         stream.born_ns = stream.born_ns.max(entry.identity.born_ns);
         let end = marks.last().map_or(entry.position, |mark| mark.end);
-        let missing = if entry.lost { end } else { end.max(entry.size) } - entry.position;
+        let mut missing = if entry.lost { end } else { end.max(entry.size) } - entry.position;
+        let from_ns = marks.first().map_or(entry.last_ns, |mark| mark.base_ns);
         let found = match if entry.lost { Found::Lost } else { find(&entry) } {
             // Its folder went with it.
             Found::Away if self.listing.is_gone(&name) => Found::Deleted,
@@ -104,19 +113,46 @@ impl Source {
         };
         let why = match found {
             Found::Here(handle, meta, path) => {
+                let before = self.next_id;
+                if entry.fingerprint.len == 0 && end == 0 && path == name {
+                    // It was empty: what it held meanwhile may be in copies, and what it holds now is behind that.
+                    let (original, after_ns) = (Original::default(), self.known_until(&name));
+                    self.adopt_later_copies(&name, after_ns, (&original, &handle), now);
+                }
+                if before != self.next_id {
+                    self.note(&Record::Gone { id: entry.id });
+                    let id = self.new_id();
+                    return self.follow_anew(id, (handle, &meta), (&name, path), now);
+                }
                 let file = LogFile::new(entry.id, (handle, &meta), name, path, 0, now);
                 return self.go_on(&entry, marks, file);
             }
             Found::Anew(handle, meta, path) => {
-                // Under its number, so that it keeps its place before younger files; tickets of before are gone.
-                let mut file = LogFile::new(entry.id, (handle, &meta), name.clone(), path, 0, now);
-                // If it cannot be read now, the next reading says so.
-                let _ = file.verify();
-                self.note(&Record::Gone { id: entry.id });
-                if !self.by_inode.contains_key(&(file.identity.device, file.identity.inode)) {
-                    self.follow(file);
+                let original = Original { fingerprint: entry.fingerprint, end, continues: false };
+                let copy = self.copy_of(&name, &original).filter(|copy| copy.meta.size() >= end);
+                if let Some(copy) = copy {
+                    let born_ns = Identity::of(&copy.meta).born_ns;
+                    missing = entry.size.saturating_sub(copy.meta.size());
+                    let file =
+                        LogFile::new(entry.id, (copy.handle, &copy.meta), name.clone(), copy.path, 0, now);
+                    let entry = Entry { real: file.real.clone(), ..entry };
+                    self.go_on(&entry, marks, file);
+                    self.adopt_later_copies(&name, born_ns, (&original, &handle), now);
+                    let gap = self.new_id();
+                    let id = self.new_id();
+                    self.follow_anew(id, (handle, &meta), (&name, path), now);
+                    let why = Why::Truncated;
+                    return self.lose(Loss { name: &name, bytes: missing, why, from_ns, at: Some(gap) });
                 }
-                return self.lose(missing, &name, "it was truncated or replaced while nobody read it");
+                let (after_ns, before) = (self.known_until(&name), self.next_id);
+                self.adopt_later_copies(&name, after_ns, (&original, &handle), now);
+                self.note(&Record::Gone { id: entry.id });
+                // Under its number, so that it keeps its place before younger files; tickets of before are gone. The gap
+                // has that place when there is one, and copies are before it.
+                let first = missing == 0 && before == self.next_id;
+                let id = if first { entry.id } else { self.new_id() };
+                self.follow_anew(id, (handle, &meta), (&name, path), now);
+                Why::Replaced
             }
             Found::Unreadable => {
                 self.earlier.files.insert(entry.id, (entry, marks));
@@ -126,12 +162,30 @@ impl Source {
                 self.earlier.files.insert(entry.id, (entry, marks));
                 return;
             }
-            Found::Lost => "it was truncated or deleted before any output had them",
-            Found::Deleted => "it was deleted while nobody read it",
-            Found::Away => "its file system has been away for a day",
+            Found::Lost => Why::Gone,
+            Found::Deleted => Why::Deleted,
+            Found::Away => Why::Away,
         };
-        self.note(&Record::Gone { id: entry.id });
-        self.lose(missing, &name, why);
+        if why != Why::Replaced {
+            self.note(&Record::Gone { id: entry.id });
+        }
+        self.lose(Loss { name: &name, bytes: missing, why, from_ns, at: Some(entry.id) });
+    }
+
+    /// Follows a file whose contents were not known, from its beginning.
+    fn follow_anew(
+        &mut self,
+        id: u64,
+        (handle, meta): (File, &std::fs::Metadata),
+        (name, path): (&Arc<Path>, Arc<Path>),
+        now: Duration,
+    ) {
+        let mut file = LogFile::new(id, (handle, meta), name.clone(), path, 0, now);
+        // If it cannot be read now, the next reading says so.
+        let _ = file.verify();
+        if !self.by_inode.contains_key(&(file.identity.device, file.identity.inode)) {
+            self.follow(file);
+        }
     }
 
     fn go_on(&mut self, entry: &Entry, marks: Vec<Mark>, mut file: LogFile) {

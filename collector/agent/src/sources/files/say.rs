@@ -15,26 +15,6 @@ impl Source {
         self.tally.failure = Some(Failure { at_ms: self.clock.now_ms(), text });
     }
 
-    /// Counts bytes that nobody can read any longer, and says so.
-    pub(super) fn lose(&mut self, bytes: u64, path: &Path, why: &str) {
-        if bytes == 0 {
-            return;
-        }
-        self.tally.lost += bytes;
-        let text = format!("{}: at least {bytes} bytes are lost: {why}", path.display());
-        let mut facts = vec![
-            ("source", self.name.clone()),
-            ("file", path.display().to_string()),
-            ("bytes", bytes.to_string()),
-            ("why", why.to_owned()),
-        ];
-        let labels = self.streams.get(path).into_iter().flat_map(|stream| stream.feed.labels.iter());
-        let container = labels.into_iter().find(|(name, _)| name == "container");
-        facts.extend(container.map(|(_, name)| ("container", name.clone())));
-        self.notes.send(Note { level: Level::Error, event: "log_lost", text: text.clone(), facts });
-        self.complain(text);
-    }
-
     /// Says that nothing is read until something is mended; once, however often it is tried meanwhile.
     pub(super) fn hold(&mut self, why: String) {
         if !std::mem::replace(&mut self.holding, true) {

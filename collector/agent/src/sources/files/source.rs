@@ -14,11 +14,14 @@ use super::book::{Book, Memory};
 use super::feed::Feed;
 use super::file::LogFile;
 use super::given::Given;
+use super::gaps::Gaps;
 use super::glob::Patterns;
+use super::hints::Hints;
 use super::identity::hash64;
 use super::listing::Listing;
+use super::loss::Why;
+use super::promtail::Promtail;
 use super::receipts::{Receipt, Receipts};
-use super::record::Record;
 use super::tenure::Tenure;
 use crate::config::valid::{Files, Start};
 use crate::logs::{Chunk, Notes, Shape};
@@ -27,10 +30,6 @@ use crate::status::{Failure, SourceStatus, lock};
 
 /// The file system is asked at most so often, however busy the source is.
 const POLL_EVERY: Duration = Duration::from_millis(100);
-/// Positions are saved at most so often.
-const SAVE_EVERY: Duration = Duration::from_secs(1);
-/// How long until positions that could not be read are tried again.
-const HOLD: Duration = Duration::from_secs(5);
 
 /// What a round of work came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,22 +84,27 @@ pub struct Source {
     pub(super) labels: BTreeMap<String, String>,
     pub(super) instance: String,
     pub(super) start: Start,
+    pub(super) positions_from: Option<PathBuf>,
+    /// What promtail knew.
+    pub(super) promtail: Promtail,
     pub(super) shape: Shape,
     pub(super) clock: Clock,
     pub(super) chunks: Option<mpsc::Sender<Chunk>>,
     pause: watch::Receiver<bool>,
     pub(super) stages: Arc<Stages>,
-    state: PathBuf,
+    pub(super) state: PathBuf,
     pub(super) status: Arc<Mutex<SourceStatus>>,
     pub(super) notes: Notes,
     pub(super) listing: Listing,
-    globs: u64,
+    pub(super) hints: Hints,
+    pub(super) globs: u64,
     /// `None` while positions cannot be read.
     pub(super) book: Option<Book>,
     pub(super) files: BTreeMap<u64, LogFile>,
     /// Files by device and inode, as long as they are held open.
     pub(super) by_inode: HashMap<(u64, u64), u64>,
     pub(super) streams: BTreeMap<Arc<Path>, Stream>,
+    pub(super) gaps: Gaps,
     /// Files born before were there when this began, or were followed and let go.
     pub(super) since_ns: i64,
     pub(super) troubles: HashMap<PathBuf, Trouble>,
@@ -109,14 +113,14 @@ pub struct Source {
     /// What an earlier run knew.
     pub(super) earlier: Memory,
     pub(super) receipts: Arc<Receipts>,
-    fetched: Vec<Receipt>,
+    pub(super) fetched: Vec<Receipt>,
     pub(super) next_id: u64,
     /// How many rounds of polling there were.
     pub(super) round: u64,
     poll_at: Duration,
-    save_at: Duration,
+    pub(super) save_at: Duration,
     /// The last try to save positions failed.
-    save_failing: bool,
+    pub(super) save_failing: bool,
     pub(super) hold_until: Duration,
     /// It was said that nothing is read.
     pub(super) holding: bool,
@@ -134,7 +138,8 @@ pub struct Source {
 pub(super) struct Tally {
     pub(super) lines: u64,
     pub(super) bytes: u64,
-    pub(super) lost: u64,
+    /// Bytes lost, by [`Why`].
+    pub(super) lost: [u64; Why::ALL.len()],
     pub(super) cuts: u64,
     pub(super) failure: Option<Failure>,
 }
@@ -160,6 +165,8 @@ impl Source {
             labels: config.labels.clone(),
             instance: context.instance,
             start: files.start,
+            positions_from: files.positions_from.clone(),
+            promtail: Promtail::default(),
             shape: Shape::new(files.format, files.max_line_bytes),
             chunks: Some(context.chunks),
             pause: context.pause,
@@ -168,11 +175,13 @@ impl Source {
             status: context.status,
             notes: context.notes,
             listing: Listing::new(patterns, config.given.clone()),
+            hints: Hints::new(),
             globs: hash64(globs.as_bytes()),
             book: None,
             files: BTreeMap::new(),
             by_inode: HashMap::new(),
             streams: BTreeMap::new(),
+            gaps: Gaps::default(),
             since_ns: context.clock.now_ns(),
             clock: context.clock,
             troubles: HashMap::new(),
@@ -257,104 +266,6 @@ impl Source {
         self.streams.entry(name.clone()).or_insert_with(new)
     }
 
-    /// Notes a record for the journal.
-    pub(super) fn note(&mut self, record: &Record) {
-        if let Some(book) = &mut self.book {
-            book.note(record);
-        }
-    }
-
-    /// Writes what was noted. An error is said, and does not stop the source: what a crash would cost then is that
-    /// lines are sent twice, and never that they are lost.
-    pub(super) fn write(&mut self) {
-        let tenure = self.tenure.clone();
-        let Some(_writing) = tenure.hold() else { return };
-        if let Some(Err(e)) = self.book.as_mut().map(Book::write) {
-            self.complain(format!("cannot note what was read, so a crash would send it again: {e}"));
-        }
-    }
-
-    fn take_up(&mut self) {
-        let now = self.clock.monotonic();
-        match Book::open(&self.state) {
-            Ok((book, memory)) => {
-                self.book = Some(book);
-                self.resume(memory, now);
-                self.hold_no_longer();
-                self.save();
-            }
-            Err(why) => {
-                self.hold_until = now + HOLD;
-                self.hold(why);
-            }
-        }
-    }
-
-    /// Takes note of what was settled meanwhile, in the journal too.
-    pub(super) fn settle(&mut self) {
-        let mut fetched = std::mem::take(&mut self.fetched);
-        self.receipts.fetch(&mut fetched);
-        let (mut moved, mut lost) = (BTreeSet::new(), BTreeMap::new());
-        for Receipt { id, number, settled } in fetched.drain(..) {
-            let Some(file) = self.files.get_mut(&id) else { continue };
-            if settled {
-                if file.tracker.settled(number) {
-                    moved.insert(id);
-                }
-                continue;
-            }
-            file.tracker.returned(number);
-            file.retry_at = self.clock.monotonic() + Duration::from_secs(1);
-            if file.handle.is_none() {
-                moved.insert(id);
-                *lost.entry(file.name.clone()).or_insert(0) += file.tracker.give_up_due();
-            }
-        }
-        self.fetched = fetched;
-        for (name, bytes) in lost {
-            self.lose(bytes, &name, "they were truncated or deleted before any output had them");
-        }
-        for id in moved {
-            let upto = self.files[&id].tracker.position();
-            self.note(&Record::Settled { id, upto });
-        }
-        self.write();
-    }
-
-    fn keep(&mut self, now: Duration) {
-        let due = now >= self.save_at || self.book.as_ref().is_some_and(Book::is_long);
-        if due && self.book.as_ref().is_some_and(Book::wants_save) {
-            self.save();
-            // A slow disk, or very many files, may not keep the source from reading.
-            let took = self.clock.monotonic().saturating_sub(now);
-            self.save_at = now + SAVE_EVERY.max(took * 20);
-        }
-    }
-
-    fn save(&mut self) {
-        let tenure = self.tenure.clone();
-        let Some(_writing) = tenure.hold() else { return };
-        let head = Record::Head { saved_ns: self.clock.now_ns(), globs: self.globs, next_id: self.next_id };
-        let Some(book) = &mut self.book else { return };
-        let streams = &self.streams;
-        let files = self.files.values().flat_map(|file| {
-            let last_ns = streams.get(&file.name).map_or(0, |stream| stream.last_ns);
-            let marks = file.tracker.marks().map(|mark| Record::Mark { id: file.id, mark: *mark });
-            [Record::File(file.entry(last_ns))].into_iter().chain(marks)
-        });
-        let missing = self.earlier.files.values().flat_map(|(entry, marks)| {
-            let marks = marks.iter().map(|mark| Record::Mark { id: entry.id, mark: *mark });
-            [Record::File(entry.clone())].into_iter().chain(marks)
-        });
-        let saved = book.save([head].into_iter().chain(files).chain(missing));
-        let failed_before = std::mem::replace(&mut self.save_failing, saved.is_err());
-        if let Err(e) = saved
-            && !failed_before
-        {
-            self.complain(format!("cannot save positions, so a crash would send lines again: {e}"));
-        }
-    }
-
     /// Whether the globs are those of the run before.
     pub(super) fn same_globs(&self) -> bool {
         self.earlier.globs == self.globs
@@ -368,13 +279,16 @@ impl Source {
             unsettled += file.tracker.unsettled();
             inputs += usize::from(file.handle.is_some());
         }
+        let furthest = self.furthest();
         let mut status = lock(&self.status);
+        status.streams = furthest;
         status.inputs = inputs;
         status.lines = self.tally.lines;
         status.bytes = self.tally.bytes;
         status.behind_bytes = behind;
         status.unsettled_bytes = unsettled;
-        status.lost_bytes = self.tally.lost;
+        status.lost_bytes = self.tally.lost.iter().sum();
+        status.lost.extend(Why::ALL.map(|why| (why.word(), self.tally.lost[why as usize])));
         status.unreadable = self.troubles.len();
         status.cut_lines = self.tally.cuts;
         if let Some(failure) = self.tally.failure.take() {

@@ -104,6 +104,11 @@ impl Tracker {
         Some((self.due_from, *mark))
     }
 
+    /// The time of the first line that is to be sent (again), if there is one.
+    pub(crate) fn due_ns(&mut self) -> Option<i64> {
+        self.due().map(|(_, mark)| mark.base_ns)
+    }
+
     /// The mark is on its way.
     pub(crate) fn sent(&mut self, number: u64) {
         self.change(number, State::Due, State::Sent);
