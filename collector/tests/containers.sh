@@ -11,6 +11,7 @@ cache=${TAFFRAIL_CACHE:-$root/.cache}
 # shellcheck source=/dev/null
 . "$cache/env.sh"
 taffrail=${TAFFRAIL_BIN:-$root/target/debug/taffrail}
+double=${taffrail%/*}/loki-double
 
 # shellcheck source=/dev/null
 . "$here/images.sh"
@@ -23,6 +24,9 @@ if [[ ${1:-} != inside ]]; then
     if [[ ! -x $taffrail ]]; then
         (cd "$root" && cargo build --package taffrail-collector --bin taffrail)
     fi
+    if [[ ! -x $double ]]; then
+        (cd "$root" && cargo build --package taffrail-tests --bin loki-double)
+    fi
     exec "$here/dockerd.sh" run "$here/containers.sh" inside
 fi
 
@@ -34,3 +38,4 @@ for word in sync dd tail; do ln -s busybox "$work/image/bin/$word"; done
 image "$work" taffrail-shell-test:1 </dev/null
 "$PYTHON" "$here/containers.py" "$taffrail" "$DOCKER" taffrail-shell-test:1
 "$PYTHON" "$here/records.py" "$taffrail" "$DOCKER" taffrail-shell-test:1
+"$PYTHON" "$here/container_logs.py" "$taffrail" "$double" "$DOCKER" taffrail-shell-test:1 "$here/dockerd.sh" "${TAFFRAIL_SHORT_LIVED:-20}"

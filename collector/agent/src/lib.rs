@@ -7,6 +7,7 @@ pub mod cli;
 pub mod component;
 pub mod config;
 pub mod contain;
+pub mod engines;
 pub mod http_client;
 pub mod logs;
 pub mod measures;

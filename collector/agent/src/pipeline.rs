@@ -35,6 +35,7 @@ use self::process::process;
 use crate::component::{Key, plan};
 use crate::config::{Config, defaults};
 use crate::contain::keep_running;
+use crate::engines::Engines;
 use crate::logs::{Chunk, Notes};
 use crate::measures::Measures;
 use crate::metrics::{Cardinality, Identity, Pages, Writer};
@@ -93,6 +94,7 @@ pub struct Pipeline {
     shared: Shared,
     writer: Arc<Writer>,
     notes: Notes,
+    engines: Engines,
     chunks: mpsc::Sender<Chunk>,
     pause: watch::Receiver<bool>,
     /// Those of sources that others send to; they stay open while a reload restarts their source.
@@ -126,6 +128,7 @@ impl Pipeline {
             shared,
             writer,
             notes,
+            engines: Engines::default(),
             chunks,
             pause,
             sockets,

@@ -8,6 +8,7 @@ mod gaps;
 mod hang;
 mod kill;
 mod lines;
+mod named;
 mod promtail;
 mod rig;
 mod run;

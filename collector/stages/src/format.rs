@@ -5,7 +5,7 @@
 
 pub mod cri;
 pub mod docker;
-mod instant;
+pub mod instant;
 
 use std::borrow::Cow;
 

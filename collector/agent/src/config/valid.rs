@@ -17,7 +17,7 @@ use taffrail_wire::relabel::Rule;
 pub use self::archive::RemoteArchive;
 pub use self::archive::{ArchiveOutput, ArchivePlace};
 pub use self::doors::{Push, Stdin, Syslog};
-pub use self::logs::{Files, LogSource, Reads, Start};
+pub use self::logs::{ContainerLogs, Files, LogSource, Reads, Start, Which};
 pub use super::scalar::Network;
 pub use super::written::OutOfOrder;
 use crate::http_client::{self, Tls};

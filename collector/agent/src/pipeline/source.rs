@@ -30,6 +30,7 @@ impl Pipeline {
             stages: Arc::new(Stages::new(source.stages.clone()).joining(source.multiline.clone())),
             notes: self.notes.clone(),
             chunks: self.chunks.clone(),
+            engines: self.engines.clone(),
             pause: self.pause.clone(),
             state: self.shared.state.join("sources").join(&source.name),
             sockets: self.sockets.clone(),

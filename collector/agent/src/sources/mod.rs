@@ -1,5 +1,6 @@
 //! Log sources.
 
+mod containers;
 pub mod door;
 pub mod files;
 mod push;
@@ -18,6 +19,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::spawn_blocking;
 
 use crate::config::{LogSource, Reads};
+use crate::engines::Engines;
 use crate::logs::{Chunk, Notes};
 use crate::status::SourceStatus;
 
@@ -50,7 +52,7 @@ impl Running {
 pub fn check(source: &LogSource) -> anyhow::Result<()> {
     match &source.reads {
         Reads::Files(files) => drop(files::Patterns::new(&files.include, &files.exclude)?),
-        Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => {}
+        Reads::Containers(_) | Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => {}
     }
     Ok(())
 }
@@ -63,10 +65,11 @@ pub async fn start(source: &LogSource, context: Context) -> anyhow::Result<Runni
     match &source.reads {
         Reads::Files(files) => {
             let LogSource { name, labels, .. } = source.clone();
-            let config = files::Config { name, labels, files: files.clone() };
+            let config = files::Config { name, labels, files: files.clone(), given: None };
             let running = spawn_blocking(move || files::start(&config, context)).await??;
             Ok(Running::new(|by| async move { running.stop(by).await.to_string() }))
         }
+        Reads::Containers(containers) => containers::start(source, containers, context),
         Reads::Push(config) => {
             let (source, config) = (source.clone(), config.clone());
             spawn_blocking(move || push::start(&source.name, &source.labels, &config, context)).await?
@@ -96,6 +99,8 @@ pub struct Context {
     pub pause: watch::Receiver<bool>,
     /// A folder of the source's own for its state.
     pub state: PathBuf,
+    /// The inventories of containers.
+    pub engines: Engines,
     /// Sockets of sources that others send to.
     pub sockets: Arc<door::Sockets>,
     /// What the page shows of it.

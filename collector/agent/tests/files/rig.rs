@@ -10,6 +10,7 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use std::time::Duration;
 
 use taffrail_collector::config::valid::{Files, Start};
+use taffrail_collector::engines::Engines;
 use taffrail_collector::logs::{Body, Chunk, Notes, NotesSource};
 use taffrail_collector::sources::Context;
 use taffrail_collector::sources::files::{Config, Source, Step};
@@ -61,7 +62,7 @@ impl Rig {
             format: Format::Plain,
             max_line_bytes: 64 << 10,
         };
-        let config = Config { name: "test".to_owned(), labels: BTreeMap::new(), files };
+        let config = Config { name: "test".to_owned(), labels: BTreeMap::new(), files, given: None };
         let (_, chunks) = mpsc::channel(1);
         let (pause, _) = watch::channel(false);
         let clock = Clock::manual(Clock::system().now_ns());
@@ -88,6 +89,7 @@ impl Rig {
             sockets: Arc::default(),
             stages: Arc::default(),
             notes: self.notes.clone(),
+            engines: Engines::default(),
             clock: self.clock.clone(),
             instance: "host-1".to_owned(),
             chunks,

@@ -4,7 +4,7 @@
 const DAY: i64 = 86_400;
 
 /// Nanoseconds since 1970-01-01 UTC; `None` when it is no such time, or not one between 1678 and 2262.
-pub(super) fn parse(text: &[u8]) -> Option<i64> {
+pub fn parse(text: &[u8]) -> Option<i64> {
     let (date, rest) = text.split_at_checked(19)?;
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T', h1, h2, b':', i1, i2, b':', s1, s2] = *date else {
         return None;

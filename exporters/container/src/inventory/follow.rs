@@ -1,6 +1,7 @@
 //! Keeping the inventory: list, then follow the events; start again when the engine went away.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,7 @@ use super::client::{Client, EngineError};
 use super::container::{Container, Health};
 use super::event::{Event, What};
 use super::services::Services;
-use super::{EVENTS, Engine, Keeper, LIST, State};
+use super::{EVENTS, EVENTS_WAITING, Engine, Keeper, LIST, State};
 use crate::walk::MAX_CONTAINERS;
 
 /// How long one container may take to be told of: the engine may hold its lock for long, and others wait.
@@ -86,16 +87,37 @@ impl Keeper {
         self.set_engine(Engine::Connected(version));
         let mut again = interval(AGAIN);
         again.reset();
+        let mut waiting = VecDeque::new();
         loop {
             tokio::select! {
-                line = lines.next() => {
-                    if let Some(told) = answer::event(&line?)? {
-                        self.take(client, memory, told).await?;
-                    }
-                }
+                line = lines.next() => waiting.extend(self.hear(&line?)?),
                 _ = again.tick() => self.resync(client, memory).await?,
             }
+            // While the engine is asked about one, others are heard of already: it may take its time.
+            while let Some(told) = waiting.pop_front() {
+                let mut taken = pin!(self.take(client, memory, told));
+                loop {
+                    tokio::select! {
+                        taken = &mut taken => break taken?,
+                        line = lines.next(), if waiting.len() < EVENTS_WAITING => waiting.extend(self.hear(&line?)?),
+                    }
+                }
+            }
         }
+    }
+
+    /// What a line tells; of a container that is new, listeners hear at once.
+    fn hear(&self, line: &[u8]) -> Result<Option<Told>, EngineError> {
+        let told = answer::event(line)?;
+        let new = |told: &&Told| {
+            matches!(told.action.as_str(), "create" | "start")
+                && !self.state.borrow().containers.contains_key(&*told.id)
+        };
+        if let Some(told) = told.as_ref().filter(new) {
+            // Nobody may listen, which is no error.
+            let _ = self.hints.send(from_attributes(told));
+        }
+        Ok(told)
     }
 
     /// Compares with the engine's list: learns what is new or has changed, forgets what is gone.

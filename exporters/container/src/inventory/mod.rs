@@ -70,6 +70,7 @@ pub struct State {
 pub struct Inventory {
     state: watch::Receiver<Arc<State>>,
     events: broadcast::Sender<Event>,
+    hints: broadcast::Sender<Arc<Container>>,
     place: Place,
 }
 
@@ -77,6 +78,7 @@ pub struct Inventory {
 pub struct Keeper {
     state: watch::Sender<Arc<State>>,
     events: broadcast::Sender<Event>,
+    hints: broadcast::Sender<Arc<Container>>,
     notes: Box<dyn Fn(Note) + Send + Sync>,
     place: Place,
     clock: Clock,
@@ -90,9 +92,10 @@ pub fn new(
 ) -> (Inventory, Keeper) {
     let (sender, state) = watch::channel(Arc::default());
     let (events, _) = broadcast::channel(EVENTS_WAITING);
+    let (hints, _) = broadcast::channel(EVENTS_WAITING);
     let place = Place { named: config.engine.clone(), rootfs: config.rootfs.clone() };
-    let inventory = Inventory { state, events: events.clone(), place: place.clone() };
-    let keeper = Keeper { state: sender, events, notes: Box::new(notes), place, clock: clock.clone() };
+    let inventory = Inventory { state, events: events.clone(), hints: hints.clone(), place: place.clone() };
+    let keeper = Keeper { state: sender, events, hints, notes: Box::new(notes), place, clock: clock.clone() };
     (inventory, keeper)
 }
 
@@ -110,6 +113,17 @@ impl Inventory {
     /// What happens from now on.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
+    }
+
+    /// Containers that are new, from now on, as far as an event alone tells of them: id, name, image and labels. The engine
+    /// is asked for the rest, but it may be busy, and the container gone again before it answers.
+    pub fn hints(&self) -> broadcast::Receiver<Arc<Container>> {
+        self.hints.subscribe()
+    }
+
+    /// The folder in which the engine keeps its data.
+    pub async fn data_root(&self) -> Option<PathBuf> {
+        sizes::data_root(&self.client()?).await.ok()
     }
 
     /// A client of the engine, if one is in its place.

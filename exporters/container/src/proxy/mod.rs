@@ -32,8 +32,8 @@ use crate::inventory::{Client, EngineError};
 use events::Events;
 use rules::{Ask, Refused};
 
-/// The most connections at a time; further ones wait to be accepted.
-const CONNECTIONS: usize = 64;
+/// The most connections at a time; further ones wait to be accepted. Each log that is followed is one.
+const CONNECTIONS: usize = 256;
 /// The most answers at a time that are held in memory; further ones wait.
 const ANSWERS: usize = 4;
 /// The largest answer: some five thousand containers.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::{LogSource, Reads, Start};
+use crate::config::{LogSource, Reads, Start, Which};
 
 /// A log source.
 #[derive(Debug, Serialize)]
@@ -18,6 +18,7 @@ pub(super) struct LogSummary {
 #[serde(tag = "kind", rename_all = "lowercase")]
 enum ReadsSummary {
     Files { include: Vec<String>, exclude: Vec<String>, start: &'static str },
+    Containers { engine: Option<String>, include: Vec<String>, exclude: Vec<String>, start: &'static str },
     Push { listen: String, tls: bool, auth: bool },
     Syslog { listens: Vec<String> },
     Stdin,
@@ -29,11 +30,13 @@ impl LogSummary {
             Reads::Files(files) => ReadsSummary::Files {
                 include: files.include.clone(),
                 exclude: files.exclude.clone(),
-                start: match files.start {
-                    Start::Backfill => "backfill",
-                    Start::Beginning => "beginning",
-                    Start::End => "end",
-                },
+                start: word(files.start),
+            },
+            Reads::Containers(containers) => ReadsSummary::Containers {
+                engine: containers.engine.as_ref().map(ToString::to_string),
+                include: words(&containers.include),
+                exclude: words(&containers.exclude),
+                start: word(containers.start),
             },
             Reads::Push(push) => ReadsSummary::Push {
                 listen: push.listen.to_string(),
@@ -59,6 +62,15 @@ impl fmt::Display for LogSummary {
             ReadsSummary::Files { include, start, .. } => {
                 write!(f, "{} (start: {start})", include.join(", "))
             }
+            ReadsSummary::Containers { engine, include, exclude, start } => {
+                let all = if include.is_empty() { "all".to_owned() } else { include.join(", ") };
+                write!(f, "containers: {all}")?;
+                if !exclude.is_empty() {
+                    write!(f, " but {}", exclude.join(", "))?;
+                }
+                let engine = engine.as_deref().unwrap_or("the first engine that is there");
+                write!(f, ", of {engine} (start: {start})")
+            }
             ReadsSummary::Syslog { listens } => write!(f, "syslog that comes by {}", listens.join(", ")),
             ReadsSummary::Stdin => f.write_str("standard input"),
             ReadsSummary::Push { listen, tls, .. } => {
@@ -67,4 +79,21 @@ impl fmt::Display for LogSummary {
             }
         }
     }
+}
+
+fn word(start: Start) -> &'static str {
+    match start {
+        Start::Backfill => "backfill",
+        Start::Beginning => "beginning",
+        Start::End => "end",
+    }
+}
+
+/// Names, and labels as they are written.
+fn words(which: &Which) -> Vec<String> {
+    let label = |(name, value): &(String, Option<String>)| match value {
+        Some(value) => format!("{name}={value}"),
+        None => name.clone(),
+    };
+    which.names.iter().cloned().chain(which.labels.iter().map(label)).collect()
 }

@@ -9,7 +9,7 @@ use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Glob, Size};
 use crate::config::source::Span;
-use crate::config::valid::{Files, LogSource, Reads, Start, Stdin};
+use crate::config::valid::{Containers, Files, Host, LogSource, Reads, Start, Stdin};
 use crate::config::written;
 
 /// Labels that a log source sets itself.
@@ -20,19 +20,34 @@ pub(super) const RESERVED: [(&str, &str); 2] =
 const RESERVED_IN_RECORDS: [(&str, &str); 3] =
     [RESERVED[0], RESERVED[1], ("stream", "with this `format` the records say it")];
 
+/// The same, for containers.
+const RESERVED_OF_CONTAINERS: [(&str, &str); 5] = [
+    RESERVED[0],
+    ("stream", "the engine says it"),
+    ("container", "it is the container's name"),
+    ("compose_project", "Docker Compose says it"),
+    ("compose_service", "Docker Compose says it"),
+];
+
 /// The bounds of `max_line_bytes`.
 const LINE: std::ops::RangeInclusive<usize> = 1 << 10..=1 << 20;
 
 impl Checker<'_> {
-    pub(super) fn logs(&mut self, field: &Field<Vec<Field<written::LogSource>>>) -> Vec<LogSource> {
+    pub(super) fn logs(
+        &mut self,
+        field: &Field<Vec<Field<written::LogSource>>>,
+        containers: Option<&Containers>,
+        host: Option<&Host>,
+    ) -> Vec<LogSource> {
         let (mut sources, mut names) = (Vec::new(), Vec::new());
         for (at, source) in field.get().into_iter().flatten().filter_map(Field::good) {
-            let reads = self.reads(at, source);
+            let reads = self.reads(at, source, (containers, host));
             let kind = reads.as_ref().map_or("files", Reads::kind);
             let name = source.name.get().map_or(kind, |name| &name.0).to_owned();
             self.unique("log sources", &name, source.name.span().or(Some(at)), &mut names);
             let reserved: &[_] = match &reads {
                 Some(Reads::Files(files)) if files.format != Format::Plain => &RESERVED_IN_RECORDS,
+                Some(Reads::Containers(_)) => &RESERVED_OF_CONTAINERS,
                 Some(Reads::Files(_)) | None => &RESERVED,
                 Some(Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_)) => &doors::RESERVED,
             };
@@ -49,9 +64,15 @@ impl Checker<'_> {
     }
 
     /// What the source reads: one thing.
-    fn reads(&mut self, source: Span, written: &written::LogSource) -> Option<Reads> {
+    fn reads(
+        &mut self,
+        source: Span,
+        written: &written::LogSource,
+        sections: (Option<&Containers>, Option<&Host>),
+    ) -> Option<Reads> {
         let kinds = [
             ("files", written.files.span()),
+            ("containers", written.containers.span()),
             ("push", written.push.span()),
             ("syslog", written.syslog.span()),
             ("stdin", written.stdin.span()),
@@ -61,7 +82,7 @@ impl Checker<'_> {
             self.fault(
                 source,
                 "the log source does not say what to read",
-                "add `files: {include: [/var/log/*.log]}`",
+                "add `files: {include: [/var/log/*.log]}`, or `containers: {}`",
             );
             return None;
         };
@@ -69,6 +90,9 @@ impl Checker<'_> {
             let what = format!("the log source reads `{kind}` already");
             self.fault(at, what, format!("make `{other}` a source of its own: `- {other}: …`"));
             return None;
+        }
+        if let Some((_, containers)) = written.containers.good() {
+            return Some(Reads::Containers(self.container_logs(containers, sections)));
         }
         if let Some((at, push)) = written.push.good() {
             return self.push(at, push).map(Reads::Push);
@@ -84,7 +108,7 @@ impl Checker<'_> {
     }
 
     /// The longest line.
-    fn max_line(&mut self, field: &Field<Size>) -> usize {
+    pub(super) fn max_line(&mut self, field: &Field<Size>) -> usize {
         let Size(default) = Size::parse(defaults::MAX_LINE).unwrap_or(Size(*LINE.end()));
         let max = field.get().map_or(default, |size| size.0);
         if let Some(at) = field.span().filter(|_| !LINE.contains(&max)) {
@@ -104,11 +128,7 @@ impl Checker<'_> {
             );
         }
         let max_line_bytes = self.max_line(&files.max_line_bytes);
-        let start = match files.start.get() {
-            None | Some(written::Start::Backfill) => Start::Backfill,
-            Some(written::Start::Beginning) => Start::Beginning,
-            Some(written::Start::End) => Start::End,
-        };
+        let start = start(&files.start);
         let format = match files.format.get() {
             None | Some(written::LineFormat::Plain) => Format::Plain,
             Some(written::LineFormat::Docker) => Format::Docker,
@@ -122,6 +142,14 @@ impl Checker<'_> {
         });
         let exclude = globs(&files.exclude);
         Some(Files { include, exclude, start, positions_from, format, max_line_bytes })
+    }
+}
+
+pub(super) fn start(field: &Field<written::Start>) -> Start {
+    match field.get() {
+        None | Some(written::Start::Backfill) => Start::Backfill,
+        Some(written::Start::Beginning) => Start::Beginning,
+        Some(written::Start::End) => Start::End,
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod access;
 mod archive;
+mod container_logs;
 mod containers;
 mod discovery;
 mod doors;
@@ -73,6 +74,7 @@ impl<'a> Checker<'a> {
         let host = written.host.get().map(|host| self.host(host, interval));
         let containers = written.containers.get();
         let containers = containers.map(|containers| self.containers(containers, host.as_ref(), interval));
+        let logs = self.logs(&written.logs, containers.as_ref(), host.as_ref());
         Config {
             listen: self.listen(&written.listen),
             data_dir: written
@@ -93,7 +95,7 @@ impl<'a> Checker<'a> {
             scrape: self.scrape(written, interval),
             more_files: self.more_files(written),
             series_budget: written.series_budget.get().map_or(BUDGET, |series| *series as usize),
-            logs: self.logs(&written.logs),
+            logs,
             prometheus: self.prometheus(outputs),
             loki: self.loki(outputs),
             archives: self.archives(outputs),

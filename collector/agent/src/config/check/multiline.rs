@@ -89,6 +89,7 @@ impl Checker<'_> {
 pub(super) fn within(join: Join, reads: &Reads) -> Join {
     let max_line = match reads {
         Reads::Files(files) => files.max_line_bytes,
+        Reads::Containers(containers) => containers.max_line_bytes,
         Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => MAX_BYTES,
     };
     Join { max_bytes: max_line.min(MAX_BYTES - 1), ..join }

@@ -277,7 +277,7 @@ impl Checker<'_> {
     }
 
     /// Whether something within this place is known to be wrong.
-    fn said(&self, at: Span) -> bool {
+    pub(super) fn said(&self, at: Span) -> bool {
         let within = |span: Span| span.source == at.source && (at.start..at.end).contains(&span.start);
         self.faults.iter().any(|fault| fault.span.is_some_and(within))
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use taffrail_container::inventory::Address;
 use taffrail_stages::Stage;
 use taffrail_stages::format::Format;
 use taffrail_stages::multiline::Join;
@@ -30,6 +31,8 @@ pub struct LogSource {
 pub enum Reads {
     /// Log files, by glob.
     Files(Files),
+    /// What the containers of this machine write.
+    Containers(ContainerLogs),
     /// Loki's push API.
     Push(Push),
     /// Syslog.
@@ -43,6 +46,7 @@ impl Reads {
     pub fn kind(&self) -> &'static str {
         match self {
             Reads::Files(_) => "files",
+            Reads::Containers(_) => "containers",
             Reads::Push(_) => "push",
             Reads::Syslog(_) => "syslog",
             Reads::Stdin(_) => "stdin",
@@ -52,7 +56,7 @@ impl Reads {
     /// Where it listens, and for what.
     pub fn listens(&self) -> Vec<(&'static str, SocketAddr)> {
         match self {
-            Reads::Files(_) | Reads::Stdin(_) => Vec::new(),
+            Reads::Files(_) | Reads::Containers(_) | Reads::Stdin(_) => Vec::new(),
             Reads::Push(push) => vec![("TCP", push.listen)],
             Reads::Syslog(Syslog { udp, tcp, tls, .. }) => {
                 let udp = udp.map(|address| ("UDP", address));
@@ -79,6 +83,32 @@ pub struct Files {
     pub format: Format,
     /// A longer line is cut here, with a mark.
     pub max_line_bytes: usize,
+}
+
+/// Logs of containers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ContainerLogs {
+    /// Where the engine's API is. None: the first of the usual places that is there.
+    pub engine: Option<Address>,
+    /// Where the host's root directory is.
+    pub rootfs: PathBuf,
+    /// Only these, where any are named.
+    pub include: Which,
+    /// Not these.
+    pub exclude: Which,
+    /// Where to start in what was there before this source was.
+    pub start: Start,
+    /// A longer line is cut here, with a mark.
+    pub max_line_bytes: usize,
+}
+
+/// Some containers; `*` stands for anything, `?` for one character.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Which {
+    /// By name.
+    pub names: Vec<String>,
+    /// By label, and its value if one is named.
+    pub labels: Vec<(String, Option<String>)>,
 }
 
 /// Where reading starts in a file without a position.

@@ -7,7 +7,7 @@ use super::multiline::{Language, Multiline};
 use super::{Labels, Push, Stdin, Syslog, stages};
 use crate::config::defaults;
 use crate::config::field::{Field, OneOf};
-use crate::config::scalar::{Glob, Name, PathText, Size, Text};
+use crate::config::scalar::{EngineAddress, Glob, Name, PathText, Size, Text};
 
 /// One log source.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -18,6 +18,8 @@ pub struct LogSource {
     pub name: Field<Name>,
     /// Log files. Each source reads one kind of thing.
     pub files: Field<Files>,
+    /// What the containers of this machine write: the engine says which there are.
+    pub containers: Field<ContainerLogs>,
     /// Loki's push API, so that whatever sends to Loki can send here: the address and port, or a mapping.
     #[schemars(extend("examples" = ["127.0.0.1:3500"]))]
     pub push: Field<OneOf<Text, Push>>,
@@ -93,6 +95,43 @@ pub struct Files {
     /// A longer line is cut here, and marked and counted. Between 1KiB and 1MiB; Loki takes 256KB.
     #[schemars(extend("default" = defaults::MAX_LINE))]
     pub max_line_bytes: Field<Size>,
+}
+
+/// Logs of containers.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct ContainerLogs {
+    /// Where the engine's API is: `unix:///path`, or `tcp://host:port` of a filter in front of it. Default: that of the section
+    /// `containers`, else the first of `/run/docker.sock`, `/var/run/docker.sock` and `/run/podman/podman.sock` that is
+    /// there, below `rootfs`.
+    #[schemars(extend("examples" = ["unix:///var/run/docker.sock"]))]
+    pub docker: Field<EngineAddress>,
+    /// The host's root directory, below which the files are that the engine writes. What cannot be read there is asked of the
+    /// engine. Default: that of the section `containers`, else of `host`, else `/`.
+    #[schemars(extend("examples" = ["/host"]))]
+    pub rootfs: Field<PathText>,
+    /// Only these containers: those that one of the names or labels fits. Default: all.
+    pub include: Field<Which>,
+    /// Not these.
+    pub exclude: Field<Which>,
+    /// Where to start in what a container wrote before this source was. Later containers are read from their beginning.
+    #[schemars(extend("default" = "backfill"))]
+    pub start: Field<Start>,
+    /// A longer line is cut here, and marked and counted. Between 1KiB and 1MiB; Loki takes 256KB.
+    #[schemars(extend("default" = defaults::MAX_LINE))]
+    pub max_line_bytes: Field<Size>,
+}
+
+/// Some containers. `*` stands for anything, `?` for one character.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Which {
+    /// By name.
+    #[schemars(extend("examples" = [["shop-*"]]))]
+    pub names: Field<Vec<Field<Text>>>,
+    /// By label: `name`, or `name=value`.
+    #[schemars(extend("examples" = [["com.docker.compose.project=shop"]]))]
+    pub labels: Field<Vec<Field<Text>>>,
 }
 
 /// Where reading starts.

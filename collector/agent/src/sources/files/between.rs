@@ -58,9 +58,7 @@ impl Source {
     /// Files beside `path` that are called as if they had been it, and that no glob matches.
     fn rotated_from(&self, path: &Path) -> Vec<(File, Metadata, Arc<Path>)> {
         beside(path)
-            .filter(|path| {
-                !self.listing.patterns().leaves_out(path) && !self.listing.patterns().matches(path)
-            })
+            .filter(|path| !self.listing.leaves_out(path) && !self.listing.matches(path))
             .filter_map(|path| file::open(&path).ok().map(|(handle, meta)| (handle, meta, path.into())))
             .collect()
     }

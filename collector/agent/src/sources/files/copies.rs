@@ -68,7 +68,7 @@ impl Source {
             Some(Copy { handle, meta, path: path.into() })
         };
         beside(name)
-            .filter(|path| !self.listing.patterns().leaves_out(path))
+            .filter(|path| !self.listing.leaves_out(path))
             .filter_map(open)
             .filter(|copy| !self.by_inode.contains_key(&(copy.meta.dev(), copy.meta.ino())))
     }
@@ -86,7 +86,7 @@ impl Source {
         let mut later: Vec<Copy> = self
             .unknown_beside(name)
             .filter(|copy| born_ns(copy) > after_ns && is_numbered(name, &copy.path))
-            .filter(|copy| !self.listing.patterns().matches(&copy.path))
+            .filter(|copy| !self.listing.matches(&copy.path))
             .filter(|copy| !original.begins(copy) && !alike(now_there, &copy.handle))
             .collect();
         later.sort_by_key(born_ns);

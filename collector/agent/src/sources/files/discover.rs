@@ -142,7 +142,7 @@ impl Source {
     }
 
     /// A file that is not followed yet.
-    fn adopt(&mut self, path: &Path, now: Duration) -> io::Result<()> {
+    pub(super) fn adopt(&mut self, path: &Path, now: Duration) -> io::Result<()> {
         let (handle, meta) = file::open(path)?;
         let inode = (meta.dev(), meta.ino());
         if self.by_inode.contains_key(&inode) {
@@ -363,7 +363,7 @@ impl Source {
     }
 
     /// Says that a path cannot be read, once until it can, and puts off the next try.
-    fn trouble(&mut self, path: &Path, error: &io::Error, now: Duration) {
+    pub(super) fn trouble(&mut self, path: &Path, error: &io::Error, now: Duration) {
         let trouble = self.troubles.get(path).map(|trouble| trouble.wait);
         let wait = trouble.map_or(Duration::from_secs(1), |wait| (wait * 2).min(TROUBLE));
         self.troubles.insert(path.to_owned(), Trouble { wait, retry_at: now + wait });

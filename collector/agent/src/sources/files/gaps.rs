@@ -13,6 +13,7 @@ use taffrail_stages::stage::LevelStage;
 use taffrail_stages::{Stage, Stages};
 use tokio::sync::mpsc::Permit;
 
+use super::feed::Feed;
 use super::read::Released;
 use super::record::{Gap, Record};
 use super::source::Source;
@@ -109,7 +110,7 @@ impl Source {
         }
         let stream = self.stream(&name);
         stream.last_ns = stream.last_ns.max(base_ns);
-        let labels = stream.labels.clone();
+        let Feed { labels, metadata, .. } = stream.feed.clone();
         let Some(waiting) = self.gaps.waiting.get_mut(&id) else { return Released::Nothing };
         waiting.gap.base_ns = base_ns;
         let gap = waiting.gap.clone();
@@ -127,7 +128,7 @@ impl Source {
         let len = bytes.len() as u64;
         let body = Body::Lines { bytes: bytes.into(), base_ns, shape: Shape::default() };
         let (stages, ticket) = (self.gaps.stages.clone(), self.receipts.ticket(id, 0));
-        permit.send(Chunk { labels, metadata: self.metadata.clone(), body, stages, ticket });
+        permit.send(Chunk { labels, metadata, body, stages, ticket });
         Released::Bytes(len)
     }
 

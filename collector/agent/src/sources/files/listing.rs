@@ -1,4 +1,5 @@
-//! Which paths match now: folders are listed again when their time of change says so, and every few seconds anyway.
+//! Which paths match now: folders are listed again when their time of change says so, and every few seconds anyway; or
+//! those that another part names.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
@@ -9,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::given::Given;
 use super::glob::{Part, Patterns};
 
 /// How long a listing is believed when nothing seems to change: not every file system keeps the time of change.
@@ -22,6 +24,8 @@ const MAX_DEPTH: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Listing {
     patterns: Patterns,
+    /// The paths come from there, if they do not come from patterns.
+    given: Option<Arc<Given>>,
     folders: HashMap<PathBuf, Folder>,
     /// When everything was listed last, and when times of change were looked at last.
     listed: Option<Duration>,
@@ -45,9 +49,10 @@ struct Folder {
 
 impl Listing {
     /// A listing that knows nothing yet.
-    pub(crate) fn new(patterns: Patterns) -> Self {
+    pub(crate) fn new(patterns: Patterns, given: Option<Arc<Given>>) -> Self {
         Listing {
             patterns,
+            given,
             folders: HashMap::new(),
             listed: None,
             looked: Duration::ZERO,
@@ -56,14 +61,49 @@ impl Listing {
         }
     }
 
-    /// The globs.
-    pub(crate) fn patterns(&self) -> &Patterns {
-        &self.patterns
+    /// The files that another part names, if they do not come from globs.
+    pub(crate) fn given(&self) -> Option<&Arc<Given>> {
+        self.given.as_ref()
+    }
+
+    /// At the next look all is to be listed.
+    pub(crate) fn list_again(&mut self) {
+        self.listed = None;
+    }
+
+    /// Whether `path` is one of those that are to be read.
+    pub(crate) fn matches(&self, path: &Path) -> bool {
+        match &self.given {
+            Some(given) => given.paths().contains_key(path),
+            None => self.patterns.matches(path),
+        }
+    }
+
+    /// Whether `path` is one of those that are not to be read.
+    pub(crate) fn leaves_out(&self, path: &Path) -> bool {
+        match &self.given {
+            Some(given) => given.refuses(path),
+            None => self.patterns.leaves_out(path),
+        }
+    }
+
+    /// Whether what an earlier run read of `path` is still wanted.
+    pub(crate) fn still_wants(&self, path: &Path) -> bool {
+        match &self.given {
+            // What nobody names any longer is gone: that is found out, and counted.
+            Some(given) => !given.refuses(path),
+            None => self.patterns.matches(path),
+        }
+    }
+
+    /// Whether whoever names files says that `path` is there no longer.
+    pub(crate) fn is_gone(&self, path: &Path) -> bool {
+        self.given.as_ref().is_some_and(|given| !given.paths().contains_key(path))
     }
 
     /// The paths that matched when [`Listing::refresh`] last looked; true for those written out in the config.
     pub(crate) fn paths(&self) -> Arc<BTreeMap<PathBuf, bool>> {
-        self.paths.clone()
+        self.given.as_ref().map_or_else(|| self.paths.clone(), |given| given.paths())
     }
 
     /// Folders that could not be listed.
@@ -89,6 +129,10 @@ impl Listing {
     /// Brings the paths up to date, at the monotonic time `now`. Says whether anything was listed.
     pub(crate) fn refresh(&mut self, now: Duration) -> bool {
         let due = self.listed.is_none_or(|at| now >= at + BELIEVED);
+        if self.given.is_some() {
+            self.listed = if due { Some(now) } else { self.listed };
+            return due;
+        }
         if !due {
             if now < self.looked + self.pause() {
                 return false;
@@ -207,7 +251,7 @@ mod tests {
 
     fn listing(root: &Path, globs: &[&str]) -> Listing {
         let globs: Vec<_> = globs.iter().map(|glob| format!("{}/{glob}", root.display())).collect();
-        Listing::new(Patterns::new(&globs, &[]).unwrap())
+        Listing::new(Patterns::new(&globs, &[]).unwrap(), None)
     }
 
     fn names(listing: &Listing, root: &Path) -> Vec<String> {

@@ -89,6 +89,9 @@ impl Source {
             ("bytes", bytes.to_string()),
             ("reason", why.word().to_owned()),
         ];
+        let labels = self.streams.get(name).into_iter().flat_map(|stream| stream.feed.labels.iter());
+        let container = labels.into_iter().find(|(label, _)| label == "container");
+        facts.extend(container.map(|(_, container)| ("container", container.clone())));
         if from_ns != 0 {
             facts.push(("from", timeformat::show(from_ns)));
         }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::Permit;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::feed::Feed;
 use super::file::{LogFile, Next};
 use super::record::Record;
 use super::source::{Source, Step};
@@ -166,12 +167,12 @@ impl Source {
             None => {
                 let flush = !file.unread && file.flush_due(now);
                 let start = file.tracker.end();
-                let (end, lines) =
-                    match file.next(&mut self.buffer, (self.shape, self.stages.join()), flush)? {
-                        Next::Lines(end, lines) => (end, Some(lines)),
-                        Next::Void(end) => (end, None),
-                        Next::Nothing => return Ok(None),
-                    };
+                let stages = self.streams.get(&file.name).map_or(&self.stages, |stream| &stream.feed.stages);
+                let (end, lines) = match file.next(&mut self.buffer, (self.shape, stages.join()), flush)? {
+                    Next::Lines(end, lines) => (end, Some(lines)),
+                    Next::Void(end) => (end, None),
+                    Next::Nothing => return Ok(None),
+                };
                 let count = lines.as_ref().map_or(0, |lines| lines.count);
                 Some(Piece { number: None, mark: Mark { start, end, base_ns: 0, lines: count }, lines })
             }
@@ -219,7 +220,7 @@ impl Source {
         if piece.number.is_none() && piece.mark.lines > 0 {
             stream.last_ns = piece.mark.last_ns();
         }
-        let labels = stream.labels.clone();
+        let Feed { labels, metadata, stages } = stream.feed.clone();
         let Some(file) = self.files.get_mut(&id) else { return Released::Nothing };
         let number = match piece.number {
             Some(number) => number,
@@ -243,9 +244,8 @@ impl Source {
         self.tally.lines += u64::from(lines.count);
         self.tally.cuts += lines.cuts;
         let ticket = self.receipts.ticket(id, number);
-        let (shape, stages, base_ns) = (self.shape, self.stages.clone(), piece.mark.base_ns);
-        let body = Body::Lines { bytes: lines.bytes, base_ns, shape };
-        permit.send(Chunk { labels, metadata: self.metadata.clone(), body, stages, ticket });
+        let body = Body::Lines { bytes: lines.bytes, base_ns: piece.mark.base_ns, shape: self.shape };
+        permit.send(Chunk { labels, metadata, body, stages, ticket });
         Released::Bytes(piece.mark.len())
     }
 }

@@ -47,7 +47,7 @@ impl Source {
         let gaps = std::mem::take(&mut memory.gaps);
         self.earlier = memory;
         for gap in gaps.into_values() {
-            if self.listing.patterns().matches(&gap.name) {
+            if self.listing.still_wants(&gap.name) {
                 self.take_up_gap(gap);
             }
         }
@@ -95,7 +95,7 @@ impl Source {
 
     fn resume_file(&mut self, entry: Entry, marks: Vec<Mark>, now: Duration) {
         let name: Arc<Path> = entry.name.as_path().into();
-        if !self.listing.patterns().matches(&name) {
+        if !self.listing.still_wants(&name) {
             tracing::info!(source = self.name, "{}: not wanted any longer", name.display());
             self.note(&Record::Gone { id: entry.id });
             return;
@@ -106,7 +106,11 @@ impl Source {
         let end = marks.last().map_or(entry.position, |mark| mark.end);
         let mut missing = if entry.lost { end } else { end.max(entry.size) } - entry.position;
         let from_ns = marks.first().map_or(entry.last_ns, |mark| mark.base_ns);
-        let found = if entry.lost { Found::Lost } else { find(&entry) };
+        let found = match if entry.lost { Found::Lost } else { find(&entry) } {
+            // Its folder went with it.
+            Found::Away if self.listing.is_gone(&name) => Found::Deleted,
+            found => found,
+        };
         let why = match found {
             Found::Here(handle, meta, path) => {
                 let before = self.next_id;

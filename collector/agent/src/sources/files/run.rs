@@ -23,6 +23,8 @@ use crate::status::{Failure, SourceStatus, lock};
 const SOON: Duration = Duration::from_millis(250);
 /// Between rounds when there were none for a while.
 const LATER: Duration = Duration::from_secs(1);
+/// Between looks for a file that was named before it is there: a container may be gone again in a tenth of a second.
+const AWAITED: Duration = Duration::from_millis(20);
 /// How long lines are expected to go on coming.
 const LIVELY: Duration = Duration::from_secs(10);
 /// How long after a panic the source is started again.
@@ -187,6 +189,7 @@ fn run(mut source: Source, orders: &Orders, context: &mut Option<Context>) -> Le
         match step {
             Step::Busy => {}
             Step::Full => wait_for_room(source.chunks.as_ref(), orders, SOON),
+            Step::Idle(_) if source.awaits() => rest(&mut source, orders, AWAITED),
             Step::Idle(_) => rest(&mut source, orders, if now < lively_until { SOON } else { LATER }),
             Step::Closed => orders.wait(LATER),
         }
@@ -211,7 +214,10 @@ fn run(mut source: Source, orders: &Orders, context: &mut Option<Context>) -> Le
 fn rest(source: &mut Source, orders: &Orders, time: Duration) {
     let until = source.clock.monotonic() + time;
     source.receipts().wake_for_each(true);
-    while !orders.stopping() {
+    if let Some(given) = source.listing.given() {
+        given.wake_me();
+    }
+    while !orders.stopping() && !source.is_called() {
         source.settle();
         let left = until.saturating_sub(source.clock.monotonic());
         if left.is_zero() {

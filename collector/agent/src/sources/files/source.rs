@@ -11,8 +11,10 @@ use taffrail_stages::Stages;
 use tokio::sync::{mpsc, watch};
 
 use super::book::{Book, Memory};
+use super::feed::Feed;
 use super::file::LogFile;
 use super::gaps::Gaps;
+use super::given::Given;
 use super::glob::Patterns;
 use super::hints::Hints;
 use super::identity::hash64;
@@ -22,7 +24,7 @@ use super::promtail::Promtail;
 use super::receipts::{Receipt, Receipts};
 use super::tenure::Tenure;
 use crate::config::valid::{Files, Start};
-use crate::logs::{Chunk, Notes, Pairs, Shape};
+use crate::logs::{Chunk, Notes, Shape};
 use crate::sources::Context;
 use crate::status::{Failure, SourceStatus, lock};
 
@@ -45,8 +47,8 @@ pub enum Step {
 /// Lines of one name: the files that have it, or had it before they were rotated.
 #[derive(Debug)]
 pub(super) struct Stream {
-    /// The labels, sorted.
-    pub(super) labels: Arc<[(String, String)]>,
+    /// Its labels and the like.
+    pub(super) feed: Feed,
     /// The time of the last line.
     pub(super) last_ns: i64,
     /// The numbers of its files, oldest first.
@@ -71,20 +73,20 @@ pub struct Config {
     pub labels: BTreeMap<String, String>,
     /// The files.
     pub files: Files,
+    /// Which files, if not those that match the globs.
+    pub given: Option<Arc<Given>>,
 }
 
 /// A source of log files, worked by calling [`Source::step`] again and again on one thread; see [`super::start`].
 #[derive(Debug)]
 pub struct Source {
     pub(super) name: String,
-    labels: BTreeMap<String, String>,
-    instance: String,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) instance: String,
     pub(super) start: Start,
     pub(super) positions_from: Option<PathBuf>,
     /// What promtail knew.
     pub(super) promtail: Promtail,
-    /// Structured metadata of all its entries.
-    pub(super) metadata: Pairs,
     pub(super) shape: Shape,
     pub(super) clock: Clock,
     pub(super) chunks: Option<mpsc::Sender<Chunk>>,
@@ -110,6 +112,8 @@ pub struct Source {
     pub(super) nameless: Vec<u64>,
     /// All is read and settled: until something changes, files need not be gone through.
     pub(super) at_rest: bool,
+    /// Files that were named before they are there, and until when they are looked for often, monotonic.
+    pub(super) awaited: Vec<(PathBuf, Duration)>,
     /// What an earlier run knew.
     pub(super) earlier: Memory,
     pub(super) receipts: Arc<Receipts>,
@@ -167,7 +171,6 @@ impl Source {
             start: files.start,
             positions_from: files.positions_from.clone(),
             promtail: Promtail::default(),
-            metadata: Arc::from([]),
             shape: Shape::new(files.format, files.max_line_bytes),
             chunks: Some(context.chunks),
             pause: context.pause,
@@ -175,7 +178,7 @@ impl Source {
             state: context.state,
             status: context.status,
             notes: context.notes,
-            listing: Listing::new(patterns),
+            listing: Listing::new(patterns, config.given.clone()),
             hints: Hints::new(),
             globs: hash64(globs.as_bytes()),
             book: None,
@@ -188,6 +191,7 @@ impl Source {
             troubles: HashMap::new(),
             nameless: Vec::new(),
             at_rest: false,
+            awaited: Vec::new(),
             earlier: Memory::default(),
             receipts: Arc::default(),
             fetched: Vec::new(),
@@ -213,7 +217,8 @@ impl Source {
             return Step::Closed;
         }
         let now = self.clock.monotonic();
-        if self.book.is_none() && now >= self.hold_until {
+        let ready = self.listing.given().is_none_or(|given| given.is_ready());
+        if self.book.is_none() && ready && now >= self.hold_until {
             self.take_up();
         }
         if self.book.is_none() {
@@ -226,6 +231,7 @@ impl Source {
             self.at_rest &= !self.poll(now);
             self.poll_at = now + POLL_EVERY;
         }
+        self.take_fresh(now);
         if self.at_rest {
             self.keep(now);
             if self.tally.failure.is_some() {
@@ -265,22 +271,12 @@ impl Source {
 
     /// The stream of `name`, made if it is new.
     pub(super) fn stream(&mut self, name: &Arc<Path>) -> &mut Stream {
-        let labels = match self.streams.get(name) {
-            Some(stream) => stream.labels.clone(),
-            None => self.labels_of(name),
+        let feed = match self.streams.get(name) {
+            Some(stream) => stream.feed.clone(),
+            None => self.feed_of(name),
         };
-        let new = || Stream { labels, last_ns: 0, files: BTreeSet::new(), born_ns: 0 };
+        let new = || Stream { feed, last_ns: 0, files: BTreeSet::new(), born_ns: 0 };
         self.streams.entry(name.clone()).or_insert_with(new)
-    }
-
-    fn labels_of(&self, name: &Path) -> Arc<[(String, String)]> {
-        let mut labels = self.labels.clone();
-        let job = labels.entry("job".to_owned()).or_insert_with(|| self.name.clone()).clone();
-        labels.entry("instance".to_owned()).or_insert_with(|| self.instance.clone());
-        labels.entry("service_name".to_owned()).or_insert(job);
-        // One stream a file, whatever else is asked for: times may not go back within a stream.
-        labels.insert("filename".to_owned(), name.to_string_lossy().into_owned());
-        labels.into_iter().collect()
     }
 
     /// Whether the globs are those of the run before.

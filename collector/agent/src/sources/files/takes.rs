@@ -13,7 +13,7 @@ const PARTS: Duration = Duration::from_secs(5);
 
 /// What may go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Takes {
+pub(in crate::sources) enum Takes {
     /// So many bytes.
     Bytes(usize),
     /// Nothing, for so long, unless more comes.
@@ -27,7 +27,13 @@ pub(crate) enum Takes {
 
 /// What of these lines, each with its end, may go; `full` when there is no room for more, `flush` when nothing is waited
 /// for any longer.
-pub(crate) fn takes(bytes: &[u8], shape: Shape, join: Option<&Join>, full: bool, flush: bool) -> Takes {
+pub(in crate::sources) fn takes(
+    bytes: &[u8],
+    shape: Shape,
+    join: Option<&Join>,
+    full: bool,
+    flush: bool,
+) -> Takes {
     let lines = format::whole(shape.format, bytes);
     if lines == 0 {
         let all = Takes::Bytes(bytes.len());
