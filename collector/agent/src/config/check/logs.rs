@@ -106,7 +106,7 @@ impl Checker<'_> {
     }
 
     /// The longest line.
-    fn max_line(&mut self, field: &Field<Size>) -> usize {
+    pub(super) fn max_line(&mut self, field: &Field<Size>) -> usize {
         let Size(default) = Size::parse(defaults::MAX_LINE).unwrap_or(Size(*LINE.end()));
         let max = field.get().map_or(default, |size| size.0);
         if let Some(at) = field.span().filter(|_| !LINE.contains(&max)) {
@@ -140,15 +140,6 @@ impl Checker<'_> {
         });
         let exclude = globs(&files.exclude);
         Some(Files { include, exclude, start, positions_from, format, max_line_bytes })
-    }
-
-    pub(super) fn max_line(&mut self, field: &Field<Size>) -> usize {
-        let Size(default) = Size::parse(defaults::MAX_LINE).unwrap_or(Size(*LINE.end()));
-        let bytes = field.get().map_or(default, |size| size.0);
-        if let Some(at) = field.span().filter(|_| !LINE.contains(&bytes)) {
-            self.fault(at, format!("{bytes} bytes are out of bounds"), "between 1KiB and 1MiB");
-        }
-        bytes
     }
 }
 
