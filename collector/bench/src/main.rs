@@ -13,6 +13,11 @@ mod floor;
 mod growth;
 mod host;
 mod http;
+mod log_lines;
+mod log_sink;
+mod logs;
+mod logs_floor;
+mod logs_idle;
 mod measure;
 mod pages;
 mod postgres;
@@ -35,7 +40,8 @@ use anyhow::{Context, Result, bail};
 
 /// The names of the parts, in the order in which they are measured. `away` and `far` are parts too: one takes too long to
 /// be one of all, the other is about the way to a receiver.
-const PARTS: [&str; 8] = ["host", "growth", "containers", "start", "scrape", "replay", "probe", "postgres"];
+const PARTS: [&str; 9] =
+    ["host", "growth", "containers", "start", "scrape", "replay", "logs", "probe", "postgres"];
 
 /// Where the programs are.
 struct Programs {
@@ -86,6 +92,8 @@ fn run(arguments: &[String]) -> Result<()> {
     match first.as_str() {
         // What the parts start beside the programs, in processes of their own.
         "floor" => floor::serve(rest),
+        "log-sink" => log_sink::run(rest),
+        "logs-floor" => logs_floor::run(rest),
         "pages" => pages::run(rest),
         "sink" => sink::run(rest),
         "webs" => webs::run(rest),
@@ -98,6 +106,7 @@ fn part(name: &str, arguments: &[String]) -> Result<()> {
     let programs = || -> Result<Programs> { Ok(Programs { taffrail: taffrail()? }) };
     match (name, arguments) {
         ("host", []) => host::run(&programs()?),
+        ("logs", []) => logs::run(&programs()?),
         ("growth", []) => growth::run(),
         ("containers", []) => containers::run(),
         ("containers", arguments) => containers::one(arguments),

@@ -10,6 +10,7 @@
 //! * [`level`]: finds the level that a line itself names.
 //! * [`redact`]: removes credentials, and what names a person.
 //! * [`multiline`]: lines that belong together become one entry.
+//! * [`preset`]: how the lines of well-known programs are understood.
 //! * [`errors`]: what makes two errors the same, and which are new.
 //! * [`json`], [`path`], [`logfmt`], [`pattern`], [`template`], [`timeformat`]: languages that stages read.
 //! * [`hash`]: the same in every run.
@@ -27,6 +28,7 @@ pub mod multiline;
 pub mod path;
 pub mod pattern;
 mod prefilter;
+pub mod preset;
 pub mod redact;
 pub mod stage;
 mod stages;

@@ -66,6 +66,8 @@ fn streams_without_room_hold_up_no_other_and_can_be_sent_again() {
     wait_for_loss(&taffrail, "stream_limit", 20.0);
     let after = own(&taffrail, "taffrail_output_requests_total{kind=\"loki\",output=\"loki\"}");
     assert!(after - requests <= 1.0, "it is not asked again for each line: {requests} {after}");
+    let log = taffrail.log().unwrap();
+    assert!(log.contains("the label `filename` has most values, 3"), "{log}");
     others.extend(write(&taffrail, "a", 10..20, ""));
     wait_for_all(&loki, &[("job", "app")], &others).unwrap();
 

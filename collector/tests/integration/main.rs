@@ -29,6 +29,7 @@ mod multiline;
 mod names;
 mod page;
 mod pages;
+mod presets;
 mod process;
 mod prometheus;
 mod push;

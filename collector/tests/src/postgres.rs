@@ -1,7 +1,7 @@
 //! A real PostgreSQL server of the test's own.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub struct Postgres {
     port: u16,
     _process: Process,
     // Last, so that the server ends before its folder goes.
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Postgres {
@@ -59,7 +59,23 @@ impl Postgres {
             }
             Ok(())
         })?;
-        Ok(Self { port, _process: process, _dir: dir })
+        Ok(Self { port, _process: process, dir })
+    }
+
+    /// Where it logs to.
+    pub fn log(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// Runs statements as its superuser; false where they fail.
+    ///
+    /// # Errors
+    /// When `psql` cannot be run.
+    pub fn psql(&self, password: &str, statements: &str) -> Result<bool> {
+        let mut psql = Command::new(tool("POSTGRES")?.with_file_name("psql"));
+        psql.args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres", "-d", "postgres"]);
+        psql.args(["-v", "ON_ERROR_STOP=1", "-X", "-q", "-c", statements]).env("PGPASSWORD", password);
+        Ok(psql.stdout(Stdio::null()).stderr(Stdio::null()).status()?.success())
     }
 
     /// The port on the loopback address.

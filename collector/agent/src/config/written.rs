@@ -33,7 +33,7 @@ use crate::metrics::cardinality::BUDGET;
 pub use archive::{Archive, Azure, Gcs, S3};
 pub use containers::{Containers, Detail};
 pub use doors::{Push, ServerTls, Stdin, Syslog, SyslogTls};
-pub use logs::{ContainerLogs, Files, LineFormat, LogSource, Start, Which};
+pub use logs::{ContainerLogs, Files, LineFormat, LogPreset, LogSource, Start, Which};
 pub use loki::{DeadLetters, LokiLimits};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
 pub use pgbouncer::PgBouncer;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use taffrail_stages::format::Format;
 
-use super::{Checker, doors};
+use super::{Checker, doors, multiline};
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Glob, Size};
@@ -53,7 +53,9 @@ impl Checker<'_> {
             };
             let labels = self.labels(&source.labels, reserved);
             let Some(reads) = reads else { continue };
-            let (multiline, stages) = (self.multiline(source, &reads), self.stages(source));
+            let (join, before) = self.preset(source).map_or_else(Default::default, |it| (it.join, it.stages));
+            let join = join.map(|join| multiline::within(join, &reads));
+            let (multiline, stages) = (self.multiline(source, &reads).or(join), self.stages(source, before));
             let valid = LogSource { labels: with_job(labels, &name), name, reads, multiline, stages };
             self.one_door_each(at, &valid, &sources);
             sources.push(valid);

@@ -18,6 +18,7 @@ mod multiline;
 mod outputs;
 mod pgbouncer;
 mod postgres;
+mod preset;
 mod probe_kinds;
 mod probes;
 mod queries;

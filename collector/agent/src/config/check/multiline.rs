@@ -32,6 +32,13 @@ impl Checker<'_> {
         if let (Some(at), Some(_)) = (stage.and_then(|(_, field)| field.span()), source.multiline.span()) {
             self.fault(at, "`multiline` stands beside `stages` already", "keep one of them");
         }
+        if matches!(reads, Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_)) {
+            if let Some(at) = source.multiline.span().or(stage.and_then(|(_, field)| field.span())) {
+                let what = format!("lines that come by `{}` are not joined", reads.kind());
+                self.fault(at, what, "remove the key, and join them where they are sent");
+            }
+            return None;
+        }
         let join = match (source.multiline.good(), stage.and_then(|(_, field)| field.good())) {
             (None, None) => return None,
             (Some((_, OneOf::Short(language))), _) => Join::new(Rule::Preset(preset(*language))),

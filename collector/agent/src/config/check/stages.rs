@@ -21,9 +21,9 @@ use crate::config::written::{LogSource, stages as written};
 const MOST: usize = 100;
 
 impl Checker<'_> {
-    /// The stages of a source, and those that are there by default.
-    pub(super) fn stages(&mut self, source: &LogSource) -> Vec<Stage> {
-        let mut stages = Vec::new();
+    /// The stages of a source behind those of its preset, and those that are there by default.
+    pub(super) fn stages(&mut self, source: &LogSource, preset: Vec<Stage>) -> Vec<Stage> {
+        let mut stages = preset;
         if let Some((at, list)) = source.stages.good() {
             if list.len() > MOST {
                 self.fault(at, format!("{} stages are too many", list.len()), format!("at most {MOST}"));

@@ -32,6 +32,8 @@ pub struct LogSource {
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
     pub labels: Field<Labels>,
+    /// What wrote the lines: how they are joined, taken apart and measured, before `stages`.
+    pub preset: Field<LogPreset>,
     /// Join lines that belong together, before all else: as a language writes its stack traces, or by what begins an entry.
     #[schemars(extend("examples" = ["java", {"first_line": "^\\d{4}-\\d\\d-\\d\\d "}]))]
     pub multiline: Field<OneOf<Language, Multiline>>,
@@ -48,6 +50,25 @@ pub struct LogSource {
     /// Take credentials out of each line, behind all stages. The stage `redact` says more.
     #[schemars(extend("default" = true))]
     pub redact: Field<bool>,
+}
+
+/// A program whose logs are known.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum LogPreset {
+    /// PostgreSQL's server log, with a `log_line_prefix` that begins `%m [%p] `: slow queries, deadlocks, failed
+    /// authentications.
+    Postgres,
+    /// nginx' access log in the format `combined`, with or without `$request_time` behind it.
+    Nginx,
+    /// Apache's access log in the formats `common` and `combined`, with or without `%D` behind it.
+    Apache,
+    /// Traefik's access log, in its common format or in JSON.
+    Traefik,
+    /// Redis' and Valkey's log.
+    Redis,
+    /// The log of Celery's workers: tasks by state, and how long they took.
+    Celery,
 }
 
 /// Log files by glob.

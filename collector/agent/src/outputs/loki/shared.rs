@@ -149,12 +149,12 @@ impl Shared {
             return;
         }
         let active = streams.active(now);
-        if most > 0 && active * NEARLY.1 > most * NEARLY.0 {
+        if most > 0 && active * NEARLY.1 > most * NEARLY.0 && !self.was_told("streams") {
             let exploding = exploding(&streams);
             drop(streams);
             let text =
                 format!("{active} streams are nearly as many as the receiver takes ({most}){exploding}");
-            self.tell("loki_streams", "streams", text);
+            self.note("loki_streams", "streams", text);
         }
     }
 
@@ -163,24 +163,28 @@ impl Shared {
         let mut refused = Vec::new();
         for answer::Refused { part, reason, message } in parts {
             let Some(part) = push.part(&part) else { continue };
-            let mut more = String::new();
             if reason == "stream_limit" {
-                let mut streams = lock(&self.streams);
-                streams.park(part.labels(), self.context.clock.monotonic());
-                more = exploding(&streams);
+                lock(&self.streams).park(part.labels(), self.context.clock.monotonic());
             }
             // Refused because it is there: it had been sent before.
             if !(reason == OUT_OF_ORDER && fate == Fate::Unknown) {
                 self.keep(&part, Cause { tenant: self.tenant.as_deref(), reason, message: &message });
-                let (count, stream) = (part.entries, part.labels());
-                let text = format!(
-                    "{count} entries of {stream} were refused, and are dead letters: {message}{more}"
-                );
-                self.tell("loki_refused", reason, text);
+                self.tell_refused(&part, reason, &message);
             }
             refused.push(Refused { count: part.entries, reason, message });
         }
         refused
+    }
+
+    fn tell_refused(&self, part: &Push, reason: &'static str, message: &str) {
+        if self.was_told(reason) {
+            return;
+        }
+        // Looks at every stream that is known: not for each that is refused.
+        let more = if reason == "stream_limit" { exploding(&lock(&self.streams)) } else { String::new() };
+        let (count, stream) = (part.entries, part.labels());
+        let text = format!("{count} entries of {stream} were refused, and are dead letters: {message}{more}");
+        self.note("loki_refused", reason, text);
     }
 
     fn keep(&self, letter: &Push, cause: Cause<'_>) {
@@ -263,14 +267,20 @@ impl Shared {
 
     /// Says something that was not said within the hour.
     fn tell(&self, event: &'static str, what: &'static str, text: String) {
+        if !self.was_told(what) {
+            self.note(event, what, text);
+        }
+    }
+
+    /// Whether this was told within the hour; if not, it is told now.
+    fn was_told(&self, what: &'static str) -> bool {
         let now = self.context.clock.monotonic();
         let mut told = lock(&self.told);
-        if told.get(what).is_some_and(|at| now.saturating_sub(*at) < TOLD) {
-            return;
+        let lately = told.get(what).is_some_and(|at| now.saturating_sub(*at) < TOLD);
+        if !lately {
+            told.insert(what, now);
         }
-        told.insert(what, now);
-        drop(told);
-        self.note(event, what, text);
+        lately
     }
 
     fn note(&self, event: &'static str, what: &'static str, text: String) {

@@ -34,15 +34,16 @@ const TROUBLE: Duration = Duration::from_secs(60);
 const SLACK_NS: i64 = 10_000_000_000;
 
 impl Source {
-    /// Looks at what may have changed.
-    pub(super) fn poll(&mut self, now: Duration) {
-        let known = match self.hints.take(now) {
-            Look::At(paths) => self.look_at(paths, now),
-            Look::All => false,
-        };
-        if !known {
-            self.look_at_all(now);
+    /// Looks at what may have changed. Says whether something may have.
+    pub(super) fn poll(&mut self, now: Duration) -> bool {
+        if let Look::At(paths) = self.hints.take(now) {
+            let any = !paths.is_empty();
+            if self.look_at(paths, now) {
+                return self.look_at_nameless(now, false) || any;
+            }
         }
+        self.look_at_all(now);
+        true
     }
 
     /// Looks at some files that are known; false when one is not, or what is there cannot be looked at.
@@ -51,14 +52,10 @@ impl Source {
         let paths = self.listing.paths();
         let due = |(path, trouble): (&PathBuf, &Trouble)| (now >= trouble.retry_at).then(|| path.clone());
         some.extend(self.troubles.iter().filter_map(due));
-        let known = some.iter().all(|path| match paths.get(path) {
+        some.iter().all(|path| match paths.get(path) {
             Some(literal) => self.look(path, *literal, now).unwrap_or(false),
             None => true,
-        });
-        if known {
-            self.look_at_nameless(now, false);
-        }
-        known
+        })
     }
 
     /// Looks at everything once.
@@ -230,12 +227,17 @@ impl Source {
         }
     }
 
-    /// Files that are held and were not met under any name that matches; `all` when names were looked for.
-    fn look_at_nameless(&mut self, now: Duration, all: bool) {
+    /// Files that are held and were not met under any name that matches; `all` when names were looked for. Says whether there
+    /// is something to do with one.
+    fn look_at_nameless(&mut self, now: Duration, all: bool) -> bool {
         let (mut anew, mut done, mut deleted) = (Vec::new(), Vec::new(), Vec::new());
-        let round = self.round;
-        let nameless = |file: &LogFile| file.seen != round && (all || file.path.is_none());
-        for (id, file) in self.files.iter_mut().filter(|(_, file)| nameless(file)) {
+        if all {
+            let nameless = self.files.values().filter(|file| file.seen != self.round);
+            self.nameless = nameless.map(|file| file.id).collect();
+        }
+        let mut any = false;
+        for id in &self.nameless {
+            let Some(file) = self.files.get_mut(id).filter(|file| file.seen != self.round) else { continue };
             let settled = file.tracker.len() == 0;
             let Some(handle) = &file.handle else {
                 if settled {
@@ -250,6 +252,7 @@ impl Source {
                 anew.push(*id);
                 continue;
             }
+            any |= file.unread || file.behind() > 0 || !settled;
             let patience = if file.linked { ROTATED } else { DELETED };
             if settled && file.behind() == 0 && now >= file.changed_at + patience {
                 done.push(*id);
@@ -257,9 +260,11 @@ impl Source {
                 deleted.push((*id, file.size));
             }
         }
+        any |= !anew.is_empty() || !done.is_empty();
         anew.into_iter().for_each(|id| self.begin_anew(id, now));
         done.into_iter().for_each(|id| self.let_go(id));
         self.bound_deleted(deleted);
+        any
     }
 
     /// Deleted files may not fill the disk: beyond the bound, and when the disk is short, they are let go, settled or

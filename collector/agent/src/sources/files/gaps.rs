@@ -60,6 +60,11 @@ impl Gaps {
         self.waiting.get(&id).is_some_and(|gap| gap.is_due(now))
     }
 
+    /// Whether there is none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
     /// What is kept of them on disk.
     pub(super) fn records(&self) -> impl Iterator<Item = Record> {
         self.waiting.values().map(|waiting| Record::Gap(waiting.gap.clone()))

@@ -45,6 +45,7 @@ impl Source {
                 self.awaited.push((path, now + AWAIT));
             }
         }
+        self.at_rest &= self.awaited.is_empty();
         // What is named from now on came later.
         self.round = self.round.max(2);
         for (path, until) in std::mem::take(&mut self.awaited) {

@@ -72,6 +72,8 @@ impl Source {
             }
         }
         waiting.extend(self.gaps.due(now).cloned());
+        let waits = |file: &LogFile| file.handle.is_none() || file.behind() > 0 || file.tracker.len() > 0;
+        self.at_rest = waiting.is_empty() && self.gaps.is_empty() && !self.files.values().any(waits);
         if waiting.is_empty() {
             return Step::Idle(false);
         }

@@ -108,6 +108,10 @@ pub struct Source {
     /// Files born before were there when this began, or were followed and let go.
     pub(super) since_ns: i64,
     pub(super) troubles: HashMap<PathBuf, Trouble>,
+    /// Files that are held and have no name that matches.
+    pub(super) nameless: Vec<u64>,
+    /// All is read and settled: until something changes, files need not be gone through.
+    pub(super) at_rest: bool,
     /// Files that were named before they are there, and until when they are looked for often, monotonic.
     pub(super) awaited: Vec<(PathBuf, Duration)>,
     /// What an earlier run knew.
@@ -185,6 +189,8 @@ impl Source {
             since_ns: context.clock.now_ns(),
             clock: context.clock,
             troubles: HashMap::new(),
+            nameless: Vec::new(),
+            at_rest: false,
             awaited: Vec::new(),
             earlier: Memory::default(),
             receipts: Arc::default(),
@@ -222,10 +228,17 @@ impl Source {
         self.settle();
         let polled = now >= self.poll_at;
         if polled {
-            self.poll(now);
+            self.at_rest &= !self.poll(now);
             self.poll_at = now + POLL_EVERY;
         }
         self.take_fresh(now);
+        if self.at_rest {
+            self.keep(now);
+            if self.tally.failure.is_some() {
+                self.show();
+            }
+            return Step::Idle(false);
+        }
         let paused = *self.pause.borrow();
         let step = if paused { Step::Idle(false) } else { self.read(now) };
         self.keep(now);

@@ -141,14 +141,13 @@ pub(super) fn unpack(mut body: Vec<u8>, form: &Form, mut room: Room) -> Result<(
         body = unpacked;
     }
     if !form.json {
-        let snappy = |error| malformed(format!("snappy: {error}"));
         // Looked at before it is made room for: a few bytes may say that they are four gigabytes.
-        let len = decompressed_len(&body).map_err(snappy)?;
+        let len = decompressed_len(&body).map_err(|error| malformed(error.to_string()))?;
         if len > MAX {
             return Err(too_large());
         }
         room.grow(len)?;
-        body = decompress(&body).map_err(snappy)?;
+        body = decompress(&body).map_err(|error| malformed(error.to_string()))?;
     }
     Ok((body, room))
 }
