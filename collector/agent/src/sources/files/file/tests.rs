@@ -113,12 +113,13 @@ fn the_parts_of_a_line_are_not_separated() {
     let (mut temp, mut file) = follow(format!("{end}{part}").as_bytes());
     file.changed_at = Duration::from_secs(7);
     assert_eq!(read_as(DOCKER, &mut file, false), [(0..end.len() as u64, end.clone())]);
-    assert_eq!(file.open, Some((end.len() as u64, Duration::from_secs(7))));
+    // Five seconds after it changed.
+    assert_eq!(file.open, Some((end.len() as u64, Duration::from_secs(12))));
     // It grows, and is no younger for that.
     temp.write_all(part.as_bytes()).unwrap();
     file.changed_at = Duration::from_secs(9);
     assert_eq!(read_as(DOCKER, &mut file, false), []);
-    assert_eq!(file.open, Some((end.len() as u64, Duration::from_secs(7))));
+    assert_eq!(file.open, Some((end.len() as u64, Duration::from_secs(12))));
     temp.write_all(end.as_bytes()).unwrap();
     let pieces = read_as(DOCKER, &mut file, false);
     assert_eq!(pieces.len(), 1);
