@@ -138,11 +138,14 @@ impl Shared {
     pub(super) fn taken(&self, push: &Push, part: &Part) {
         let now = self.context.clock.monotonic();
         // Before the streams, as everywhere: never the one lock in the other's order.
-        let most = lock(&self.limits).config.streams;
+        let config = lock(&self.limits).config;
+        let most = config.streams;
         let mut streams = lock(&self.streams);
         for (number, stream) in loki::streams(&push.request).flatten().enumerate() {
             if !matches!(part, Part::Streams(others) if !others.contains(&number)) {
                 streams.taken(stream.labels, now);
+                let bytes = stream.outlines().flatten().map(|outline| outline.raw_len).sum();
+                streams.charge(stream.labels, bytes, config.stream_rate, config.stream_burst, now);
             }
         }
         if push.new_from == push.streams {
