@@ -224,9 +224,20 @@ impl Shared {
     }
 
     /// Takes in what the receiver said of rates.
-    pub(super) fn learn_rate(&self, answer: &Answer) {
+    pub(super) fn learn_rate(&self, push: &Push, answer: &Answer) {
         let Some(lesson) = rates(answer) else { return };
-        lock(&self.limits).learn(lesson);
+        let mut limits = lock(&self.limits);
+        limits.learn(lesson);
+        let (rate, burst) = (limits.config.stream_rate, limits.config.stream_burst);
+        drop(limits);
+        if let Lesson::StreamRate(_) = lesson {
+            // Whatever was counted here: of one of these streams nothing more is taken just now.
+            let now = self.context.clock.monotonic();
+            let mut streams = lock(&self.streams);
+            for stream in loki::streams(&push.request).flatten() {
+                streams.charge(stream.labels, usize::try_from(burst).unwrap_or(usize::MAX), rate, burst, now);
+            }
+        }
         if let Lesson::Rate(rate) = lesson {
             // All of the burst is used.
             *lock(&self.used) = (rate as f64 * BURST, self.context.clock.monotonic());
