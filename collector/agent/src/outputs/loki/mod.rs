@@ -103,7 +103,7 @@ impl Loki {
                 Verdict::Rest { stored: push.entries.saturating_sub(lost), refused, wait: None }
             }
             Meaning::Wait { part, after, cause } => {
-                self.shared.learn_rate(answer);
+                self.shared.learn_rate(push, answer);
                 // More at once than is taken in a second may never be taken.
                 if part == Part::All && self.shared.is_much(&push.request) {
                     if let Some((first, second)) = push.halves() {
@@ -129,7 +129,7 @@ impl Loki {
                 Verdict::Rest { stored, refused: Vec::new(), wait: Some((cause, after)) }
             }
             Meaning::Apart { from } => {
-                self.shared.learn_rate(answer);
+                self.shared.learn_rate(push, answer);
                 let apart = push.each(from);
                 let left: u64 = apart.iter().map(|push| push.entries).sum();
                 self.rest = apart.into_iter().map(|push| (push, Fate::Unknown)).collect();

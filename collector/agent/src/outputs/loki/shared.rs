@@ -138,11 +138,14 @@ impl Shared {
     pub(super) fn taken(&self, push: &Push, part: &Part) {
         let now = self.context.clock.monotonic();
         // Before the streams, as everywhere: never the one lock in the other's order.
-        let most = lock(&self.limits).config.streams;
+        let config = lock(&self.limits).config;
+        let most = config.streams;
         let mut streams = lock(&self.streams);
         for (number, stream) in loki::streams(&push.request).flatten().enumerate() {
             if !matches!(part, Part::Streams(others) if !others.contains(&number)) {
                 streams.taken(stream.labels, now);
+                let bytes = stream.outlines().flatten().map(|outline| outline.raw_len).sum();
+                streams.charge(stream.labels, bytes, config.stream_rate, config.stream_burst, now);
             }
         }
         if push.new_from == push.streams {
@@ -221,9 +224,20 @@ impl Shared {
     }
 
     /// Takes in what the receiver said of rates.
-    pub(super) fn learn_rate(&self, answer: &Answer) {
+    pub(super) fn learn_rate(&self, push: &Push, answer: &Answer) {
         let Some(lesson) = rates(answer) else { return };
-        lock(&self.limits).learn(lesson);
+        let mut limits = lock(&self.limits);
+        limits.learn(lesson);
+        let (rate, burst) = (limits.config.stream_rate, limits.config.stream_burst);
+        drop(limits);
+        if let Lesson::StreamRate(_) = lesson {
+            // Whatever was counted here: of one of these streams nothing more is taken just now.
+            let now = self.context.clock.monotonic();
+            let mut streams = lock(&self.streams);
+            for stream in loki::streams(&push.request).flatten() {
+                streams.charge(stream.labels, usize::try_from(burst).unwrap_or(usize::MAX), rate, burst, now);
+            }
+        }
         if let Lesson::Rate(rate) = lesson {
             // All of the burst is used.
             *lock(&self.used) = (rate as f64 * BURST, self.context.clock.monotonic());

@@ -95,6 +95,13 @@ impl Streams {
         }
     }
 
+    /// The receiver has counted so many bytes of the stream now, which may be long after they were read.
+    pub(super) fn charge(&mut self, labels: &str, bytes: usize, rate: u64, burst: u64, now: Duration) {
+        if let Some(known) = self.known.get_mut(labels) {
+            known.exceeds(bytes, rate, burst, now);
+        }
+    }
+
     /// The receiver has no room for the stream.
     pub(super) fn park(&mut self, labels: &str, now: Duration) {
         if let Some(known) = self.known.get_mut(labels) {
