@@ -44,7 +44,7 @@ fn sum(bytes: &[u8]) -> u64 {
 impl Numbers {
     /// Whether the number came with this time.
     pub(super) fn has(&self, number: u64, ns: i64) -> bool {
-        self.times.get(number as usize) == Some(&ns)
+        ns != 0 && self.times.get(number as usize) == Some(&ns)
     }
 
     /// Takes a line that Loki keeps.
