@@ -36,6 +36,13 @@ const SLACK_NS: i64 = 10_000_000_000;
 impl Source {
     /// Looks at what may have changed. Says whether something may have.
     pub(super) fn poll(&mut self, now: Duration) -> bool {
+        let looked_ns = self.clock.now_ns();
+        let changed = self.look_where_needed(now);
+        self.looked_ns = looked_ns;
+        changed
+    }
+
+    fn look_where_needed(&mut self, now: Duration) -> bool {
         if let Look::At(paths) = self.hints.take(now) {
             let any = !paths.is_empty();
             if self.look_at(paths, now) {

@@ -40,7 +40,9 @@ impl Source {
             Ok((promtail, (book, memory))) => {
                 self.promtail = promtail;
                 self.book = Some(book);
+                let looked_ns = self.clock.now_ns();
                 self.resume(memory, now);
+                self.looked_ns = looked_ns;
                 self.hold_no_longer();
                 self.save();
             }
@@ -101,7 +103,8 @@ impl Source {
     pub(super) fn save(&mut self) {
         let tenure = self.tenure.clone();
         let Some(_writing) = tenure.hold() else { return };
-        let head = Record::Head { saved_ns: self.clock.now_ns(), globs: self.globs, next_id: self.next_id };
+        // What came after the last look is not known yet, so that the next run has to look for it.
+        let head = Record::Head { saved_ns: self.looked_ns, globs: self.globs, next_id: self.next_id };
         let Some(book) = &mut self.book else { return };
         let streams = &self.streams;
         let files = self.files.values().flat_map(|file| {

@@ -21,7 +21,7 @@ const MAX_RECORD: usize = 64 << 10;
 pub(crate) enum Record {
     /// Begins the positions.
     Head {
-        /// When they were written.
+        /// When the last look at files began before they were written.
         saved_ns: i64,
         /// A hash of the globs in use, to know whether the config changed.
         globs: u64,

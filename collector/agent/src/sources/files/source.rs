@@ -107,6 +107,8 @@ pub struct Source {
     pub(super) gaps: Gaps,
     /// Files born before were there when this began, or were followed and let go.
     pub(super) since_ns: i64,
+    /// When the last look at files began: what was born before was there to be seen.
+    pub(super) looked_ns: i64,
     pub(super) troubles: HashMap<PathBuf, Trouble>,
     /// Files that are held and have no name that matches.
     pub(super) nameless: Vec<u64>,
@@ -187,6 +189,7 @@ impl Source {
             streams: BTreeMap::new(),
             gaps: Gaps::default(),
             since_ns: context.clock.now_ns(),
+            looked_ns: context.clock.now_ns(),
             clock: context.clock,
             troubles: HashMap::new(),
             nameless: Vec::new(),
