@@ -146,7 +146,7 @@ impl Checker<'_> {
                 }
             };
             return Some(Access::S3 {
-                bucket: self.archive_needs(at, &s3.bucket, "bucket", "shop-logs")?,
+                bucket: self.required(at, &s3.bucket, "bucket", "shop-logs")?,
                 region: s3.region.get().map(|text| text.0.clone()),
                 endpoint: self.endpoint(&s3.endpoint, http),
                 key,
@@ -155,34 +155,20 @@ impl Checker<'_> {
         if let Some((at, gcs)) = archive.gcs.good() {
             let key = gcs.key_file.good().map(|(at, path)| Secret::new(self.secret(at, path).expose()));
             return Some(Access::Gcs {
-                bucket: self.archive_needs(at, &gcs.bucket, "bucket", "shop-logs")?,
+                bucket: self.required(at, &gcs.bucket, "bucket", "shop-logs")?,
                 endpoint: self.endpoint(&gcs.endpoint, http),
                 key,
             });
         }
         let (at, azure) = archive.azure.good()?;
         let key = azure.access_key_file.good().map(|(at, path)| Secret::new(self.secret(at, path).expose()));
-        let account = self.archive_needs(at, &azure.account, "account", "shoplogs");
+        let account = self.required(at, &azure.account, "account", "shoplogs");
         Some(Access::Azure {
-            container: self.archive_needs(at, &azure.container, "container", "logs")?,
+            container: self.required(at, &azure.container, "container", "logs")?,
             account: account?,
             endpoint: self.endpoint(&azure.endpoint, http),
             key,
         })
-    }
-
-    #[cfg(feature = "object-store")]
-    fn archive_needs(
-        &mut self,
-        at: Span,
-        field: &Field<crate::config::scalar::Text>,
-        key: &str,
-        example: &str,
-    ) -> Option<String> {
-        if matches!(field, Field::Absent) {
-            self.fault(at, format!("there is no `{key}`"), format!("add {key}: {example}"));
-        }
-        field.get().map(|text| text.0.clone())
     }
 
     #[cfg(feature = "object-store")]

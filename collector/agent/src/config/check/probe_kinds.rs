@@ -208,7 +208,8 @@ impl Checker<'_> {
         Some(self.duration(field, "1d", &AGE))
     }
 
-    fn required(
+    /// A text without which nothing can be done.
+    pub(super) fn required(
         &mut self,
         at: Span,
         field: &Field<crate::config::scalar::Text>,
