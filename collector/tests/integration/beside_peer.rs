@@ -246,10 +246,34 @@ fn next_page(taffrail: &Taffrail) -> Result<Exposition> {
 
 /// What differed in every round so far, and the values it last had.
 #[derive(Default)]
-struct Lasting(Option<BTreeMap<Difference, String>>);
+struct Lasting {
+    told: Option<BTreeMap<Difference, String>>,
+    /// The least and the greatest value of each gauge so far: ours, and the peer's.
+    seen: BTreeMap<String, (Range, Range)>,
+}
+
+#[derive(Clone, Copy)]
+struct Range(f64, f64);
+
+impl Default for Range {
+    fn default() -> Self {
+        Range(f64::INFINITY, f64::NEG_INFINITY)
+    }
+}
+
+impl Range {
+    fn add(&mut self, value: f64) {
+        *self = Range(self.0.min(value), self.1.max(value));
+    }
+
+    fn meets(self, other: Range) -> bool {
+        self.0 <= other.1 && other.0 <= self.1
+    }
+}
 
 impl Lasting {
     fn round(&mut self, before: &Exposition, peer: &Exposition, after: &Exposition) {
+        self.see(before, peer, after);
         let found = differences(before, peer, after);
         let value = |page: &Exposition, series: &str| {
             let found = page.series.iter().find(|((name, labels), _)| series_text(name, labels) == series);
@@ -260,14 +284,33 @@ impl Lasting {
             (difference, format!("here {a}, there {b}, here {c}"))
         });
         let mut told: BTreeMap<_, _> = told.collect();
-        if let Some(before) = &self.0 {
+        if let Some(before) = &self.told {
             told.retain(|difference, _| before.contains_key(difference));
         }
-        self.0 = Some(told);
+        self.told = Some(told);
+    }
+
+    /// Notes how far gauges wander: what goes up and down all the time (free pages) may lie outside of two readings of
+    /// ours again and again, but not outside of all of them.
+    fn see(&mut self, before: &Exposition, peer: &Exposition, after: &Exposition) {
+        for (page, ours) in [(before, true), (peer, false), (after, true)] {
+            for ((name, labels), value) in
+                page.series.iter().filter(|((name, _), _)| page.kind(name) == "gauge")
+            {
+                let (here, there) = self.seen.entry(series_text(name, labels)).or_default();
+                if ours { here } else { there }.add(*value);
+            }
+        }
+    }
+
+    fn wanders(&self, difference: &Difference) -> bool {
+        let seen = self.seen.get(&difference.series);
+        difference.what == What::Value && seen.is_some_and(|(here, there)| here.meets(*there))
     }
 
     fn problems(&self) -> Vec<String> {
-        let told = self.0.clone().unwrap_or_default();
+        let mut told = self.told.clone().unwrap_or_default();
+        told.retain(|difference, _| !self.wanders(difference));
         let of =
             |problem: &String| told.iter().find(|(d, _)| d.to_string() == *problem).map(|(_, told)| told);
         let problems = unmeant(&told.keys().cloned().collect());
@@ -305,6 +348,19 @@ fn every_family_is_as_node_exporter_has_it() {
     let problems = lasting.problems();
     assert!(problems.is_empty(), "{} differences:\n{}", problems.len(), problems.join("\n"));
     assert!(before.series.len() > 250, "only {} series were compared", before.series.len());
+}
+
+#[test]
+fn what_wanders_is_no_difference_and_what_stands_is_one() {
+    let page = |value: u32| parse(&format!("# TYPE node_free gauge\nnode_free {value}\n")).unwrap();
+    let wandering = [(10, 14, 12), (12, 11, 16)];
+    for (rounds, wanted) in [(&wandering[..1], 1), (&wandering, 0), (&[(10, 12, 10), (10, 12, 11)], 1)] {
+        let mut lasting = Lasting::default();
+        for (before, there, after) in rounds {
+            lasting.round(&page(*before), &page(*there), &page(*after));
+        }
+        assert_eq!(lasting.problems().len(), wanted, "{rounds:?}: {:?}", lasting.problems());
+    }
 }
 
 #[test]
