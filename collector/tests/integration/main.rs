@@ -21,6 +21,7 @@ mod fold;
 mod handover;
 mod hang;
 mod histograms;
+mod journald;
 mod loki_limits;
 mod loki_tenants;
 mod losses;
