@@ -47,7 +47,7 @@ pub struct Header {
     pub header_size: u64,
     /// Where the last object begins.
     pub tail_object_offset: u64,
-    /// How many entries there are.
+    /// How many entries there are: no more than it has numbers for.
     pub n_entries: u64,
     /// The number of the last entry; 0 when there is none.
     pub tail_seqnum: u64,
@@ -75,13 +75,17 @@ impl Header {
         if flags & !KNOWN != 0 {
             return Err(FileError::Later(flags));
         }
-        let header = Self::fields(bytes, flags).ok_or(FileError::NoJournal)?;
+        let mut header = Self::fields(bytes, flags).ok_or(FileError::NoJournal)?;
         let empty = header.n_entries == 0;
         let sound = header.header_size >= Header::LEN as u64
             && header.header_size.is_multiple_of(8)
             && header.entry_array_offset.is_multiple_of(8)
             && (empty || header.entry_array_offset >= header.header_size)
             && header.head_seqnum <= header.tail_seqnum;
+        if !empty {
+            let numbers = header.tail_seqnum.saturating_sub(header.head_seqnum).saturating_add(1);
+            header.n_entries = header.n_entries.min(numbers);
+        }
         sound.then_some(header).ok_or(FileError::Damaged)
     }
 

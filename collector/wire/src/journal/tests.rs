@@ -45,6 +45,7 @@ fn header(change: impl Fn(&mut [u8])) -> Result<Header, FileError> {
 fn headers_that_cannot_be_are_refused() {
     let good = header(|_| ()).unwrap();
     assert_eq!((good.compact, good.state, good.n_entries, good.tail_seqnum), (true, State::Online, 3, 12));
+    assert_eq!(header(|bytes| bytes[157] = 1).unwrap().n_entries, 3, "as many as there are numbers");
     assert_eq!(header(|bytes| bytes[0] = 0), Err(FileError::NoJournal));
     assert_eq!(header(|bytes| bytes[12] |= 0x80), Err(FileError::Later(0x9c)));
     for (at, value) in [(88, 1_u64), (88, 275), (176, 8), (176, 3001), (168, 13)] {

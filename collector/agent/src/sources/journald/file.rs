@@ -310,6 +310,10 @@ fn header(file: &File) -> Result<(Header, u64), ReadError> {
     match file.read_exact_at(&mut bytes, 0) {
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(FileError::NoJournal.into()),
         Err(error) => Err(error.into()),
-        Ok(()) => Ok((Header::parse(&bytes)?, file.metadata()?.len())),
+        Ok(()) => {
+            let (mut header, len) = (Header::parse(&bytes)?, file.metadata()?.len());
+            header.n_entries = header.n_entries.min(len / Entry::LEAST as u64);
+            Ok((header, len))
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Which journal files there are.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -97,9 +98,7 @@ fn list_one(
 
 /// Whether nothing is ever written to a file of this name: it was rotated, or set aside as damaged.
 pub(super) fn is_archived(path: &Path) -> bool {
-    path.file_name()
-        .and_then(|name| name.to_str())
-        .is_some_and(|name| name.contains('@') || name.ends_with('~'))
+    path.file_name().and_then(OsStr::to_str).is_some_and(|name| name.contains('@') || name.ends_with('~'))
 }
 
 /// The identifier of a machine, with or without a namespace.

@@ -300,7 +300,9 @@ impl Reader {
                 Ok(None) => *unclear = None,
                 Err(error) => {
                     let since = *unclear.get_or_insert(now);
-                    if archived || now.saturating_sub(since) >= TO_WRITE {
+                    // What has something behind it was written whole.
+                    let whole = archived || (file.has_place() && file.left() > 1);
+                    if whole || now.saturating_sub(since) >= TO_WRITE {
                         *unclear = None;
                         let why = format!("{}: {error}", file.path.display());
                         let entries = if file.has_place() {

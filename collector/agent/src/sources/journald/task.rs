@@ -119,14 +119,19 @@ impl Task {
             if busy {
                 lively_until = now + LIVELY;
             }
-            let wait = match () {
-                () if self.reader.is_none() => HOLD,
-                () if self.ready.is_some() => ROOM,
-                () if self.flights.len() >= MAX_FLIGHTS || self.is_paused() => SOON / 2,
-                () if busy => continue,
+            let wait = if self.reader.is_none() {
+                HOLD
+            } else if self.ready.is_some() {
+                ROOM
+            } else if self.flights.len() >= MAX_FLIGHTS || self.is_paused() {
+                SOON / 2
+            } else if busy {
+                continue;
+            } else if now < lively_until || !self.flights.is_empty() {
                 // What is settled meanwhile is soon noted, so that a kill sends little again.
-                () if now < lively_until || !self.flights.is_empty() => SOON,
-                () => LATER,
+                SOON
+            } else {
+                LATER
             };
             self.watch.wait(&orders.bell, wait);
         }
