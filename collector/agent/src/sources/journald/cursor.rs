@@ -13,7 +13,7 @@ pub(super) struct Cursor {
     pub(super) seqnum: u64,
     /// Which start of the machine it is of.
     pub(super) boot_id: Id,
-    monotonic: u64,
+    pub(super) monotonic: u64,
     /// When it was written, in microseconds since 1970.
     pub(super) realtime: u64,
 }
