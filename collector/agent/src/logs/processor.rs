@@ -16,6 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
+use super::buffers::{self, RECORDS};
 use super::errors::Errors;
 use super::stage::{Passed, Worker};
 use super::{Chunk, Notes, NotesSource};
@@ -28,6 +29,12 @@ use crate::page::Tail;
 const MAX_BATCH: usize = 256 << 10;
 /// Or when its first line is this old.
 const LINGER: Duration = Duration::from_millis(200);
+/// Before it is written, outputs that have more than this to send are waited for: sources read files faster than anybody
+/// takes them, and what an output is late for is written to disk.
+const AHEAD: u64 = 512 << 10;
+/// But no longer than this, and not for an output that was given something as long ago. So none is waited for that takes
+/// less than 50 MB a second: a file may be truncated while it is not read.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Turns chunks into records.
 pub struct Processor {
@@ -98,6 +105,7 @@ impl Processor {
                 self.add(chunk);
             }
             if self.batch.raw_len() >= MAX_BATCH {
+                self.log.wait_for_cursors(AHEAD, PATIENCE).await;
                 self.flush();
             }
         }
@@ -177,8 +185,15 @@ impl Processor {
         if self.batch.is_empty() {
             return;
         }
-        let record = Bytes::copy_from_slice(self.batch.finish());
-        self.batch.clear();
+        let record = if buffers::fills(self.batch.raw_len(), self.batch.capacity()) {
+            let mut next = RECORDS.take();
+            next.reserve(self.batch.raw_len());
+            RECORDS.lend(self.batch.replace(next))
+        } else {
+            let record = Bytes::copy_from_slice(self.batch.finish());
+            self.batch.clear();
+            record
+        };
         let tickets = std::mem::take(&mut self.tickets);
         let all = Ticket::new(move |how| tickets.into_iter().for_each(|ticket| ticket.settle(how)));
         // A record that cannot be taken was dropped for a counted reason, or its ticket was dropped unsettled.
