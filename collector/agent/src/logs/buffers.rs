@@ -1,7 +1,6 @@
 //! Memory for large pieces of logs, used again and again.
 //!
-//! An allocator gives memory of this size back to the system, and the system gives it out again a page at a time, each
-//! cleared: that costs more than all else that is done with the bytes.
+//! Who fills a buffer gives it away as it is, without a copy, and goes on in another one that came back.
 
 use std::sync::Mutex;
 
