@@ -1,9 +1,11 @@
 //! What both logs share: the ledger behind its lock, and who is woken when it changes.
 
 use std::path::Path;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use taffrail_core::Clock;
@@ -23,6 +25,8 @@ pub(crate) struct Engine {
     /// Held for the whole of an append: positions are given and files written in one order.
     writer: Mutex<()>,
     pub(crate) changed: Notify,
+    /// A cursor has moved.
+    moved: Notify,
     /// Files that a reader has freed: it does not wait for their removal.
     trash: Mutex<Vec<Arc<Path>>>,
     pressure: watch::Sender<Pressure>,
@@ -57,6 +61,7 @@ impl Engine {
             ledger: Mutex::new(ledger),
             writer: Mutex::new(()),
             changed: Notify::new(),
+            moved: Notify::new(),
             trash: Mutex::default(),
             pressure: watch::Sender::new(Pressure::Low),
             commits: OnceLock::new(),
@@ -118,10 +123,25 @@ impl Engine {
         let _ = self.commits.set(thread);
     }
 
-    /// A cursor has moved.
-    pub(crate) fn committed(&self) {
-        if let Some(thread) = self.commits.get() {
+    /// A cursor has moved. The thread for that is woken where something is `on_disk`: what only memory holds does not
+    /// outlive the process, and needs no note of how far it was read.
+    pub(crate) fn committed(&self, on_disk: bool) {
+        self.moved.notify_waiters();
+        if let Some(thread) = self.commits.get().filter(|_| on_disk) {
             thread.unpark();
+        }
+    }
+
+    /// Waits for cursors that have more than `bytes` to commit, nothing of it older than `age`.
+    async fn wait_for_cursors(&self, bytes: u64, age: Duration) {
+        loop {
+            let mut moved = pin!(self.moved.notified());
+            // Before looking, so that what changes between the look and the wait is not missed.
+            moved.as_mut().enable();
+            if !self.ledger().runs_ahead(bytes, age, self.clock.now_ms()) {
+                return;
+            }
+            moved.await;
         }
     }
 
@@ -198,6 +218,14 @@ impl<T: Backed> Log for T {
         engine.changed.notify_waiters();
         fx.run();
         admitted
+    }
+
+    fn wait_for_cursors(&self, bytes: u64, age: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let wait = self.engine().wait_for_cursors(bytes, age);
+        Box::pin(async move {
+            // Who takes longer is no longer waited for.
+            let _ = tokio::time::timeout(age, wait).await;
+        })
     }
 
     fn cursor(&self, name: &str, start: Start) -> Result<Cursor, CursorError> {

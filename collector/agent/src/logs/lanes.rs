@@ -5,13 +5,22 @@
 //! its order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use taffrail_spool::{Log, Pressure, Ticket};
 use taffrail_wire::loki::Batch;
 use tracing::error;
 
+use super::buffers::{self, RECORDS};
 use super::chunk::MAX_BYTES;
+
+/// Before a full batch is written, outputs that have more than this to send are waited for: sources read files faster than anybody
+/// takes them, and what an output is late for is written to disk.
+const AHEAD: u64 = 512 << 10;
+/// But no longer than this, and not for an output that was given something as long ago. So none is waited for that takes
+/// less than 50 MB a second: a file may be truncated while it is not read.
+const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The logs of log entries.
 #[derive(Clone)]
@@ -51,13 +60,25 @@ impl Lane {
         self.batch.raw_len() >= MAX_BYTES
     }
 
+    /// Waits a moment for outputs that keep up.
+    pub(super) async fn wait_for_outputs(&self) {
+        self.log.wait_for_cursors(AHEAD, PATIENCE).await;
+    }
+
     /// Appends the batch as a record.
     pub(super) fn flush(&mut self) {
         if self.batch.is_empty() {
             return;
         }
-        let record = Bytes::copy_from_slice(self.batch.finish());
-        self.batch.clear();
+        let record = if buffers::fills(self.batch.raw_len(), self.batch.capacity()) {
+            let mut next = RECORDS.take();
+            next.reserve(self.batch.raw_len());
+            RECORDS.lend(self.batch.replace(next))
+        } else {
+            let record = Bytes::copy_from_slice(self.batch.finish());
+            self.batch.clear();
+            record
+        };
         let tickets = std::mem::take(&mut self.tickets);
         let all = Ticket::new(move |how| tickets.into_iter().for_each(|ticket| ticket.settle(how)));
         // A record that cannot be taken was dropped for a counted reason, or its ticket was dropped unsettled.

@@ -1,5 +1,6 @@
 //! Log entries between their source and the log with cursors.
 
+pub(crate) mod buffers;
 pub mod chunk;
 mod clocks;
 mod errors;

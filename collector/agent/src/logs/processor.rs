@@ -94,7 +94,10 @@ impl Processor {
                 let Ok(chunk) = chunks.try_recv() else { break };
                 self.add(chunk);
             }
-            self.flush(Lane::is_full);
+            for lane in self.lanes.iter_mut().filter(|lane| lane.is_full()) {
+                lane.wait_for_outputs().await;
+                lane.flush();
+            }
         }
         chunks.close();
         while let Ok(chunk) = chunks.try_recv() {

@@ -123,6 +123,27 @@ async fn sources_pause_before_the_oldest_goes_and_go_on_after() {
     assert!(lock(&bed.settled).iter().all(|(_, how)| *how == Settled::Delivered));
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_output_is_waited_for_but_not_one_that_stands_still() {
+    let mut bed = Bed::start(64 << 20);
+    let big: &'static [u8] = Box::leak(vec![b'x'; MAX_BATCH].into_boxed_slice());
+    let start = tokio::time::Instant::now();
+    // Two batches are more than it may be ahead; the third one waits.
+    for number in 0..3 {
+        bed.send(number, big, &Arc::default()).await;
+    }
+    tokio::time::sleep(PATIENCE / 2).await;
+    let held = |bed: &mut Bed| std::iter::from_fn(|| bed.cursor.try_peek(1)).last().map(|peeked| peeked.upto);
+    let two = held(&mut bed).unwrap();
+    bed.cursor.commit(two - 1);
+    tokio::task::yield_now().await;
+    assert_eq!(held(&mut bed), Some(two + 1), "it has moved");
+    bed.send(3, big, &Arc::default()).await;
+    let third = bed.cursor.peek(1).await.unwrap();
+    assert_eq!(third.upto, two + 2);
+    assert!(start.elapsed() >= PATIENCE, "it has not moved, and is waited for no longer");
+}
+
 #[tokio::test]
 async fn a_log_that_is_full_at_the_start_pauses() {
     let clock = Clock::manual(1);
