@@ -22,6 +22,7 @@ mod fold;
 mod handover;
 mod hang;
 mod histograms;
+mod journald;
 mod keep;
 mod loki_limits;
 mod loki_tenants;

@@ -77,6 +77,8 @@ pub const PROBE_JOB: &str = "probe";
 pub const PROBE_TIMEOUT: &str = "10s";
 /// `logs.files.max_line_bytes`
 pub const MAX_LINE: &str = "256KiB";
+/// `logs.journald.max_age`
+pub const JOURNAL_AGE: &str = "7h";
 /// `logs.multiline.max_lines`
 pub const MULTILINE_LINES: u64 = 500;
 /// `logs.multiline.max_wait`

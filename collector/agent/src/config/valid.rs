@@ -2,6 +2,7 @@
 
 mod archive;
 mod doors;
+mod journald;
 mod logs;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use taffrail_wire::relabel::Rule;
 pub use self::archive::RemoteArchive;
 pub use self::archive::{ArchiveOutput, ArchivePlace};
 pub use self::doors::{Push, Stdin, Syslog};
+pub use self::journald::{Journald, WhichEntries};
 pub use self::logs::{ContainerLogs, Files, LogSource, Reads, Start, Which};
 pub use super::scalar::Network;
 pub use super::written::OutOfOrder;

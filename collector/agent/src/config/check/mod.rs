@@ -10,6 +10,7 @@ mod doors;
 mod formats;
 mod host;
 mod http;
+mod journald;
 mod listen;
 mod logs;
 mod loki;

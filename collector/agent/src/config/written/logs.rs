@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::multiline::{Language, Multiline};
-use super::{Labels, Push, Stdin, Syslog, stages};
+use super::{Journald, Labels, Push, Stdin, Syslog, stages};
 use crate::config::defaults;
 use crate::config::field::{Field, OneOf};
 use crate::config::scalar::{EngineAddress, Glob, Name, PathText, Size, Text};
@@ -20,6 +20,8 @@ pub struct LogSource {
     pub files: Field<Files>,
     /// What the containers of this machine write: the engine says which there are.
     pub containers: Field<ContainerLogs>,
+    /// The journal of systemd: what services, the kernel and syslog(3) write.
+    pub journald: Field<Journald>,
     /// Loki's push API, so that whatever sends to Loki can send here: the address and port, or a mapping.
     #[schemars(extend("examples" = ["127.0.0.1:3500"]))]
     pub push: Field<OneOf<Text, Push>>,
