@@ -5,7 +5,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use anyhow::ensure;
-use taffrail_tests::loki::{Limits, append_line};
+use taffrail_tests::loki::{Limits, Numbers, append_line};
 use taffrail_tests::{LokiDouble, Taffrail, free_port, wait_for};
 
 use crate::support::{own, wait_for_peace, wait_for_problem};
@@ -93,7 +93,7 @@ fn marked_lines_are_the_last_to_go() {
     })
     .unwrap();
     for (job, _) in TURN {
-        assert_eq!(revived.numbers(job, |numbers| numbers.unordered()), None, "{job}");
+        assert_eq!(revived.numbers(job, Numbers::unordered), None, "{job}");
     }
     let of_others = TURNS * TURN[1].1;
     let lost = revived.numbers("others", |numbers| numbers.missing(of_others).count());

@@ -20,7 +20,7 @@ use super::chunk::MAX_BYTES;
 const AHEAD: u64 = 512 << 10;
 /// But no longer than this, and not for an output that was given something as long ago. So none is waited for that takes
 /// less than 50 MB a second: a file may be truncated while it is not read.
-const PATIENCE: Duration = Duration::from_millis(10);
+pub(super) const PATIENCE: Duration = Duration::from_millis(10);
 
 /// The logs of log entries.
 #[derive(Clone)]
@@ -61,7 +61,7 @@ impl Lane {
     }
 
     /// Waits a moment for outputs that keep up.
-    pub(super) async fn wait_for_outputs(&self) {
+    pub(super) async fn wait_for_outputs(&mut self) {
         self.log.wait_for_cursors(AHEAD, PATIENCE).await;
     }
 

@@ -11,6 +11,8 @@ use bytes::Bytes;
 
 use super::*;
 use crate::logs::Body;
+use crate::logs::chunk::MAX_BYTES;
+use crate::logs::lanes::PATIENCE;
 use taffrail_stages::Stages;
 use taffrail_stages::stage::{Condition, Stage};
 
@@ -126,7 +128,7 @@ async fn sources_pause_before_the_oldest_goes_and_go_on_after() {
 #[tokio::test(start_paused = true)]
 async fn an_output_is_waited_for_but_not_one_that_stands_still() {
     let mut bed = Bed::start(64 << 20);
-    let big: &'static [u8] = Box::leak(vec![b'x'; MAX_BATCH].into_boxed_slice());
+    let big: &'static [u8] = Box::leak(vec![b'x'; MAX_BYTES].into_boxed_slice());
     let start = tokio::time::Instant::now();
     // Two batches are more than it may be ahead; the third one waits.
     for number in 0..3 {
