@@ -22,6 +22,7 @@ mod fold;
 mod handover;
 mod hang;
 mod histograms;
+mod lifecycle;
 mod loki_limits;
 mod loki_tenants;
 mod losses;
