@@ -24,6 +24,7 @@ mod hang;
 mod histograms;
 mod journald;
 mod keep;
+mod lifecycle;
 mod loki_limits;
 mod loki_tenants;
 mod losses;
