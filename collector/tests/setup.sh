@@ -355,7 +355,7 @@ SCRIPT
 }
 
 # A journald that is nobody's: run FOLDER starts it with FOLDER/run as its /run and FOLDER/log as its /var/log, so that its
-# socket and its files can be reached from outside. It ends with the script.
+# socket and its files can be reached from outside. The script becomes journald.
 step_journald() {
     local tree=$cache/journald usr='' libs=''
     mkdir -p "$tree"
@@ -368,7 +368,7 @@ step_journald() {
     cat >"$tree/run.new" <<SCRIPT
 #!/bin/sh
 usr=$usr
-exec unshare --mount --pid --fork --kill-child --mount-proc sh -ec '
+exec unshare --mount sh -ec '
     if [ -n "\$1" ]; then mount -t overlay tests -o "lowerdir=\$1:/usr" /usr; fi
     mkdir -p "\$2/run/systemd/journal" "\$2/log/journal" "\$2/etc"
     if [ ! -s /etc/machine-id ]; then

@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, UCred, sendmsg};
-use rustix::process::{Gid, Pid, Signal, Uid, getpid, kill_process};
+use rustix::process::{Gid, Signal, Uid, getpid};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::process::Process;
-use crate::systemd::find_below;
 use crate::tools::tool;
 use crate::wait::wait_for;
 
@@ -24,7 +23,7 @@ const SOON: Duration = Duration::from_secs(60);
 /// A journald. Dropping it kills it. Needs root.
 #[derive(Debug)]
 pub struct Journald {
-    process: Option<(Process, Pid)>,
+    process: Option<Process>,
     variables: Vec<(String, String)>,
     dir: TempDir,
 }
@@ -38,8 +37,7 @@ impl Journald {
         let dir = TempDir::with_prefix("taffrail-journald-")?;
         let folder = dir.path().join("run/systemd/journald.conf.d");
         fs::create_dir_all(&folder)?;
-        let always =
-            "Storage=persistent\nRateLimitIntervalSec=0\nReadKMsg=no\nAudit=no\nForwardToSyslog=no\n";
+        let always = "Storage=persistent\nRateLimitIntervalSec=0\nReadKMsg=no\nAudit=\nForwardToSyslog=no\n";
         fs::write(folder.join("tests.conf"), format!("[Journal]\n{always}{config}\n"))?;
         let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut journald = Journald { process: None, variables: variables.collect(), dir };
@@ -56,11 +54,9 @@ impl Journald {
         command.arg(self.dir.path()).envs(self.variables.iter().cloned());
         let _ = fs::remove_file(self.socket());
         let mut process = Process::start("journald", &mut command, &self.dir.path().join("output"))?;
-        let outer = process.pid();
         process
             .wait_ready(SOON, || self.send(&[("MESSAGE", b"ready?"), ("SYSLOG_IDENTIFIER", b"harness")]))?;
-        let pid = find_below(outer, "systemd-journal").context("journald runs, and is not found")?;
-        self.process = Some((process, pid));
+        self.process = Some(process);
         Ok(())
     }
 
@@ -137,9 +133,7 @@ impl Journald {
     }
 
     fn signal(&mut self, signal: Signal) -> Result<()> {
-        let (process, pid) = self.process.as_mut().context("it was killed")?;
-        ensure!(process.running(), "journald has ended");
-        Ok(kill_process(*pid, signal)?)
+        self.process.as_mut().context("it was killed")?.signal(signal)
     }
 
     /// What journalctl reads there, entry by entry, in its order.

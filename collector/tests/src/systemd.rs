@@ -110,7 +110,7 @@ impl Systemd {
 }
 
 /// The process of this name that another one has started, directly or not.
-pub(crate) fn find_below(pid: u32, name: &str) -> Option<Pid> {
+fn find_below(pid: u32, name: &str) -> Option<Pid> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok()?;
     for child in children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()) {
         let is_it = fs::read_to_string(format!("/proc/{child}/comm")).is_ok_and(|comm| comm.trim() == name);

@@ -126,6 +126,7 @@ async fn sources_pause_before_the_oldest_goes_and_go_on_after() {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "the runtime's own clock stands still and is asked")]
 async fn an_output_is_waited_for_but_not_one_that_stands_still() {
     let mut bed = Bed::start(64 << 20);
     let big: &'static [u8] = Box::leak(vec![b'x'; MAX_BYTES].into_boxed_slice());

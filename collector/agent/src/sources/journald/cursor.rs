@@ -11,8 +11,9 @@ pub(super) struct Cursor {
     pub(super) seqnum_id: Id,
     /// The entry's number.
     pub(super) seqnum: u64,
-    boot_id: Id,
-    monotonic: u64,
+    /// Which start of the machine it is of.
+    pub(super) boot_id: Id,
+    pub(super) monotonic: u64,
     /// When it was written, in microseconds since 1970.
     pub(super) realtime: u64,
 }

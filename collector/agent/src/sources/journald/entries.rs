@@ -229,3 +229,77 @@ fn metadata(raw: &Raw, wanted: &Wanted, priority: Option<u8>) -> Vec<(Cow<'stati
     }
     metadata
 }
+
+#[cfg(test)]
+mod tests {
+    use taffrail_wire::loki;
+
+    use super::*;
+    use crate::config::{Journald, Start, WhichEntries};
+
+    fn raw(fields: &[(Key, &str)], message: Option<&[u8]>) -> Raw {
+        let mut raw = Raw::new(&Entry { seqnum: 1007, realtime: 5, ..Entry::default() });
+        for (key, value) in fields {
+            raw.add(Datum::Known(*key, (*value).into()), 0);
+        }
+        if let Some(text) = message {
+            raw.add(Datum::Message(text.into(), text.len() as u64), 0);
+        }
+        raw
+    }
+
+    /// What leaves, as `labels | time line | metadata`.
+    fn leaves(raw: &Raw) -> String {
+        let which = WhichEntries::default;
+        let wanted = Wanted::new(&Journald {
+            paths: Vec::new(),
+            start: Start::Beginning,
+            max_age: Duration::ZERO,
+            include: which(),
+            exclude: which(),
+            priority: None,
+            fields: Vec::new(),
+            max_line_bytes: 1024,
+        });
+        let mut gatherer = Gatherer::new(false);
+        gatherer.add(raw, &wanted, Duration::ZERO);
+        let bytes = gatherer.finish().unwrap();
+        let stream = loki::streams(&bytes).next().unwrap().unwrap();
+        let entry = stream.entries().next().unwrap().unwrap();
+        let metadata: Vec<String> = entry.metadata().map(|(name, value)| format!("{name}={value}")).collect();
+        format!("{} | {} {} | {}", stream.labels, entry.ts_ns, entry.line, metadata.join(" "))
+    }
+
+    #[test]
+    fn an_entry_is_of_the_unit_that_it_is_about() {
+        use Key::{Identifier, ObjectUnit, Pid, Priority, SystemUnit, Uid, Unit};
+        let of = |fields: &[(Key, &str)]| leaves(&raw(fields, Some(b"x")));
+        assert_eq!(
+            of(&[(SystemUnit, "nginx.service"), (Identifier, "nginx"), (Priority, "3")]),
+            "{service_name=\"nginx\", unit=\"nginx.service\"} | 5007 x | detected_level=error priority=err syslog_identifier=nginx"
+        );
+        // Only systemd itself, and only root, is believed to speak of others.
+        let web = "{service_name=\"web\", unit=\"web.service\"} ";
+        assert!(of(&[(SystemUnit, "init.scope"), (Unit, "web.service"), (Pid, "1")]).starts_with(web));
+        assert!(!of(&[(SystemUnit, "a.service"), (Unit, "web.service"), (Pid, "7")]).starts_with(web));
+        assert!(of(&[(SystemUnit, "a.service"), (ObjectUnit, "web.service"), (Uid, "0")]).starts_with(web));
+        assert!(!of(&[(SystemUnit, "a.service"), (ObjectUnit, "web.service"), (Uid, "5")]).starts_with(web));
+        // What has a number in its name makes no stream.
+        assert_eq!(
+            of(&[(SystemUnit, "session-12.scope"), (Identifier, "sshd")]),
+            "{service_name=\"sshd\"} | 5007 x | syslog_identifier=sshd unit=session-12.scope"
+        );
+    }
+
+    #[test]
+    fn messages_that_are_no_text_or_none_or_too_long() {
+        assert_eq!(leaves(&raw(&[], None)), "{} | 5007  | ");
+        assert_eq!(leaves(&raw(&[], Some(b"a\xffb"))), "{} | 5007 a\u{fffd}b | encoding=binary");
+        assert_eq!(leaves(&raw(&[], Some(b"two\nlines"))), "{} | 5007 two\nlines | ");
+        let long = leaves(&raw(&[], Some(&[b'x'; 2000])));
+        assert!(long.contains("xxx [taffrail: line cut, ") && long.len() < 1050, "{long}");
+        let mut unread = raw(&[], None);
+        unread.add(Datum::Unread("it is packed with XZ"), 0);
+        assert!(leaves(&unread).contains("[taffrail: the message cannot be read: it is packed with XZ]"));
+    }
+}

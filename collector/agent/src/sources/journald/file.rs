@@ -186,6 +186,17 @@ impl JournalFile {
         Ok(())
     }
 
+    /// How many of its entries have these numbers.
+    ///
+    /// # Errors
+    /// When the lists of entries cannot be read.
+    pub(super) fn count(&mut self, first: u64, last: u64) -> Result<u64, ReadError> {
+        self.seek(|entry| entry.seqnum < first)?;
+        let before = self.done;
+        self.seek(|entry| entry.seqnum <= last)?;
+        Ok(self.done.saturating_sub(before))
+    }
+
     /// The place of the next entry.
     fn place(&mut self) -> Result<Option<u64>, ReadError> {
         if let Some(place) = self.ahead.last() {

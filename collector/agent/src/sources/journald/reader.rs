@@ -52,7 +52,7 @@ struct Open {
 pub(super) enum Next {
     /// An entry, with the cursor behind it.
     Entry(Raw, Cursor),
-    /// Entries are gone that nobody has read: how many, and the cursors before and behind them.
+    /// Entries are gone that nobody has read: how many at least, and the cursors before and behind them.
     Gap { missing: u64, before: Cursor, behind: Cursor },
     /// Entries cannot be read, as the file says something that cannot be.
     Damaged { entries: u64, why: String },
@@ -86,6 +86,8 @@ pub(super) struct Reader {
     /// Files that wait until others are read, with their chains and first numbers.
     waiting: HashMap<Id, (Id, u64)>,
     list_at: Option<Duration>,
+    /// The last number that was told to be missing, with the start of the machine that it is of.
+    told: Option<(Id, u64)>,
     state: Health,
 }
 
@@ -108,6 +110,7 @@ impl Reader {
             quiet: HashMap::new(),
             waiting: HashMap::new(),
             list_at: None,
+            told: None,
             state: Health::default(),
         }
     }
@@ -130,7 +133,7 @@ impl Reader {
         for cursor in cursors {
             self.chains.entry(cursor.seqnum_id).or_default().base = Some(cursor);
         }
-        (self.open, self.list_at) = (Vec::new(), None);
+        (self.open, self.list_at, self.told) = (Vec::new(), None, None);
         self.done.clear();
         self.quiet.clear();
     }
@@ -324,20 +327,11 @@ impl Reader {
     }
 
     fn take(&mut self, at: usize, id: Id) -> Next {
+        if let Some(gap) = self.gap(at, id) {
+            return gap;
+        }
         let file = &mut self.open[at].file;
         let chain = self.chains.entry(id).or_default();
-        if let Ok(Some(entry)) = file.next() {
-            let behind = Cursor::behind(id, entry);
-            let before = chain.read.or(chain.base);
-            // What cannot be read now may be read later.
-            if self.state.unreadable == 0
-                && mem::take(&mut chain.suspect)
-                && let Some(before) = before
-                && let missing @ 1.. = behind.seqnum.saturating_sub(before.seqnum + 1)
-            {
-                return Next::Gap { missing, before, behind };
-            }
-        }
         let Some(entry) = file.pass() else { return Next::Nothing };
         let cursor = Cursor::behind(id, &entry);
         // A file that was found late may have lower numbers.
@@ -358,6 +352,43 @@ impl Reader {
             raw.add(datum, terms);
         }
         Next::Entry(raw, chain.read.unwrap_or(cursor))
+    }
+
+    /// What is missing before the next entry of a chain, where files may have gone.
+    fn gap(&mut self, at: usize, id: Id) -> Option<Next> {
+        // What cannot be read now may be read later.
+        if self.state.unreadable > 0 {
+            return None;
+        }
+        let file = &mut self.open[at].file;
+        let behind = Cursor::behind(id, file.next().ok()??);
+        let folder = file.path.parent()?.to_owned();
+        let chain = self.chains.get_mut(&id)?;
+        if !mem::take(&mut chain.suspect) {
+            return None;
+        }
+        let before = chain.read.or(chain.base)?;
+        // Some releases count users' entries with those of the system, and give them chains of their own: a number that is
+        // missing here may be there, or may have been read there.
+        let others = self.chains.values().filter_map(|chain| chain.base);
+        let others = others.filter(|base| base.boot_id == before.boot_id).map(|base| base.seqnum);
+        let told = self.told.filter(|(boot, _)| *boot == before.boot_id).map(|(_, seqnum)| seqnum);
+        let first = others.chain(told).fold(before.seqnum, u64::max) + 1;
+        let last = behind.seqnum.saturating_sub(1);
+        if first > last {
+            return None;
+        }
+        let mut missing = last - first + 1;
+        for open in &self.open {
+            let file = &open.file;
+            if file.header.seqnum_id != id && file.path.parent() == Some(&folder) {
+                // One that is not there any longer, or cannot be read, might have all of them.
+                let there = JournalFile::open(&file.path).and_then(|mut file| file.count(first, last));
+                missing = missing.saturating_sub(there.unwrap_or(u64::MAX));
+            }
+        }
+        self.told = Some((before.boot_id, last));
+        (missing > 0).then_some(Next::Gap { missing, before, behind })
     }
 
     /// What is wanted.

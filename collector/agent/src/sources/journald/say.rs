@@ -24,7 +24,7 @@ impl Task {
             ("cursor", format!("s={};i={:x}", hex(&before.seqnum_id), before.seqnum)),
             ("why", why.to_owned()),
         ];
-        let text = format!("{missing} entries of the journal are missing here: {why}");
+        let text = format!("at least {missing} entries of the journal are missing here: {why}");
         let note = Note { level: Level::Error, event: "log_gap", text: text.clone(), facts: facts.clone() };
         let line = notes::line(&note).trim_end().to_owned();
         self.gatherer.tell(time(behind).saturating_sub(1), line);
