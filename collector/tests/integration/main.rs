@@ -23,6 +23,8 @@ mod handover;
 mod hang;
 mod histograms;
 mod journald;
+mod keep;
+mod lifecycle;
 mod loki_limits;
 mod loki_tenants;
 mod losses;

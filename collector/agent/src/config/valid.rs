@@ -33,6 +33,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// State: positions, logs on disk, the lock.
     pub data_dir: PathBuf,
+    /// How many bytes the log of metrics may hold, and those of log lines together.
+    pub spool_size: u64,
     /// The `instance` of this host's metrics and logs, when it is not the host's own name.
     pub hostname: Option<String>,
     /// Added to all that is pushed.

@@ -95,6 +95,8 @@ pub struct Context {
     pub instance: String,
     /// What its lines pass through; goes into every chunk.
     pub stages: Arc<Stages>,
+    /// Its entries are the last to go where the logs' log is full.
+    pub keep: bool,
     /// Where notes go: what was lost, and why.
     pub notes: Notes,
     /// Where chunks go. The queue is bounded: a source waits when it is full, and nothing is lost by waiting.

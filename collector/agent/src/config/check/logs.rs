@@ -57,7 +57,9 @@ impl Checker<'_> {
             let (join, before) = self.preset(source).map_or_else(Default::default, |it| (it.join, it.stages));
             let join = join.map(|join| multiline::within(join, &reads));
             let (multiline, stages) = (self.multiline(source, &reads).or(join), self.stages(source, before));
-            let valid = LogSource { labels: with_job(labels, &name), name, reads, multiline, stages };
+            let keep = matches!(source.when_full.get(), Some(written::WhenFull::Keep));
+            let labels = with_job(labels, &name);
+            let valid = LogSource { labels, name, reads, multiline, stages, keep };
             self.one_door_each(at, &valid, &sources);
             sources.push(valid);
         }

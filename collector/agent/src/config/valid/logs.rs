@@ -24,6 +24,8 @@ pub struct LogSource {
     pub multiline: Option<Join>,
     /// What the lines pass through, in order; those that are there by default among them.
     pub stages: Vec<Stage>,
+    /// Its entries are the last to go where the logs' log on disk is full.
+    pub keep: bool,
 }
 
 /// Where the lines of a log source come from.

@@ -34,6 +34,9 @@ pub struct LogSource {
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
     pub labels: Field<Labels>,
+    /// What becomes of its lines when no output takes any and the log on disk is full.
+    #[schemars(extend("default" = "drop"))]
+    pub when_full: Field<WhenFull>,
     /// What wrote the lines: how they are joined, taken apart and measured, before `stages`.
     pub preset: Field<LogPreset>,
     /// Join lines that belong together, before all else: as a language writes its stack traces, or by what begins an entry.
@@ -52,6 +55,16 @@ pub struct LogSource {
     /// Take credentials out of each line, behind all stages. The stage `redact` says more.
     #[schemars(extend("default" = true))]
     pub redact: Field<bool>,
+}
+
+/// Whose lines go first when the log on disk is full.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenFull {
+    /// The oldest go.
+    Drop,
+    /// They are kept as long as there are others to go.
+    Keep,
 }
 
 /// A program whose logs are known.

@@ -266,8 +266,10 @@ mod tests {
         let bytes = gatherer.finish().unwrap();
         let stream = loki::streams(&bytes).next().unwrap().unwrap();
         let entry = stream.entries().next().unwrap().unwrap();
-        let metadata: Vec<String> =
-            entry.metadata().flatten().map(|(name, value)| format!("{name}={value}")).collect();
+        let metadata: Vec<String> = entry
+            .metadata()
+            .map(|pair| pair.map(|(name, value)| format!("{name}={value}")).unwrap())
+            .collect();
         format!("{} | {} {} | {}", stream.labels, entry.ts_ns, entry.line, metadata.join(" "))
     }
 

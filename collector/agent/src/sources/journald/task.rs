@@ -278,6 +278,7 @@ impl Task {
             metadata: Arc::from([]),
             body: Body::Entries(body),
             stages: context.stages.clone(),
+            keep: context.keep,
             ticket: self.receipts.ticket(self.epoch, number),
         });
         true
