@@ -204,12 +204,13 @@ impl Cursor {
         next_ms = self.marks.front().map_or(next_ms, |mark| mark.first_ms);
         at.position = upto;
         let id = self.id;
-        self.committed = self.engine.change(|ledger, fx| {
+        let (committed, on_disk) = self.engine.change(|ledger, fx| {
             let exact = ledger.locate(upto).filter(|exact| exact.segment == at.segment).unwrap_or(at);
             ledger.commit(id, exact, next_ms, skip, fx);
-            exact
+            (exact, ledger.on_disk())
         });
-        self.engine.committed();
+        self.committed = committed;
+        self.engine.committed(on_disk);
     }
 
     /// Goes back to the committed position: what was peeked since comes again.

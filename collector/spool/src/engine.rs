@@ -1,8 +1,11 @@
 //! What both logs share: the ledger behind its lock, and who is woken when it changes.
 
 use std::path::Path;
+use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use taffrail_core::Clock;
@@ -22,11 +25,22 @@ pub(crate) struct Engine {
     /// Held for the whole of an append: positions are given and files written in one order.
     writer: Mutex<()>,
     pub(crate) changed: Notify,
+    /// A cursor has moved.
+    moved: Notify,
     /// Files that a reader has freed: it does not wait for their removal.
     trash: Mutex<Vec<Arc<Path>>>,
     pressure: watch::Sender<Pressure>,
     /// Woken by each commit.
     commits: OnceLock<Thread>,
+    first_to_go: OnceLock<FirstToGo>,
+}
+
+/// A log that gives up its records before another one does, which shares its bound.
+#[derive(Debug)]
+struct FirstToGo {
+    engine: Arc<Engine>,
+    /// What it knows of how much the other one holds.
+    beside: Arc<AtomicU64>,
 }
 
 /// A log that keeps its records in an [`Engine`].
@@ -47,10 +61,35 @@ impl Engine {
             ledger: Mutex::new(ledger),
             writer: Mutex::new(()),
             changed: Notify::new(),
+            moved: Notify::new(),
             trash: Mutex::default(),
             pressure: watch::Sender::new(Pressure::Low),
             commits: OnceLock::new(),
+            first_to_go: OnceLock::new(),
         })
+    }
+
+    /// From now on this log and `other` share the bound, and `other` gives up its records first.
+    pub(crate) fn outrank(&self, other: &Arc<Engine>) {
+        let (beside, least) = {
+            let other = other.ledger();
+            (other.beside.clone(), other.least())
+        };
+        let mut ledger = self.ledger();
+        ledger.bounds.max_bytes = ledger.bounds.max_bytes.saturating_sub(least);
+        beside.store(ledger.held_bytes, Ordering::Relaxed);
+        drop(ledger);
+        // There is one in the life of a log.
+        let _ = self.first_to_go.set(FirstToGo { engine: other.clone(), beside });
+    }
+
+    /// Has room made for a record of `size` bytes where that is another log's duty. No lock of this log may be held.
+    fn ask_for_room(&self, size: u64) {
+        let Some(first) = self.first_to_go.get() else { return };
+        let held = self.ledger().held_bytes;
+        first.engine.change(|ledger, fx| ledger.give_way(held + size, fx));
+        // Files that go only at the next tick would lie beside those that need their room.
+        first.engine.empty_trash();
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -84,10 +123,25 @@ impl Engine {
         let _ = self.commits.set(thread);
     }
 
-    /// A cursor has moved.
-    pub(crate) fn committed(&self) {
-        if let Some(thread) = self.commits.get() {
+    /// A cursor has moved. The thread for that is woken where something is `on_disk`: what only memory holds does not
+    /// outlive the process, and needs no note of how far it was read.
+    pub(crate) fn committed(&self, on_disk: bool) {
+        self.moved.notify_waiters();
+        if let Some(thread) = self.commits.get().filter(|_| on_disk) {
             thread.unpark();
+        }
+    }
+
+    /// Waits for cursors that have more than `bytes` to commit, nothing of it older than `age`.
+    async fn wait_for_cursors(&self, bytes: u64, age: Duration) {
+        loop {
+            let mut moved = pin!(self.moved.notified());
+            // Before looking, so that what changes between the look and the wait is not missed.
+            moved.as_mut().enable();
+            if !self.ledger().runs_ahead(bytes, age, self.clock.now_ms()) {
+                return;
+            }
+            moved.await;
         }
     }
 
@@ -102,6 +156,9 @@ impl Engine {
     fn publish(&self, ledger: &mut Ledger, now_ms: i64) {
         let now = ledger.pressure(now_ms);
         self.pressure.send_if_modified(|was| std::mem::replace(was, now) != now);
+        if let Some(first) = self.first_to_go.get() {
+            first.beside.store(ledger.held_bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -134,9 +191,10 @@ impl<T: Backed> Log for T {
     fn append(&self, record: Bytes, ticket: Ticket) -> Result<Position, AppendError> {
         let engine = self.engine();
         let mut fx = Effects::default();
+        let size = record.len();
+        engine.ask_for_room(framed(size));
         let writer = engine.writer();
         let now_ms = engine.clock.now_ms();
-        let size = record.len();
         let admitted = {
             let mut ledger = engine.ledger();
             let max = ledger.bounds.max_record;
@@ -160,6 +218,14 @@ impl<T: Backed> Log for T {
         engine.changed.notify_waiters();
         fx.run();
         admitted
+    }
+
+    fn wait_for_cursors(&self, bytes: u64, age: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        let wait = self.engine().wait_for_cursors(bytes, age);
+        Box::pin(async move {
+            // Who takes longer is no longer waited for.
+            let _ = tokio::time::timeout(age, wait).await;
+        })
     }
 
     fn cursor(&self, name: &str, start: Start) -> Result<Cursor, CursorError> {

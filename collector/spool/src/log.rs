@@ -1,6 +1,7 @@
 //! The log as its writer and its observers see it: the trait, and the values that pass through it.
 
 use std::collections::BTreeMap;
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -195,6 +196,11 @@ pub trait Log: Send + Sync {
     /// `record` is kept as it is, so it should not be a small part of a large buffer. Trouble with the disk is not an
     /// error here: the record stays in memory, and [`LogStats::last_error`] says what is wrong.
     fn append(&self, record: Bytes, ticket: Ticket) -> Result<Position, AppendError>;
+
+    /// Waits while a cursor that is read has more than `bytes` to commit and keeps up: nothing of it is older than `age`,
+    /// nor does this ever take longer. For writers that could fetch records faster than they are read, only to have them
+    /// written to disk and read again. Needs a runtime with timers.
+    fn wait_for_cursors(&self, bytes: u64, age: Duration) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 
     /// Opens the cursor `name` at the position it last committed, or at `start` if it was never seen. On disk a new one
     /// is saved before it is given, so this may wait for the disk.

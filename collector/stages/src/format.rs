@@ -9,6 +9,7 @@ pub mod instant;
 
 use std::borrow::Cow;
 
+use self::instant::Instants;
 use crate::entry::Time;
 
 /// How lines stand in a file.
@@ -80,6 +81,7 @@ pub struct Records<'a, I> {
     format: Format,
     lines: I,
     next_ns: i64,
+    times: Instants,
     /// Lines whose end has not come yet, by [`slot`].
     open: [Option<Record<'a>>; SLOTS],
 }
@@ -96,7 +98,8 @@ impl<'a, I: Iterator<Item = Cow<'a, str>>> Records<'a, I> {
     /// The lines that are in the `lines` of a file; the first of them was read at `base_ns`, and each further one a
     /// nanosecond later.
     pub fn new(format: Format, lines: I, base_ns: i64) -> Self {
-        Records { format, lines, next_ns: base_ns, open: [const { None }; SLOTS] }
+        let open = [const { None }; SLOTS];
+        Records { format, lines, next_ns: base_ns, times: Instants::default(), open }
     }
 
     /// The line that a part ends.
@@ -131,8 +134,8 @@ impl<'a, I: Iterator<Item = Cow<'a, str>>> Iterator for Records<'a, I> {
             let read_ns = self.next_ns;
             self.next_ns += 1;
             let part = match &line {
-                Cow::Borrowed(line) => part(self.format, line),
-                Cow::Owned(line) => part(self.format, line)
+                Cow::Borrowed(line) => part(self.format, line, &mut self.times),
+                Cow::Owned(line) => part(self.format, line, &mut self.times)
                     .map(|part| Part { text: Cow::Owned(part.text.into_owned()), ..part }),
             };
             let Some(part) = part else {
@@ -147,11 +150,11 @@ impl<'a, I: Iterator<Item = Cow<'a, str>>> Iterator for Records<'a, I> {
 }
 
 /// The record that a line of a file is; `None` when it is none.
-fn part(format: Format, line: &str) -> Option<Part<'_>> {
+fn part<'a>(format: Format, line: &'a str, times: &mut Instants) -> Option<Part<'a>> {
     match format {
         Format::Plain => None,
-        Format::Docker => docker::part(line),
-        Format::Cri => cri::part(line),
+        Format::Docker => docker::part(line, times),
+        Format::Cri => cri::part(line, times),
     }
 }
 

@@ -4,6 +4,8 @@
 //! says, and some nanoseconds more if others said the same. How many is derived from what a second reading of the same
 //! lines finds again, as far as can be: from the order of the lines and from when they were read.
 
+use std::collections::VecDeque;
+
 use crate::entry::Time;
 
 /// A time further ahead of when the line was read is not believed.
@@ -20,7 +22,7 @@ const REMEMBERED: usize = 8;
 pub struct Times {
     /// Times that were said, the latest first, with the nanoseconds that the next entry gets, and the length of their
     /// last digits.
-    recent: Vec<(i64, i64, i64)>,
+    recent: VecDeque<(i64, i64, i64)>,
     /// The greatest of all.
     greatest: Option<i64>,
 }
@@ -28,7 +30,7 @@ pub struct Times {
 impl Times {
     /// Of a stream that never had an entry: its first one has the very time that it says.
     pub fn of_new_stream() -> Self {
-        Times { recent: Vec::new(), greatest: Some(i64::MIN) }
+        Times { recent: VecDeque::new(), greatest: Some(i64::MIN) }
     }
 
     /// The time with which an entry leaves that was read at `read_ns`.
@@ -37,7 +39,7 @@ impl Times {
             Time::Read => read_ns,
             Time::Said { ns, .. } if ns > read_ns.saturating_add(MAX_AHEAD_NS) => read_ns,
             Time::Said { ns, resolution_ns } => self.said(ns, resolution_ns, read_ns),
-            Time::LikeBefore => match self.recent.first() {
+            Time::LikeBefore => match self.recent.front() {
                 Some((ns, _, resolution_ns)) => self.said(*ns, *resolution_ns, read_ns),
                 None => read_ns,
             },
@@ -45,16 +47,22 @@ impl Times {
     }
 
     fn said(&mut self, ns: i64, resolution_ns: i64, read_ns: i64) -> i64 {
-        let more = match self.recent.iter().position(|(known, ..)| *known == ns) {
-            Some(at) => self.recent.remove(at).1,
-            // Nothing was said at this time before.
-            None if self.greatest.is_some_and(|greatest| ns > greatest) => 0,
-            // Entries of this time may have left before the start, or be forgotten: begin somewhere else, within what the
-            // last digit leaves open, so that the order to others stays; and near, so that nobody is misled.
-            None => read_ns.rem_euclid((resolution_ns / 2).clamp(1, MAX_SHIFT_NS)),
+        let more = if self.greatest.is_some_and(|greatest| ns > greatest) {
+            // Nothing was said at this time before, as is most often so.
+            0
+        } else {
+            let known = self.recent.iter().position(|(known, ..)| *known == ns);
+            match known.and_then(|at| self.recent.remove(at)) {
+                Some((_, next, _)) => next,
+                // Entries of this time may have left before the start, or be forgotten: begin somewhere else, within what
+                // the last digit leaves open, so that the order to others stays; and near, so that nobody is misled.
+                None => read_ns.rem_euclid((resolution_ns / 2).clamp(1, MAX_SHIFT_NS)),
+            }
         };
-        self.recent.truncate(REMEMBERED - 1);
-        self.recent.insert(0, (ns, more + 1, resolution_ns));
+        if self.recent.len() >= REMEMBERED {
+            self.recent.pop_back();
+        }
+        self.recent.push_front((ns, more + 1, resolution_ns));
         self.greatest = self.greatest.max(Some(ns));
         ns.saturating_add(more)
     }

@@ -1,8 +1,10 @@
 //! Log entries between their source and the log with cursors.
 
+pub(crate) mod buffers;
 pub mod chunk;
 mod clocks;
 mod errors;
+mod lanes;
 mod lines;
 pub(crate) mod notes;
 mod processor;
@@ -10,6 +12,7 @@ pub mod shape;
 mod stage;
 
 pub use chunk::{Body, Chunk, Pairs};
+pub use lanes::Logs;
 pub use lines::lines;
 pub use notes::{Notes, NotesSource};
 pub use processor::Processor;

@@ -306,8 +306,7 @@ impl Store {
         let now_ms = self.engine.clock.now_ms();
         let saved = {
             let ledger = self.engine.ledger();
-            // What only memory holds does not outlive the process.
-            if ledger.segments.iter().all(|segment| segment.written == 0) {
+            if !ledger.on_disk() {
                 return;
             }
             Saved::of(&ledger, now_ms)

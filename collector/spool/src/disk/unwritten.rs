@@ -40,6 +40,19 @@ impl Ledger {
         })
     }
 
+    /// Whether a file holds anything.
+    pub(crate) fn on_disk(&self) -> bool {
+        self.segments.iter().any(|segment| segment.written > 0)
+    }
+
+    /// Whether a cursor that somebody holds has more than that to commit, but nothing that is older.
+    pub(crate) fn runs_ahead(&self, bytes: u64, age: Duration, now_ms: i64) -> bool {
+        self.cursors.iter().filter(|cursor| cursor.open).any(|cursor| {
+            let young = |ms: i64| (now_ms.saturating_sub(ms) as i128) < age.as_millis() as i128;
+            cursor.pending_ms.is_some_and(young) && self.lag(&cursor.committed).bytes > bytes
+        })
+    }
+
     /// The next piece to write, in order. Without a cursor there is none: nobody will read it.
     pub(crate) fn piece(&self) -> Option<Piece> {
         if self.cursors.is_empty() {

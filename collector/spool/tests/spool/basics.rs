@@ -41,6 +41,44 @@ async fn nothing(cursor: &mut Cursor) -> bool {
     tokio::time::timeout(Duration::from_millis(20), cursor.peek(1 << 20)).await.is_err()
 }
 
+/// Whether the log waits for cursors with more than `bytes`, and nothing older than `age`.
+async fn waits(log: &MemoryLog, bytes: u64, age: Duration) -> bool {
+    tokio::time::timeout(Duration::from_millis(20), log.wait_for_cursors(bytes, age)).await.is_err()
+}
+
+#[tokio::test]
+async fn who_keeps_up_is_waited_for() {
+    let clock = Clock::manual(1_000_000_000);
+    let options = MemoryOptions { max_bytes: 1 << 20, segment_bytes: 1 << 20, max_age: 6 * HOUR };
+    let log = MemoryLog::new(options, clock.clone());
+    append(&log, "before anybody reads");
+    assert!(!waits(&log, 0, HOUR).await);
+    let mut cursor = log.cursor("a", Start::Newest).unwrap();
+    append(&log, "one");
+    append(&log, "two");
+    assert!(!waits(&log, 1000, HOUR).await, "it has little before it");
+    // No longer than that, even if no clock moves.
+    log.wait_for_cursors(0, Duration::from_millis(1)).await;
+    let upto = peek(&mut cursor).await.upto;
+    for (committed, over) in [(upto - 1, false), (upto, true)] {
+        let waiting = log.wait_for_cursors(0, HOUR);
+        tokio::pin!(waiting);
+        assert!(tokio::time::timeout(Duration::from_millis(20), &mut waiting).await.is_err());
+        cursor.commit(committed);
+        let patience = Duration::from_millis(if over { 5000 } else { 20 });
+        assert_eq!(tokio::time::timeout(patience, waiting).await.is_ok(), over);
+    }
+    append(&log, "three");
+    clock.advance(HOUR);
+    assert!(!waits(&log, 0, HOUR).await, "it stands still");
+    let upto = peek(&mut cursor).await.upto;
+    cursor.commit(upto);
+    append(&log, "four");
+    assert!(waits(&log, 0, HOUR).await);
+    drop(cursor);
+    assert!(!waits(&log, 0, HOUR).await, "nobody reads");
+}
+
 fn texts(peeked: &Peeked) -> Vec<(String, bool)> {
     peeked.records.iter().map(|r| (String::from_utf8_lossy(&r.bytes).into_owned(), r.replay)).collect()
 }

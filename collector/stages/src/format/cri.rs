@@ -3,7 +3,7 @@
 //! `P` stands before a part of a line, `F` before its last one; further tags may follow behind a colon. See the design
 //! document `kubelet-cri-logging.md` of Kubernetes. Podman's driver `k8s-file` writes the same.
 
-use super::instant;
+use super::instant::{self, Instants};
 use super::{Part, Stream};
 
 /// What stands before the text, and where the text begins.
@@ -32,11 +32,11 @@ fn head(line: &[u8]) -> Option<Head<'_>> {
     Some(Head { time, stream, ends, text: (line.len() - rest.len() + tags + 1).min(line.len()) })
 }
 
-/// The record that `line` is; `None` when it is none.
-pub fn part(line: &str) -> Option<Part<'_>> {
+/// The record that `line` is; `None` when it is none. `times` reads its time.
+pub fn part<'a>(line: &'a str, times: &mut Instants) -> Option<Part<'a>> {
     let head = head(line.as_bytes())?;
     // Without a time it is something else that happens to look like a record.
-    let ns = instant::parse(head.time)?;
+    let ns = times.parse(head.time)?;
     Some(Part { text: line[head.text..].into(), stream: Some(head.stream), ns: Some(ns), ends: head.ends })
 }
 

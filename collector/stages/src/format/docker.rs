@@ -5,16 +5,21 @@
 
 use std::borrow::Cow;
 
-use super::instant;
+use super::instant::{self, Instants};
 use super::{Part, Stream};
 use crate::json::{self, Value};
 
 /// What Docker's records begin with.
 const HEAD: &str = "{\"log\":\"";
 
-/// The record that `line` is; `None` when it is not JSON, or has no text `log`.
-pub fn part(line: &str) -> Option<Part<'_>> {
-    usual(line).or_else(|| any(line))
+/// How nearly all of them end: behind a whole line, with a time of nine digits in UTC, which is [`TIME`] bytes long.
+const STDOUT: &[u8; 30] = b"\\n\",\"stream\":\"stdout\",\"time\":\"";
+const STDERR: &[u8; 30] = b"\\n\",\"stream\":\"stderr\",\"time\":\"";
+const TIME: usize = 30;
+
+/// The record that `line` is; `None` when it is not JSON, or has no text `log`. `times` reads its time.
+pub fn part<'a>(line: &'a str, times: &mut Instants) -> Option<Part<'a>> {
+    usual(line, times).or_else(|| any(line))
 }
 
 /// Whose record `line` is, and whether a line ends with it; `None` when it is none.
@@ -28,8 +33,24 @@ pub fn place(line: &[u8]) -> Option<(Option<Stream>, bool)> {
 
 /// What is in `log`, the stream and where the time stands, of a record that looks as Docker writes it without `attrs`. It is
 /// found from the end, at a cost that does not depend on the record's length. It may yet not be JSON.
+#[inline]
 fn frame(line: &[u8]) -> Option<(&[u8], Stream, std::ops::Range<usize>)> {
     let rest = line.strip_prefix(HEAD.as_bytes())?.strip_suffix(b"\"}")?;
+    if let Some((rest, time)) = rest.split_last_chunk::<TIME>()
+        && let Some((log, names)) = rest.split_last_chunk::<30>()
+        && (names == STDOUT || names == STDERR)
+        && !time.contains(&b'"')
+    {
+        let stream = if names == STDOUT { Stream::Stdout } else { Stream::Stderr };
+        let end = line.len() - 2;
+        // With the escaped line feed.
+        return Some((&line[HEAD.len()..HEAD.len() + log.len() + 2], stream, end - TIME..end));
+    }
+    framed(line, rest)
+}
+
+/// The same of any length.
+fn framed<'a>(line: &[u8], rest: &'a [u8]) -> Option<(&'a [u8], Stream, std::ops::Range<usize>)> {
     // A time has 35 bytes at most.
     let from = rest.len().saturating_sub(64);
     let quote = from + memchr::memrchr(b'"', &rest[from..])?;
@@ -50,10 +71,10 @@ fn ends(log: &[u8]) -> bool {
 }
 
 /// A record as Docker writes it.
-fn usual(line: &str) -> Option<Part<'_>> {
+fn usual<'a>(line: &'a str, times: &mut Instants) -> Option<Part<'a>> {
     let (log, stream, time) = frame(line.as_bytes())?;
     let log = &line[HEAD.len()..HEAD.len() + log.len()];
-    let ns = instant::parse(&line.as_bytes()[time]);
+    let ns = times.parse(&line.as_bytes()[time]);
     let (text, ends) = match memchr::memchr2(b'"', b'\\', log.as_bytes()) {
         None => (Cow::Borrowed(log), false),
         // The most common of all: nothing is escaped but the end.

@@ -31,7 +31,7 @@ fn docker(log: &str, stream: &str) -> String {
 #[test]
 fn docker_records_borrow_what_is_not_escaped() {
     let text = docker("GET / 200\n", "stderr");
-    let part = docker::part(text.trim_end()).unwrap();
+    let part = docker::part(text.trim_end(), &mut Instants::default()).unwrap();
     assert!(matches!(part.text, Cow::Borrowed("GET / 200")));
     assert_eq!((part.stream, part.ns, part.ends), (Some(Stream::Stderr), Some(NS), true));
 }
@@ -172,7 +172,7 @@ fn a_joined_line_has_the_times_of_its_first_part() {
 #[test]
 fn a_time_that_cannot_be_read_does_not_cost_the_line() {
     let record = docker("a\n", "stdout").replace(TIME, "yesterday");
-    let part = docker::part(record.trim_end()).unwrap();
+    let part = docker::part(record.trim_end(), &mut Instants::default()).unwrap();
     assert_eq!((&*part.text, part.ns), ("a", None));
 }
 
@@ -231,6 +231,12 @@ fn times_are_those_of_the_calendar() {
     ];
     for (text, expected) in cases {
         assert_eq!(instant::parse(text.as_bytes()), expected, "{text}");
+        // Behind one of the same minute too.
+        let mut times = Instants::default();
+        for before in ["2026-11-21T15:26:59.999999999Z", "9999-11-21T15:26:38.000000000Z"] {
+            assert_eq!(times.parse(before.as_bytes()), instant::parse(before.as_bytes()));
+            assert_eq!(times.parse(text.as_bytes()), expected, "{text} behind {before}");
+        }
     }
 }
 
@@ -262,6 +268,18 @@ fn quoted(text: &str, how: u8) -> String {
 
 proptest! {
     #[test]
+    fn times_read_after_others_are_the_same(
+        times in prop::collection::vec(
+            "2026-11-21T1[56]:2[67]:(3[89]|59|60|6:)([.,]([0-9]{9}|[0-9]{8}|[0-9:/]{9}))?(Z|z|\\+01:00)?", 1..20,
+        ),
+    ) {
+        let mut reader = Instants::default();
+        for time in times {
+            prop_assert_eq!(reader.parse(time.as_bytes()), instant::parse(time.as_bytes()), "{}", time);
+        }
+    }
+
+    #[test]
     fn docker_records_say_what_a_json_parser_says(
         log in texts(), how in 0u8..2, stream in "std(out|err)", ends in any::<bool>(), order in 0usize..4, ns in 0i64..4_000_000_000_000_000_000,
     ) {
@@ -275,7 +293,7 @@ proptest! {
         };
         let oracle: Value = serde_json::from_str(&text).unwrap();
         let expected = oracle["log"].as_str().unwrap();
-        let part = docker::part(&text).unwrap();
+        let part = docker::part(&text, &mut Instants::default()).unwrap();
         let trimmed = expected.strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
         prop_assert_eq!(&*part.text, trimmed.unwrap_or(expected));
         prop_assert_eq!(part.ends, trimmed.is_some());

@@ -41,6 +41,10 @@ pub enum Level {
 pub const UNKNOWN: &str = "unknown";
 
 impl Level {
+    /// All of them, the most usual first.
+    pub const ALL: [Self; 7] =
+        [Self::Info, Self::Debug, Self::Warn, Self::Error, Self::Trace, Self::Critical, Self::Fatal];
+
     /// Its name as Loki writes it.
     pub const fn as_str(self) -> &'static str {
         match self {

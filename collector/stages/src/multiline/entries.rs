@@ -37,12 +37,13 @@ impl<'a, I: Iterator<Item = Record<'a>>> Iterator for Entries<'_, 'a, I> {
     type Item = Record<'a>;
 
     fn next(&mut self) -> Option<Record<'a>> {
+        // Where nothing is to be joined, nothing is ever open.
+        let Some(follower) = &mut self.follower else { return self.records.next() };
         loop {
             if let Some(record) = earliest(&mut self.done) {
                 return Some(record);
             }
             let Some(record) = self.records.next() else { return earliest(&mut self.open) };
-            let Some(follower) = &mut self.follower else { return Some(record) };
             let Step { slot, ended, full } = follower.follow(&record);
             self.split += u64::from(full);
             for ((open, done), ended) in self.open.iter_mut().zip(&mut self.done).zip(ended) {

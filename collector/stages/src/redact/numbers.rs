@@ -4,22 +4,21 @@ use super::{Action, Found, Kind};
 
 mod bank;
 mod ip;
+mod runs;
+
+use runs::Runs;
 
 /// Looks at every run of digits once; each check looks at a bounded number of bytes around it.
 pub(super) fn find(text: &[u8], actions: &[Option<Action>], found: &mut Vec<Found>) {
     let on = |kind: Kind| actions[kind as usize].is_some();
     let (card, iban, phone, ip) = (on(Kind::Card), on(Kind::Iban), on(Kind::Phone), on(Kind::Ip));
-    // Up to here the text was looked at for an IPv6 address.
-    let mut seen = 0;
-    let mut at = 0;
-    while at < text.len() {
-        if !text[at].is_ascii_digit() {
-            at += 1;
+    // Up to here the text was looked at for an IPv6 address, if there may be one.
+    let (mut seen, mut v6) = (0, None);
+    let mut upto = 0;
+    for run in Runs::of(text) {
+        let (start, at) = (run.start, run.end);
+        if start < upto {
             continue;
-        }
-        let start = at;
-        while at < text.len() && text[at].is_ascii_digit() {
-            at += 1;
         }
         let length = at - start;
         let before = if start > 0 { text[start - 1] } else { 0 };
@@ -32,9 +31,11 @@ pub(super) fn find(text: &[u8], actions: &[Option<Action>], found: &mut Vec<Foun
                 (iban && length > 1 && before.is_ascii_uppercase()).then(|| bank::iban(text, start)).flatten()
             })
             .or_else(|| {
-                (ip && start >= seen && (in_v6(before) || in_v6(after)))
-                    .then(|| ip::v6(text, start, at, &mut seen))
-                    .flatten()
+                (ip && start >= seen
+                    && (in_v6(before) || in_v6(after))
+                    && *v6.get_or_insert_with(|| ip::may_hold_v6(text)))
+                .then(|| ip::v6(text, start, at, &mut seen))
+                .flatten()
             })
             .or_else(|| (ip && length < 4 && after == b'.').then(|| ip::v4(text, start, length)).flatten())
             .or_else(|| {
@@ -43,7 +44,7 @@ pub(super) fn find(text: &[u8], actions: &[Option<Action>], found: &mut Vec<Foun
                     .flatten()
             });
         if let Some(hit) = hit {
-            at = at.max(hit.end);
+            upto = hit.end;
             found.push(hit);
         }
     }

@@ -28,9 +28,23 @@ impl LevelStage {
     }
 }
 
+/// Whether structured metadata of this name and value is what this stage writes.
+pub(super) fn is_found(name: &str, value: &str) -> bool {
+    name == NAME && Level::ALL.iter().any(|level| level.as_str() == value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_it_writes_is_known_again() {
+        for level in Level::ALL {
+            assert!(is_found(NAME, level.as_str()));
+            assert!(!is_found("level", level.as_str()));
+        }
+        assert!(!is_found(NAME, "hunter2"));
+    }
 
     #[test]
     fn from_the_line_or_from_a_field() {

@@ -4,10 +4,13 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::Outcome;
+use super::{Outcome, level};
 use crate::entry::Entry;
 use crate::redact::{Block, Error, Outcome as Redacted, Redactor, Settings};
 
+/// The most names of metadata of which the last value is remembered, and the longest value.
+const MAX_CLEAN: usize = 16;
+const MAX_CLEAN_BYTES: usize = 512;
 /// The most streams of which it is known that they are within a private key.
 const MAX_OPEN: usize = 1000;
 
@@ -33,6 +36,8 @@ pub(crate) struct State {
     /// How many are in `open`: while none is, nothing is locked.
     open_count: AtomicU64,
     found: Mutex<Vec<u64>>,
+    /// The last value of each name of metadata that had nothing in it: those of a container are the same line by line.
+    clean: Mutex<Vec<(String, String)>>,
 }
 
 impl RedactStage {
@@ -68,9 +73,22 @@ impl RedactStage {
         }
         // What was taken out of the line before.
         let fields = entry.fields.values_mut().filter(|_| !self.last);
-        for (name, value) in fields.chain(entry.labels.values_mut()).chain(entry.metadata.values_mut()) {
+        for (name, value) in fields.chain(entry.labels.values_mut()) {
             let outcome = self.redactor.redact_named(name, value);
             if !self.settle(state, outcome, |text| *value = text.into()) {
+                return Outcome::Drop;
+            }
+        }
+        // But for one of our own words, which holds nothing of the line.
+        for (name, value) in entry.metadata.values_mut().filter(|(name, value)| !level::is_found(name, value))
+        {
+            if state.is_clean(name, value) {
+                continue;
+            }
+            let outcome = self.redactor.redact_named(name, value);
+            if outcome == Redacted::Clean {
+                state.keep_clean(name, value);
+            } else if !self.settle(state, outcome, |text| *value = text.into()) {
                 return Outcome::Drop;
             }
         }
@@ -116,6 +134,31 @@ impl State {
             open.insert(stream, block);
         }
         self.open_count.store(open.len() as u64, Ordering::Relaxed);
+    }
+
+    fn clean(&self) -> std::sync::MutexGuard<'_, Vec<(String, String)>> {
+        self.clean.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the name had this very value last, and nothing was found in it.
+    fn is_clean(&self, name: &str, value: &str) -> bool {
+        self.clean().iter().any(|(known, clean)| known == name && clean == value)
+    }
+
+    fn keep_clean(&self, name: &str, value: &str) {
+        if value.len() > MAX_CLEAN_BYTES {
+            return;
+        }
+        let mut clean = self.clean();
+        let room = clean.len() < MAX_CLEAN;
+        match clean.iter_mut().find(|(known, _)| known == name) {
+            Some((_, last)) => {
+                last.clear();
+                last.push_str(value);
+            }
+            None if room => clean.push((name.to_owned(), value.to_owned())),
+            None => {}
+        }
     }
 
     fn count(&self, rule: usize, count: u64) {
@@ -166,6 +209,32 @@ mod tests {
         let values: Vec<_> = entry.metadata.values_mut().map(|(_, value)| value.to_string()).collect();
         assert_eq!(values, ["[redacted:password]", "[redacted:password]", "4096", "/srv"]);
         assert_eq!(stage.take_found(&state), [("password", 1)]);
+    }
+
+    #[test]
+    fn what_was_clean_before_is_so_only_while_it_is_the_same() {
+        let (stage, state) = of(&[(Kind::Password, Action::Replace), (Kind::Email, Action::Replace)]);
+        let run = |name: &'static str, value: &'static str| {
+            let mut entry = Entry { line: "x".into(), ..Entry::default() };
+            entry.metadata.set(name, value);
+            assert_eq!(stage.apply(&state, &mut entry), Outcome::Keep);
+            entry.metadata.get(name).unwrap().to_string()
+        };
+        for _ in 0..2 {
+            assert_eq!(run("image", "shop:1"), "shop:1");
+            assert_eq!(run("user", "ada"), "ada");
+            assert_eq!(run("user", "a@b.com"), "[redacted:email]");
+            assert_eq!(run("image", "a@b.com"), "[redacted:email]");
+            // What is nothing under one name may be a secret under another.
+            assert_eq!(run("api_key", "shop:1"), "[redacted:password]");
+            assert_eq!(run("level", "error"), "error");
+        }
+        let names: Vec<String> = (0..2 * MAX_CLEAN).map(|n| format!("name{n}")).collect();
+        for name in &names {
+            assert!(!state.is_clean(name, "v"));
+            state.keep_clean(name, "v");
+        }
+        assert_eq!(state.clean().len(), MAX_CLEAN);
     }
 
     #[test]

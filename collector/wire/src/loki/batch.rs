@@ -32,6 +32,21 @@ impl Batch {
         self.entries = 0;
     }
 
+    /// Gives the request away, uncompressed, with the memory that it stands in, and goes on empty in the memory of
+    /// `other`. What is given away is not copied, but may hold more memory than it needs.
+    pub fn replace(&mut self, mut other: Vec<u8>) -> Vec<u8> {
+        self.close();
+        other.clear();
+        let raw = std::mem::replace(&mut self.raw, other);
+        self.clear();
+        raw
+    }
+
+    /// How many bytes it can hold in the memory that it has.
+    pub fn capacity(&self) -> usize {
+        self.raw.capacity()
+    }
+
     /// The size so far, before compression, in bytes.
     pub fn raw_len(&self) -> usize {
         self.raw.len()

@@ -1,6 +1,6 @@
 //! Walking a push request without copying it.
 
-use crate::proto::{Fields, ProtoError};
+use crate::proto::{Fields, ProtoError, read_varint};
 use crate::remote_write::read_label;
 
 /// The streams of an uncompressed push request, in their order.
@@ -36,6 +36,12 @@ impl<'a> Stream<'a> {
     /// The time and size of each entry, without a look at the rest.
     pub fn outlines(&self) -> impl Iterator<Item = Result<Outline, ProtoError>> + use<'a> {
         self.raw_entries().map(|message| Outline::read(message?))
+    }
+
+    /// The size of all entries in the request, in bytes, without their tags and lengths: the sum of
+    /// [`Outline::raw_len`]. What cannot be read counts for nothing.
+    pub fn entries_len(&self) -> usize {
+        self.raw_entries().flatten().map(<[u8]>::len).sum()
     }
 
     /// The whole stream as it stands in the request.
@@ -164,6 +170,23 @@ impl<'a> Iterator for Entries<'a> {
 
 /// `google.protobuf.Timestamp` in nanoseconds.
 pub(super) fn timestamp(message: &[u8]) -> Result<i64, ProtoError> {
+    usual_timestamp(message).map_or_else(|| any_timestamp(message), Ok)
+}
+
+/// One as encoders write it: the seconds, then the nanoseconds if there are some, and nothing else.
+fn usual_timestamp(message: &[u8]) -> Option<i64> {
+    let (seconds, rest) = read_varint(message.strip_prefix(&[1 << 3])?).ok()?;
+    let nanos = match rest {
+        [] => 0,
+        [tag, rest @ ..] => {
+            let (nanos, rest) = read_varint(rest).ok()?;
+            (*tag == 2 << 3 && rest.is_empty()).then_some(nanos as i32)?
+        }
+    };
+    (seconds as i64).checked_mul(1_000_000_000)?.checked_add(i64::from(nanos))
+}
+
+fn any_timestamp(message: &[u8]) -> Result<i64, ProtoError> {
     let (mut seconds, mut nanos) = (0i64, 0i64);
     for field in Fields::new(message) {
         let field = field?;

@@ -227,6 +227,23 @@ fn an_entry_before_any_stream_is_not_lost() {
 }
 
 #[test]
+fn what_is_given_away_is_the_request_and_the_next_has_nothing_of_it() {
+    let mut batch = Batch::new();
+    batch.stream("{a=\"b\"}");
+    batch.entry(1, "x", []);
+    let copied = batch.finish().to_vec();
+    let other = b"of old".to_vec();
+    let place = other.as_ptr();
+    assert_eq!(batch.replace(other), copied);
+    assert!(batch.is_empty() && batch.raw_len() == 0 && batch.capacity() > 0);
+    batch.stream("{a=\"b\"}");
+    assert_eq!(batch.finish(), b"");
+    batch.entry(2, "", []);
+    let again = batch.replace(Vec::new());
+    assert_eq!(again.as_ptr(), place);
+}
+
+#[test]
 fn a_time_out_of_range_is_an_error() {
     let request = PushRequest {
         streams: vec![StreamMessage {
@@ -256,6 +273,7 @@ fn streams_are_outlined_and_copied_whole() {
         let whole: Vec<_> = entries.map(|entry| (entry.ts_ns, entry.raw_len())).collect();
         let outlines = stream.outlines().map(|outline| outline.unwrap());
         assert_eq!(outlines.map(|o| (o.ts_ns, o.raw_len)).collect::<Vec<_>>(), whole);
+        assert_eq!(stream.entries_len(), whole.iter().map(|(_, len)| len).sum::<usize>());
     }
     let mut other = Batch::new();
     other.copy_stream(&all[1]);

@@ -87,6 +87,11 @@ pub(super) fn arrange(
         looked.push(look(stream?, limits, known, now, &mut entries)?);
     }
     let ways = || looked.iter().map(|looked| looked.way);
+    // What should go alone, and is: so it is where one file is read that has much to say.
+    if let [Looked { way: Way::Alone, rewrite: false, .. }] = looked[..] {
+        let push = Push { request: record.clone(), entries, streams: 1, new_from: 1 };
+        return Ok(Arranged { pushes: vec![push], ..Arranged::default() });
+    }
     let plain = looked.iter().all(|looked| !looked.rewrite && matches!(looked.way, Way::Shared | Way::Last));
     if plain && ways().is_sorted_by_key(|way| way == Way::Last) {
         let new_from = ways().take_while(|way| *way == Way::Shared).count();
@@ -103,13 +108,13 @@ fn look<'a>(
     now: Now,
     entries: &mut u64,
 ) -> Result<Looked<'a>, ProtoError> {
-    let (mut oldest, mut newest, mut bytes, mut suspect) = (i64::MAX, i64::MIN, 0, false);
+    let (mut oldest, mut newest, mut bytes, mut longest) = (i64::MAX, i64::MIN, 0, 0);
     for outline in stream.outlines() {
         let outline = outline?;
         oldest = oldest.min(outline.ts_ns);
         newest = newest.max(outline.ts_ns);
         bytes += outline.raw_len;
-        suspect |= limits.suspects(outline.raw_len);
+        longest = longest.max(outline.raw_len);
         *entries += 1;
     }
     let state = known.of(stream.labels, now.monotonic, || limits.fit(stream.labels));
@@ -134,6 +139,7 @@ fn look<'a>(
     } else {
         Way::Shared
     };
+    let suspect = longest > 0 && limits.suspects(longest);
     Ok(Looked { stream, way, rewrite: suspect || moved || oldest < limits.oldest(now.ns) })
 }
 

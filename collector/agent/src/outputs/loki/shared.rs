@@ -144,7 +144,7 @@ impl Shared {
         for (number, stream) in loki::streams(&push.request).flatten().enumerate() {
             if !matches!(part, Part::Streams(others) if !others.contains(&number)) {
                 streams.taken(stream.labels, now);
-                let bytes = stream.outlines().flatten().map(|outline| outline.raw_len).sum();
+                let bytes = stream.entries_len();
                 streams.charge(stream.labels, bytes, config.stream_rate, config.stream_burst, now);
             }
         }

@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use memchr::{memchr, memrchr};
-use rustix::buffer::spare_capacity;
-use rustix::fs::{OFlags, SeekFrom};
-use rustix::io::Errno;
+use rustix::fs::OFlags;
 use taffrail_stages::multiline::Join;
 
 use super::copies::Copy;
 use super::identity::{Fingerprint, Identity, Verdict};
 use super::lines::{self, Frame};
+use super::pieces::{data_after, fill, finish};
 use super::record::Entry;
 use super::takes::{Takes, takes};
 use super::tracker::{Mark, Tracker};
@@ -354,46 +353,6 @@ pub(crate) fn line_start(file: &File, size: u64, tail: u64) -> io::Result<u64> {
         None if before == 0 => 0,
         None => from,
     })
-}
-
-/// Makes lines of the bytes in `buffer`, which is left empty.
-fn finish(buffer: &mut Vec<u8>, max: usize) -> Lines {
-    let count = lines::count(buffer);
-    if lines::any_longer(buffer, max) {
-        let (bytes, cuts) = lines::cut_all(buffer, max);
-        return Lines { bytes: bytes.into(), count, cuts };
-    }
-    // A chunk that is mostly full takes the buffer with it; a small one must not keep so much memory alive.
-    let bytes = if buffer.len() * 2 > buffer.capacity() {
-        Bytes::from(std::mem::take(buffer))
-    } else {
-        Bytes::copy_from_slice(buffer)
-    };
-    buffer.clear();
-    Lines { bytes, count, cuts: 0 }
-}
-
-/// Fills `buffer` with up to `len` bytes from `offset` on; fewer when the file ends before.
-fn fill(file: &File, offset: u64, len: usize, buffer: &mut Vec<u8>) -> io::Result<()> {
-    buffer.clear();
-    buffer.reserve_exact(len);
-    while buffer.len() < len {
-        let at = offset + buffer.len() as u64;
-        match rustix::io::pread(file, spare_capacity(buffer), at) {
-            Ok(0) => break,
-            Ok(_) | Err(Errno::INTR) => {}
-            Err(e) => return Err(e.into()),
-        }
-    }
-    // The capacity may be more than what was asked for.
-    buffer.truncate(len);
-    Ok(())
-}
-
-/// The first offset from `from` on that is not in a hole: what a truncated file is made of up to the writer's place.
-fn data_after(file: &File, from: u64) -> u64 {
-    // Where the file system does not know holes, the NULs are read.
-    rustix::fs::seek(file, SeekFrom::Data(from)).unwrap_or(from).max(from)
 }
 
 #[cfg(test)]

@@ -16,6 +16,10 @@ pub(in super::super) fn card(text: &[u8], start: usize, first: usize) -> Option<
     }
     let mut digits = [0; 19];
     let (count, end) = if first == 4 {
+        // All groups that may come second have four digits or more.
+        if !text.get(start + 5..start + 9).is_some_and(|second| second.iter().all(u8::is_ascii_digit)) {
+            return None;
+        }
         GROUPS.iter().find_map(|groups| grouped(text, start, groups, &mut digits))?
     } else if (13..=19).contains(&first) {
         digits[..first].copy_from_slice(&text[start..start + first]);

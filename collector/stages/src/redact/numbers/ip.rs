@@ -36,6 +36,17 @@ pub(in super::super) fn v4(text: &[u8], start: usize, length: usize) -> Option<F
     (parts.iter().all(|part| *part <= 255) && !goes_on && !nobody).then(|| Found::of(Kind::Ip, start, at))
 }
 
+/// Whether there are the colons of an IPv6 address: two side by side, or six with hexadecimal digits on both sides.
+pub(in super::super) fn may_hold_v6(text: &[u8]) -> bool {
+    let mut between = 0;
+    memchr::memchr_iter(b':', text).any(|at| {
+        let after = text.get(at + 1);
+        let hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+        between += u32::from(hex(after) && hex(text[..at].last()));
+        between == 6 || after == Some(&b':')
+    })
+}
+
 /// The IPv6 address that holds the digits `start..end`; `seen` moves behind what was looked at.
 pub(in super::super) fn v6(text: &[u8], start: usize, end: usize, seen: &mut usize) -> Option<Found> {
     let part = |byte: &&u8| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.');
@@ -56,4 +67,40 @@ pub(in super::super) fn v6(text: &[u8], start: usize, end: usize, seen: &mut usi
     }
     let address: Ipv6Addr = std::str::from_utf8(run).ok()?.parse().ok()?;
     (!address.is_loopback() && !address.is_unspecified()).then(|| Found::of(Kind::Ip, from, to))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn lines_without_an_address_are_told_by_their_colons() {
+        for (text, may) in [
+            ("at 10:15:30.123", false),
+            (r#"{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8}"#, false),
+            ("1:2:3:4:5:6:7:8", true),
+            ("x ::1", true),
+            ("std::fmt", true),
+            ("", false),
+            (":", false),
+        ] {
+            assert_eq!(may_hold_v6(text.as_bytes()), may, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_address_is_passed_over(groups in any::<[u16; 8]>(), v4 in any::<bool>(), before in "[ -~]{0,8}", after in "[ -~]{0,8}") {
+            let all: Vec<String> = groups.iter().map(|group| format!("{group:x}")).collect();
+            let tail = Ipv6Addr::from(groups).octets()[12..].iter().map(u8::to_string).collect::<Vec<_>>().join(".");
+            let whole = if v4 { format!("{}:{tail}", all[..6].join(":")) } else { all.join(":") };
+            for address in [whole, Ipv6Addr::from(groups).to_string()] {
+                prop_assert!(address.parse::<Ipv6Addr>().is_ok());
+                let text = format!("{before}{address}{after}");
+                prop_assert!(may_hold_v6(text.as_bytes()), "{}", text);
+            }
+        }
+    }
 }
