@@ -15,8 +15,10 @@ fn logrotate(run: &mut Run, how: &str, kills: bool) {
     let program = tool("LOGROTATE").unwrap();
     let dir = run.taffrail.dir().to_owned();
     let at = |name: &str| -> PathBuf { dir.join(name) };
-    let conf =
-        format!("{} {{\n rotate 100000\n nomail\n missingok\n su root root\n {how}\n}}\n", at("app.log").display());
+    let conf = format!(
+        "{} {{\n rotate 100000\n nomail\n missingok\n su root root\n {how}\n}}\n",
+        at("app.log").display()
+    );
     std::fs::write(at("logrotate.conf"), conf).unwrap();
     let mut rotations = 0;
     while !run.writer.done() {
