@@ -225,15 +225,17 @@ step_postgres() {
 }
 
 # A program of this machine's suite with a script that finds its libraries.
-wrapped() { # FOLDER PACKAGE PROGRAM
+wrapped() { # FOLDER PACKAGE PROGRAM [VERSION-OPTION]
     local tree=$1 libs
     if [[ -x $tree/run ]]; then return 0; fi
     rm -rf "$tree"
     unpack_closure "$tree" "$2"
+    # Where this machine has it, its own is left alone.
+    if [[ ! -x $tree/$3 ]]; then unpack system "$tree" "$2"; fi
     libs=$(find "$tree" -name 'lib*.so.*' -printf '%h\n' | sort -u | paste -sd:)
     printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libs" "$tree/$3" >"$tree/run.new"
     chmod +x "$tree/run.new"
-    "$tree/run.new" --version >&2
+    "$tree/run.new" "${4:---version}" >&2
     mv "$tree/run.new" "$tree/run"
 }
 
@@ -290,6 +292,17 @@ step_pgbouncer() {
 step_logrotate() {
     wrapped "$cache/logrotate" logrotate usr/sbin/logrotate
     echo "LOGROTATE=$cache/logrotate/run"
+}
+
+# Web servers whose access logs are read; Apache's modules stand beside its script, in usr/lib/apache2/modules.
+step_nginx() {
+    wrapped "$cache/nginx" nginx usr/sbin/nginx -v
+    echo "NGINX=$cache/nginx/run"
+}
+
+step_apache() {
+    wrapped "$cache/apache" apache2-bin usr/sbin/apache2 -v
+    echo "APACHE=$cache/apache/run"
 }
 
 # rsyslog, which sends syslog as most machines do; the script finds its libraries and modules.
@@ -477,6 +490,8 @@ declare -A brings=(
     [redis]="Redis"
     [pgbouncer]="PgBouncer"
     [logrotate]="logrotate"
+    [nginx]="nginx"
+    [apache]="Apache"
     [rsyslog]="rsyslog"
     [systemd]="systemd and dbus-daemon"
     [busybox]="a static busybox"
@@ -486,7 +501,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres postgres_newest postgres_exporter dnsmasq redis pgbouncer logrotate rsyslog busybox docker compose chromium python systemd)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres postgres_newest postgres_exporter dnsmasq redis pgbouncer logrotate nginx apache rsyslog busybox docker compose chromium python systemd)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 //! Log files: everything that happens to them, done to real ones.
 
 mod copies;
+mod copytruncate;
 mod cost;
 mod deleted;
 mod follow;

@@ -8,6 +8,7 @@
     reason = "all of this is tests, helpers too: what is not as it should be ends one"
 )]
 
+mod access_logs;
 mod archive;
 mod beside_peer;
 mod browser;

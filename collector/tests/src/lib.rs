@@ -33,6 +33,7 @@ mod systemd;
 mod taffrail;
 mod tools;
 mod wait;
+mod web;
 mod wire;
 
 pub use alertmanager::Alertmanager;
@@ -55,6 +56,7 @@ pub use systemd::Systemd;
 pub use taffrail::Taffrail;
 pub use tools::{repo_root, tool};
 pub use wait::{free_port, wait_for};
+pub use web::{WebServer, slow_upstream};
 pub use wire::{
     Label, LogEntry, LogStream, Metadata, PushRequest, Sample, TimeSeries, Timestamp, WriteRequest,
 };

@@ -136,7 +136,12 @@ impl Files {
         let mut found = false;
         let known = self.limits.take().filter(|_| !settings);
         for file in &mut self.files {
-            if known.is_some() && file.what.pace() == Pace::Setting {
+            let told = known.as_ref().is_some_and(|limits| match file.what.pace() {
+                Pace::Setting => true,
+                Pace::Quota => limits.cpu_quota.is_none(),
+                Pace::Each | Pace::Devices => false,
+            });
+            if told {
                 continue;
             }
             if file.rest > 0 {

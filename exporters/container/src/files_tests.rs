@@ -70,3 +70,16 @@ fn devices_are_looked_for_seldom_until_there_is_one() {
     bed.write("blkio", file, "8:0 Read 9\nTotal 9\n");
     assert_eq!(bed.read(false).devices[0].read_bytes, Some(9.0));
 }
+
+#[test]
+fn throttling_is_read_where_there_is_a_quota() {
+    let mut bed = Bed::new();
+    let counted = |bed: &mut Bed, periods: u32, settings| {
+        bed.write("cpu", "cpu.stat", &format!("nr_periods {periods}\nnr_throttled 0\nthrottled_time 0\n"));
+        bed.read(settings).cpu.periods
+    };
+    bed.write("cpu", "cpu.cfs_quota_us", "-1\n");
+    assert_eq!((counted(&mut bed, 0, false), counted(&mut bed, 0, false)), (Some(0.0), None));
+    bed.write("cpu", "cpu.cfs_quota_us", "50000\n");
+    assert_eq!((counted(&mut bed, 1, true), counted(&mut bed, 2, false)), (Some(1.0), Some(2.0)));
+}

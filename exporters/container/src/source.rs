@@ -27,6 +27,9 @@ pub enum Pace {
     /// A setting, which goes into [`crate::stats::Limits`]: it says the same until somebody changes it, so it is looked at
     /// seldom.
     Setting,
+    /// What is counted only where there is a quota of CPU time, and told only then: with the settings, and in each reading
+    /// when they name a quota.
+    Quota,
     /// In each reading once it tells of a device (`8:0 …`). Until then it is looked at seldom.
     Devices,
 }

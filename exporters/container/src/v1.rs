@@ -15,7 +15,7 @@ pub(crate) static SOURCES: &[Source] = &[
         scan::single(bytes).map(|ns| stats.cpu.usage = Some(ns / 1e9))
     }),
     read("cpuacct", "cpuacct.stat", cpuacct_stat),
-    read("cpu", "cpu.stat", cpu_stat),
+    read("cpu", "cpu.stat", cpu_stat).at(Pace::Quota),
     read("cpu", "cpu.cfs_quota_us", |bytes, stats| {
         scan::limit(bytes).map(|quota| stats.limits.cpu_quota = quota.map(|quota| quota as f64))
     })

@@ -17,9 +17,11 @@ use taffrail_stages::format::Format;
 use tokio::sync::oneshot;
 use tracing::{info, warn};
 
-use super::door::Door;
+use super::door::{Closed, Door};
+use super::files::{Takes, takes};
 use super::{Context, Running};
 use crate::config::Stdin;
+use crate::logs::chunk::MAX_BYTES;
 use crate::logs::{Body, Shape, shape::cut};
 
 /// Bytes that are read at a time.
@@ -104,10 +106,13 @@ fn read(door: &Door, shape: Shape, stop: &AtomicBool, input: &impl AsFd) -> io::
             Err(TryLockError::WouldBlock) => std::thread::sleep(LET_GO),
         }
     };
-    let (mut buffer, mut last_ns) = (vec![0; READ], 0);
+    let (mut buffer, mut out) = (vec![0; READ], Outlet::new(door, shape));
     while !stop.load(Ordering::Acquire) {
         let mut ready = [PollFd::new(input, PollFlags::IN)];
         if poll(&mut ready, Some(&LOOK))? == 0 {
+            if out.go(false).is_err() {
+                return Ok(false);
+            }
             continue;
         }
         let len = match rustix::io::read(input, &mut *buffer) {
@@ -115,34 +120,79 @@ fn read(door: &Door, shape: Shape, stop: &AtomicBool, input: &impl AsFd) -> io::
             Err(rustix::io::Errno::AGAIN | rustix::io::Errno::INTR) => continue,
             Err(error) => return Err(error.into()),
         };
-        let mut out = Lines::default();
         match len {
-            0 => line.end(shape.max_line, &mut out),
-            len => line.take(&buffer[..len], shape.max_line, &mut out),
+            0 => line.end(shape.max_line, &mut out.held),
+            len => line.take(&buffer[..len], shape.max_line, &mut out.held),
         }
-        if out.lines > 0 {
-            let bytes = out.bytes.len() as u64;
-            door.books.took(out.lines, bytes, out.cut);
-            let base_ns = door.clock.now_ns().max(last_ns);
-            last_ns = base_ns + out.lines as i64;
-            let ticket = door.books.ticket(out.lines, bytes);
-            let body = Body::Lines { bytes: Bytes::from(out.bytes), base_ns, shape };
-            if door.blocking_send(body, ticket).is_err() {
-                return Ok(false);
-            }
+        out.since = door.clock.monotonic();
+        if out.go(len == 0).is_err() {
+            return Ok(false);
         }
         if len == 0 {
             return Ok(true);
         }
     }
+    // An entry that is torn here is less than one that is lost: nobody may come after.
+    let _ = out.go(true);
     Ok(false)
+}
+
+/// The way of whole lines into the pipeline. Those of an entry that may go on are held.
+#[derive(Debug)]
+struct Outlet<'d> {
+    door: &'d Door,
+    shape: Shape,
+    held: Lines,
+    /// When something came last, by the clock that only goes on.
+    since: Duration,
+    last_ns: i64,
+}
+
+impl<'d> Outlet<'d> {
+    fn new(door: &'d Door, shape: Shape) -> Self {
+        Outlet { door, shape, held: Lines::default(), since: door.clock.monotonic(), last_ns: 0 }
+    }
+
+    /// Sends what may go, and with `all` what is held as well.
+    fn go(&mut self, all: bool) -> Result<(), Closed> {
+        while !self.held.bytes.is_empty() {
+            let held = &self.held.bytes;
+            let most = held.len().min(MAX_BYTES);
+            // No line is longer than a chunk.
+            let whole = memchr::memrchr(b'\n', &held[..most]).map_or(most, |end| end + 1);
+            let (full, waited) = (held.len() > whole, self.door.clock.monotonic().saturating_sub(self.since));
+            let go = |flush| takes(&held[..whole], self.shape, self.door.join(), full, flush);
+            let len = match go(all) {
+                Takes::Bytes(len) => len,
+                Takes::Nothing { wait, .. } if waited < wait => return Ok(()),
+                Takes::Nothing { .. } => match go(true) {
+                    Takes::Bytes(len) => len,
+                    Takes::Nothing { .. } => return Ok(()),
+                },
+            };
+            self.send(len)?;
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, len: usize) -> Result<(), Closed> {
+        let rest = self.held.bytes.split_off(len);
+        let bytes = std::mem::replace(&mut self.held.bytes, rest);
+        let lines = memchr::memchr_iter(b'\n', &bytes).count() as u64;
+        self.door.books.took(lines, len as u64, std::mem::take(&mut self.held.cut));
+        let base_ns = self.door.clock.now_ns().max(self.last_ns);
+        self.last_ns = base_ns + lines as i64;
+        let ticket = self.door.books.ticket(lines, len as u64);
+        let body = Body::Lines { bytes: Bytes::from(bytes), base_ns, shape: self.shape };
+        self.door.blocking_send(body, ticket)
+    }
 }
 
 /// Whole lines.
 #[derive(Debug, Default)]
 struct Lines {
     bytes: Vec<u8>,
-    lines: u64,
+    /// How many of them were too long.
     cut: u64,
 }
 
@@ -178,7 +228,6 @@ impl Line {
             out.bytes.extend_from_slice(&self.held);
         }
         out.bytes.push(b'\n');
-        out.lines += 1;
         *self = Line::default();
     }
 }
@@ -197,7 +246,7 @@ mod tests {
             line.end(200, &mut out);
             line.end(200, &mut out);
             assert!(out.bytes.ends_with(b"\nlast\n"));
-            assert_eq!((out.lines, out.cut), (4, 1));
+            assert_eq!((memchr::memchr_iter(b'\n', &out.bytes).count(), out.cut), (4, 1));
         }
     }
 }

@@ -188,6 +188,25 @@ fn copies_of_what_was_empty_when_it_was_seen_are_read() {
 }
 
 #[test]
+fn what_came_and_went_while_a_file_was_seen_to_be_empty_is_read() {
+    let mut rig = rig(&["*.log"]);
+    rig.pause.send_replace(false);
+    assert_eq!(rig.texts(), ["2"]);
+    copy(&rig, "app.log.1");
+    rig.truncate("app.log");
+    assert_eq!(rig.texts().len(), 0);
+    for number in 3..5 {
+        std::thread::sleep(Duration::from_millis(20));
+        rig.append("app.log", format!("{number}\n"));
+        copy(&rig, &format!("app.log.{number}"));
+        rig.truncate("app.log");
+        assert_eq!(rig.texts(), [number.to_string()], "it is as empty as before");
+    }
+    rig.restart();
+    assert_eq!((rig.texts().len(), rig.status().lost_bytes), (0, 0));
+}
+
+#[test]
 fn copies_that_were_made_before_the_file_was_seen_are_read() {
     let mut rig = Rig::new();
     rig.step();

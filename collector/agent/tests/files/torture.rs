@@ -12,10 +12,14 @@ use super::rig::Rig;
 const NAMES: [&str; 3] = ["a.log", "b.log", "c.log"];
 
 /// Numbers that depend on the seed alone, so that a history that failed can be had again.
-struct Dice(u64);
+pub struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub fn new(seed: u64) -> Dice {
+        Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub fn roll(&mut self, sides: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -43,24 +47,41 @@ impl Receiver {
         }
     }
 
+    /// Whether the line came before.
+    pub fn knows(&self, file: &str, text: &str) -> bool {
+        let number = text.split(' ').next().and_then(|number| number.parse::<u64>().ok());
+        number.is_some_and(|number| self.times.get(file).is_some_and(|times| times.contains_key(&number)))
+    }
+
     /// Whether the lines `0..count` of `file` are all there.
     pub fn has(&self, file: &str, count: u64) -> bool {
         self.times.get(file).map_or(0, |times| times.len() as u64) == count
     }
 
+    /// The numbers below `count` that did not come.
+    pub fn missing(&self, file: &str, count: u64) -> impl Iterator<Item = u64> {
+        let times = self.times.get(file);
+        (0..count).filter(move |number| times.is_none_or(|times| !times.contains_key(number)))
+    }
+
+    /// Whether the order of times is that of numbers; if not, the first number that is too early.
+    pub fn in_order(&self, file: &str) -> Result<(), String> {
+        let all: Vec<(u64, i64)> =
+            self.times.get(file).into_iter().flatten().map(|(number, ns)| (*number, *ns)).collect();
+        match all.windows(2).find(|pair| pair[0].1 >= pair[1].1) {
+            Some(pair) => Err(format!("{file}: {} is not later than {}", pair[1].0, pair[0].0)),
+            None => Ok(()),
+        }
+    }
+
     /// Checks that the lines `0..count` of `file` are all there, and nothing else, in the order of their times.
     pub fn check(&self, file: &str, count: u64) {
-        let none = BTreeMap::new();
-        let times = self.times.get(file).unwrap_or(&none);
-        let missing: Vec<u64> = (0..count).filter(|number| !times.contains_key(number)).collect();
+        let missing: Vec<u64> = self.missing(file, count).collect();
         let few = &missing[..missing.len().min(20)];
         assert!(missing.is_empty(), "{file}: of {count} lines {} are missing: {few:?}", missing.len());
-        assert_eq!(times.len() as u64, count, "{file}: there are more lines than were written");
-        let all: Vec<i64> = times.values().copied().collect();
-        assert!(
-            all.windows(2).all(|pair| pair[0] < pair[1]),
-            "{file}: the order of times is not that of lines"
-        );
+        let came = self.times.get(file).map_or(0, BTreeMap::len) as u64;
+        assert_eq!(came, count, "{file}: there are more lines than were written");
+        self.in_order(file).unwrap();
     }
 }
 
@@ -78,7 +99,7 @@ struct History {
 
 impl History {
     fn new(seed: u64) -> Self {
-        let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+        let mut dice = Dice::new(seed);
         let mut rig = Rig::new();
         rig.room = 1 + dice.roll(20) as usize;
         rig.restart();

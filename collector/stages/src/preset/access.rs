@@ -9,12 +9,14 @@ use crate::stage::{Action, Json, MeterLabel, Metric, Stage};
 /// A text in quotes, in which quotes are escaped.
 const QUOTED: &str = r#""(?:[^"\\]|\\.)*""#;
 
-/// The common log format, which all of them begin with; a virtual host may stand before.
+/// What is asked for: the method only where it is one, since whatever was sent stands here, or nothing.
+const REQUEST: &str = r#""(?:(?P<method>[A-Z][A-Z_-]*) (?P<path>(?:[^" \\]|\\.)*))?(?:[^"\\]|\\.)*" (?P<status>\d\d\d) (?P<bytes>\d+|-)"#;
+
+/// The common log format; a virtual host may stand before. The user's name has what spaces and brackets the client wants,
+/// but no bare quote: the first one ends the time.
 static COMMON: LazyLock<String> = LazyLock::new(|| {
-    let request = r#""(?P<method>[A-Z]+) (?P<path>(?:[^" \\]|\\.)*)(?:[^"\\]|\\.)*""#;
-    format!(
-        r"^(?:\S+:\d+ )?(?P<client>\S+) \S+ \S+ \[(?P<time>[^\]]+)\] {request} (?P<status>\d\d\d) (?P<bytes>\d+|-)"
-    )
+    let user = r#"(?:""|(?:[^"\\]|\\.)+)"#;
+    format!(r#"^(?:[^\s:]+:\d+ )?(?P<client>\S+) \S+ {user} \[(?P<time>[^\]"\\]+)\] {REQUEST}"#)
 });
 
 const METHODS: [&str; 9] = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "CONNECT", "TRACE"];
@@ -25,11 +27,12 @@ const TIME: &str = "%d/%b/%Y:%H:%M:%S %z";
 
 fn labels() -> Vec<MeterLabel> {
     let class = MeterLabel { source: "class".to_owned(), ..label("status", &CLASSES) };
-    vec![label("method", &METHODS), class]
+    let method = MeterLabel { source: "verb".to_owned(), ..label("method", &METHODS) };
+    vec![method, class]
 }
 
 /// What all of them say.
-fn measured() -> Result<[Stage; 2], String> {
+fn measured() -> Result<[Stage; 3], String> {
     let bytes = Metric {
         action: Action::Add,
         ..counter("access_log_response_bytes_total", "Bytes sent, as access logs say.", "bytes", Vec::new())
@@ -38,6 +41,8 @@ fn measured() -> Result<[Stage; 2], String> {
     let of_durations = "How long requests took, as access logs say.";
     Ok([
         template("class", "{{ .status | trunc 1 }}xx")?,
+        // What is no request, such as TLS sent to a port without it, is answered and counted as well.
+        template("verb", r#"{{ .method | default "other" }}"#)?,
         meter([
             counter("access_log_requests_total", of_requests, "status", labels()),
             durations("access_log_request_duration_seconds", of_durations, labels()),
@@ -55,8 +60,12 @@ fn preset(stages: Vec<Stage>, formats: &[&str]) -> Result<Preset, String> {
 }
 
 pub(super) fn nginx() -> Result<Preset, String> {
-    // `0.123`, `rt=0.123`, `"0.123"`: `$request_time` is in seconds, with a point.
-    let took = format!(r#"(?: {QUOTED} {QUOTED}(?:.* (?:[a-z_]+=)?"?(?P<took>\d+\.\d+)"?)?)?"#);
+    // `0.123`, `rt=0.123`, `"0.123"`, `rt="0.123"`: `$request_time` has three digits behind the point. The first one that is
+    // so is taken: times of upstreams stand behind it, a forwarded address is none.
+    let other = format!(r#" (?:[^\s"]|{QUOTED})*"#);
+    let took = format!(
+        r#"(?: {QUOTED} {QUOTED}(?:(?:{other})*? (?:[a-z_]+=)?"?(?P<took>\d{{1,5}}\.\d{{3}})"?(?: |$))?)?"#
+    );
     preset(vec![regex(None, &format!("{}{took}", *COMMON))?], &[TIME])
 }
 
@@ -79,11 +88,14 @@ pub(super) fn traefik() -> Result<Preset, String> {
         ("router", "RouterName"),
     ];
     let expressions = members.map(|(field, member)| (field.to_owned(), Path::member(member))).to_vec();
-    let behind = format!(r#" {QUOTED} {QUOTED} \d+ "(?P<router>[^"]*)" {QUOTED} (?P<took>\d+ms)"#);
+    // Nothing is escaped in it, so that a user's name may look like all of this: the last one counts.
+    let common = format!(
+        r#"^(?P<client>\S+) - .* \[(?P<time>[^\]"]+)\] {REQUEST} ".*" \d+ "(?P<router>[^"]*)" "[^"]*" (?P<took>\d+ms)$"#
+    );
     let stages = vec![
         Stage::Json(Json { source: None, expressions, drop_malformed: false }),
         template("took", "{{ .nanos }}ns")?,
-        regex(None, &format!("{}{behind}", *COMMON))?,
+        regex(None, &common)?,
         metadata(&["router"]),
     ];
     preset(stages, &["RFC3339", TIME])

@@ -32,7 +32,7 @@ impl Checker<'_> {
         if let (Some(at), Some(_)) = (stage.and_then(|(_, field)| field.span()), source.multiline.span()) {
             self.fault(at, "`multiline` stands beside `stages` already", "keep one of them");
         }
-        if matches!(reads, Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_)) {
+        if matches!(reads, Reads::Push(_) | Reads::Syslog(_)) {
             if let Some(at) = source.multiline.span().or(stage.and_then(|(_, field)| field.span())) {
                 let what = format!("lines that come by `{}` are not joined", reads.kind());
                 self.fault(at, what, "remove the key, and join them where they are sent");
@@ -61,12 +61,6 @@ impl Checker<'_> {
                 self.bounded(Rule::FirstLine(first.0.clone()), &stage.max_lines, &stage.max_wait_time)
             }
         };
-        if matches!(reads, Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_)) {
-            let at =
-                stage.and_then(|(_, field)| field.span()).or(source.multiline.span()).unwrap_or_default();
-            let help = "join them where they are written, or remove it";
-            self.fault(at, format!("lines that come by `{}` are not joined", reads.kind()), help);
-        }
         Some(within(join, reads))
     }
 
@@ -90,7 +84,8 @@ pub(super) fn within(join: Join, reads: &Reads) -> Join {
     let max_line = match reads {
         Reads::Files(files) => files.max_line_bytes,
         Reads::Containers(containers) => containers.max_line_bytes,
-        Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => MAX_BYTES,
+        Reads::Stdin(stdin) => stdin.max_line,
+        Reads::Push(_) | Reads::Syslog(_) => MAX_BYTES,
     };
     Join { max_bytes: max_line.min(MAX_BYTES - 1), ..join }
 }

@@ -14,6 +14,7 @@ use std::sync::Arc;
 use taffrail_core::Clock;
 use taffrail_spool::Ticket;
 use taffrail_stages::Stages;
+use taffrail_stages::multiline::Join;
 use tokio::sync::{mpsc, watch};
 
 pub use books::Books;
@@ -57,6 +58,11 @@ impl Door {
             stages: context.stages,
             chunks: context.chunks,
         }
+    }
+
+    /// Which lines belong together.
+    pub fn join(&self) -> Option<&Join> {
+        self.stages.join()
     }
 
     /// Sends entries on. Waits while the queue is full.

@@ -2,15 +2,22 @@
 //!
 //! A copy lies beside the file and is called as if it had been it, as a rotated one is, and it begins as the file did. It
 //! takes the file's place in the stream: its number, its position, and what of it is on its way.
+//!
+//! What keeps every copied line: *of what a name held before what it is known to hold now, no copy is left to be found.* So
+//! copies are looked for whenever a name is found to hold something else ([`super::beside`]), and nothing is read of what
+//! it holds before that was done. The copy of what it is known to hold is found by how it begins, once it is truncated; all
+//! that were made after that copy hold what nobody looked at.
 
 use std::fs::{File, Metadata};
+use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::between::{beside, is_numbered};
-use super::file::{self, LogFile};
+use super::beside::Present;
+use super::between::is_numbered;
+use super::file::LogFile;
 use super::identity::{Fingerprint, Identity, Verdict};
 use super::source::Source;
 
@@ -32,6 +39,20 @@ pub(super) struct Original {
     pub(super) end: u64,
     /// What is behind `end` continues a line.
     pub(super) continues: bool,
+}
+
+impl LogFile {
+    /// How it began, and how far it was read.
+    pub(super) fn original(&self) -> Original {
+        Original { fingerprint: self.fingerprint, end: self.tracker.end(), continues: self.continues }
+    }
+}
+
+impl Copy {
+    /// When it was born, in Unix nanoseconds; 0 where the file system does not keep that.
+    pub(super) fn born_ns(&self) -> i64 {
+        Identity::of(&self.meta).born_ns
+    }
 }
 
 impl Original {
@@ -56,47 +77,29 @@ impl Original {
 impl Source {
     /// The newest copy of what `name` held before it was truncated.
     pub(super) fn copy_of(&self, name: &Path, original: &Original) -> Option<Copy> {
-        self.unknown_beside(name)
-            .filter(|copy| original.is_in(copy))
-            .max_by_key(|copy| (copy.meta.mtime(), copy.meta.mtime_nsec()))
-    }
-
-    /// What is called as if it had been `name`, and is not followed.
-    fn unknown_beside(&self, name: &Path) -> impl Iterator<Item = Copy> {
-        let open = |path: PathBuf| {
-            let (handle, meta) = file::open(&path).ok()?;
-            Some(Copy { handle, meta, path: path.into() })
-        };
-        beside(name)
-            .filter(|path| !self.listing.leaves_out(path))
-            .filter_map(open)
-            .filter(|copy| !self.by_inode.contains_key(&(copy.meta.dev(), copy.meta.ino())))
+        self.newest_beside(name, |copy| original.is_in(copy))
     }
 
     /// Takes up copies that were made after the one born at `after_ns`, of what nobody looked at: the file was truncated
-    /// several times between two looks. `now_there` is what has the name now, which no copy is needed of.
+    /// several times between two looks. `now_there` is what has the name now, which no copy is needed of. Gives what it
+    /// held before they were looked for.
+    ///
+    /// # Errors
+    /// When what is there now cannot be read.
     pub(super) fn adopt_later_copies(
         &mut self,
         name: &Arc<Path>,
         after_ns: i64,
         (original, now_there): (&Original, &File),
         now: Duration,
-    ) {
-        let born_ns = |copy: &Copy| Identity::of(&copy.meta).born_ns;
-        let mut later: Vec<Copy> = self
-            .unknown_beside(name)
-            .filter(|copy| born_ns(copy) > after_ns && is_numbered(name, &copy.path))
-            .filter(|copy| !self.listing.matches(&copy.path))
-            .filter(|copy| !original.begins(copy) && !alike(now_there, &copy.handle))
-            .collect();
-        later.sort_by_key(born_ns);
-        for Copy { handle, meta, path } in later {
-            let id = self.new_id();
-            let mut file = LogFile::new(id, (handle, &meta), name.clone(), path, 0, now);
-            // If it cannot be read now, the next reading says so.
-            let _ = file.verify();
-            self.follow(file);
-        }
+    ) -> io::Result<Present> {
+        let wanted = |copy: &Copy| {
+            copy.born_ns() > after_ns
+                && is_numbered(name, &copy.path)
+                && !original.begins(copy)
+                && !alike(now_there, &copy.handle)
+        };
+        self.adopt_beside(name, now_there, wanted, now)
     }
 
     /// Whether what stands at `path` is a copy of a file that is still at its name: all of it is read there. Once the
@@ -120,37 +123,28 @@ impl Source {
             .any(is_of)
     }
 
-    /// Goes on in the copy of a file that was truncated, if there is one. Gives how many bytes are known to be missing
-    /// in it, `None` when there is no copy that helps.
-    pub(super) fn go_on_in_copy(&mut self, id: u64, now_there: &File, now: Duration) -> Option<u64> {
+    /// Goes on in the copy of a file that was truncated, if there is one. Gives when that was born, and how many bytes are
+    /// known to be missing in it; `None` when all of it was read.
+    pub(super) fn go_on_in_copy(&mut self, id: u64, now: Duration) -> Option<(i64, Option<u64>)> {
         let file = self.files.get(&id)?;
-        let (name, seen) = (file.name.clone(), file.size);
-        let (fingerprint, end, continues) = (file.fingerprint, file.tracker.end(), file.continues);
-        let original = Original { fingerprint, end, continues };
-        let Some(copy) = self.copy_of(&name, &original) else {
-            let after_ns = self.known_until(&name);
-            self.adopt_later_copies(&name, after_ns, (&original, now_there), now);
-            return None;
-        };
-        let (size, born_ns) = (copy.meta.size(), Identity::of(&copy.meta).born_ns);
+        let (name, seen, end) = (file.name.clone(), file.size, file.tracker.end());
+        let copy = self.copy_of(&name, &file.original())?;
+        let (size, born_ns) = (copy.meta.size(), copy.born_ns());
         let stream = self.stream(&name);
         stream.born_ns = stream.born_ns.max(born_ns);
-        let known = if size < end {
-            // All of it was read. It is followed so that it is not taken for a file that nobody knows.
+        if size < end {
+            // It is followed so that it is not taken for a file that nobody knows.
             let id = self.new_id();
-            let mut read = LogFile::new(id, (copy.handle, &copy.meta), name.clone(), copy.path, size, now);
+            let mut read = LogFile::new(id, (copy.handle, &copy.meta), name, copy.path, size, now);
             // If it cannot be read now, the next reading says so.
             let _ = read.verify();
             self.follow(read);
-            None
-        } else {
-            self.by_inode.insert((copy.meta.dev(), copy.meta.ino()), id);
-            self.files.get_mut(&id)?.move_to(copy, now);
-            self.note_file(id);
-            Some(seen.saturating_sub(size))
-        };
-        self.adopt_later_copies(&name, born_ns, (&original, now_there), now);
-        known
+            return Some((born_ns, None));
+        }
+        self.by_inode.insert((copy.meta.dev(), copy.meta.ino()), id);
+        self.files.get_mut(&id)?.move_to(copy, now);
+        self.note_file(id);
+        Some((born_ns, Some(seen.saturating_sub(size))))
     }
 }
 

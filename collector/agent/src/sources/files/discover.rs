@@ -140,9 +140,7 @@ impl Source {
         if first && file.path.as_deref() != Some(path) || !first && path == &*file.name {
             file.path = Some(path.into());
         }
-        // Of what was empty copies may have been made meanwhile: they come before what it holds now.
-        let was_empty = file.size == 0 && file.tracker.end() == 0 && meta.size() > 0;
-        let was_empty = was_empty && path == &*file.name;
+        let was_empty = path == &*file.name && file.was_empty(meta);
         if first && (was_empty || !file.observe(meta, now)) {
             self.begin_anew(id, now);
         }
@@ -162,12 +160,12 @@ impl Source {
             return Ok(());
         }
         let position = self.first_position(path, (&handle, &meta), now)?;
-        self.adopt_between(path, (&handle, Identity::of(&meta).born_ns), now);
+        let present = self.adopt_between(path, &handle, now)?;
         let id = self.new_id();
         let path: Arc<Path> = path.into();
         let mut file = LogFile::new(id, (handle, &meta), path.clone(), path.clone(), position, now);
         file.seen = self.round;
-        file.verify()?;
+        file.holds(&present);
         self.follow(file);
         Ok(())
     }
@@ -324,37 +322,6 @@ impl Source {
     /// The time of a stream's last line; 0 when there was none.
     pub(super) fn last_ns(&self, name: &Arc<Path>) -> i64 {
         self.streams.get(name).map_or(0, |stream| stream.last_ns)
-    }
-
-    /// The bytes that were known are gone, others stand in their place: the file begins anew, under a new number.
-    pub(super) fn begin_anew(&mut self, id: u64, now: Duration) {
-        let Some(file) = self.files.get_mut(&id) else { return };
-        let Some(handle) = file.handle.take() else { return };
-        let (name, path, seen) = (file.name.clone(), file.path.take(), file.seen);
-        let from_ns = file.tracker.due_ns();
-        let missing = self.go_on_in_copy(id, &handle, now);
-        // What is missing is between the two.
-        let (gap, new_id) = (self.new_id(), self.new_id());
-        let meta = handle.metadata();
-        let Some(file) = self.files.get_mut(&id) else { return };
-        let bytes = missing
-            .unwrap_or_else(|| file.size.saturating_sub(file.tracker.end()) + file.tracker.give_up_due());
-        self.note_file(id);
-        match meta {
-            Ok(meta) => {
-                let at = path.clone().unwrap_or_else(|| name.clone());
-                let mut anew = LogFile::new(new_id, (handle, &meta), name.clone(), at, 0, now);
-                anew.linked = meta.nlink() > 0;
-                anew.path = path;
-                anew.seen = seen;
-                // If it cannot be read now, the next reading says so.
-                let _ = anew.verify();
-                self.follow(anew);
-            }
-            Err(e) => self.complain(format!("cannot look at {}: {e}", name.display())),
-        }
-        let from_ns = from_ns.unwrap_or_else(|| self.last_ns(&name));
-        self.lose(Loss { name: &name, bytes, why: Why::Truncated, from_ns, at: Some(gap) });
     }
 
     fn complain_about_folders(&mut self, now: Duration) {

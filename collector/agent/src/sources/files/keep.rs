@@ -40,9 +40,7 @@ impl Source {
             Ok((promtail, (book, memory))) => {
                 self.promtail = promtail;
                 self.book = Some(book);
-                let looked_ns = self.clock.now_ns();
                 self.resume(memory, now);
-                self.looked_ns = looked_ns;
                 self.hold_no_longer();
                 self.save();
             }

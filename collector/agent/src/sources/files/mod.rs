@@ -11,6 +11,8 @@
 //! five minutes. Lines longer than `max_line_bytes` are cut, with a mark. Files that are packed (`.gz` and the like) are
 //! left out.
 
+mod anew;
+mod beside;
 mod between;
 mod book;
 mod copies;

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::between::beside;
+use super::beside::called_after;
 use super::file::{self, LogFile};
 use super::source::Source;
 
@@ -102,12 +102,13 @@ impl Source {
         if at_line(handle, meta, position)? {
             return Ok(Some(position));
         }
-        let open = |path: PathBuf| {
+        let open = |entry: std::fs::DirEntry| {
+            let path = entry.path();
             let (handle, meta) = file::open(&path).ok()?;
             let fits = meta.size() >= position && at_line(&handle, &meta, position).is_ok_and(|at| at);
             fits.then_some((handle, meta, path))
         };
-        let rotated = beside(path).filter_map(open);
+        let rotated = called_after(path).filter_map(open);
         let newest = rotated.max_by_key(|(_, meta, _)| (meta.mtime(), meta.mtime_nsec()));
         let Some((handle, meta, found)) = newest else {
             self.complain(format!(

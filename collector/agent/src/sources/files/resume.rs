@@ -8,8 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::beside::Present;
 use super::book::Memory;
-use super::copies::Original;
+use super::copies::{Copy, Original};
 use super::file::{self, LogFile};
 use super::identity::{Identity, Verdict};
 use super::loss::{Loss, Why};
@@ -25,7 +26,7 @@ enum Found {
     /// It is here.
     Here(File, std::fs::Metadata, Arc<Path>),
     /// Its inode is here, with other contents.
-    Anew(File, std::fs::Metadata, Arc<Path>),
+    Anew(File, Arc<Path>),
     /// It was known already that its bytes are gone.
     Lost,
     /// It cannot be asked for: it, or its folder, cannot be opened or read.
@@ -41,7 +42,8 @@ impl Source {
     pub(super) fn resume(&mut self, mut memory: Memory, now: Duration) {
         self.next_id = self.next_id.max(memory.next_id);
         if memory.saved_ns != 0 {
-            self.since_ns = memory.saved_ns;
+            // Names that were not known were not looked at yet.
+            (self.since_ns, self.looked_ns) = (memory.saved_ns, memory.saved_ns);
         }
         let files = std::mem::take(&mut memory.files);
         let gaps = std::mem::take(&mut memory.gaps);
@@ -113,46 +115,54 @@ impl Source {
         };
         let why = match found {
             Found::Here(handle, meta, path) => {
-                let before = self.next_id;
-                if entry.fingerprint.len == 0 && end == 0 && path == name {
-                    // It was empty: what it held meanwhile may be in copies, and what it holds now is behind that.
-                    let (original, after_ns) = (Original::default(), self.known_until(&name));
-                    self.adopt_later_copies(&name, after_ns, (&original, &handle), now);
+                if entry.fingerprint.len > 0 || end > 0 || path != name {
+                    let file = LogFile::new(entry.id, (handle, &meta), name, path, 0, now);
+                    return self.go_on(&entry, marks, file);
                 }
-                if before != self.next_id {
-                    self.note(&Record::Gone { id: entry.id });
-                    let id = self.new_id();
-                    return self.follow_anew(id, (handle, &meta), (&name, path), now);
-                }
-                let file = LogFile::new(entry.id, (handle, &meta), name, path, 0, now);
-                return self.go_on(&entry, marks, file);
+                // It was empty: what it held meanwhile may be in copies, and what it holds now is behind that.
+                return match self.copies_before(&name, None, (&Original::default(), &handle), now) {
+                    Ok((present, copies)) => {
+                        self.note(&Record::Gone { id: entry.id });
+                        let id = if copies { self.new_id() } else { entry.id };
+                        self.follow_anew(id, (handle, &present), (&name, path), now);
+                    }
+                    // Its beginning cannot be read now.
+                    Err(_) => drop(self.earlier.files.insert(entry.id, (entry, marks))),
+                };
             }
-            Found::Anew(handle, meta, path) => {
+            Found::Anew(handle, path) => {
                 let original = Original { fingerprint: entry.fingerprint, end, continues: false };
-                let copy = self.copy_of(&name, &original).filter(|copy| copy.meta.size() >= end);
+                let copy = self.copy_of(&name, &original);
+                let copy_ns = copy.as_ref().map(Copy::born_ns);
                 if let Some(copy) = copy {
-                    let born_ns = Identity::of(&copy.meta).born_ns;
-                    missing = entry.size.saturating_sub(copy.meta.size());
-                    let file =
-                        LogFile::new(entry.id, (copy.handle, &copy.meta), name.clone(), copy.path, 0, now);
-                    let entry = Entry { real: file.real.clone(), ..entry };
-                    self.go_on(&entry, marks, file);
-                    self.adopt_later_copies(&name, born_ns, (&original, &handle), now);
-                    let gap = self.new_id();
-                    let id = self.new_id();
-                    self.follow_anew(id, (handle, &meta), (&name, path), now);
-                    let why = Why::Truncated;
-                    return self.lose(Loss { name: &name, bytes: missing, why, from_ns, at: Some(gap) });
+                    missing = self.go_on_in(&entry, marks, copy, now);
                 }
-                let (after_ns, before) = (self.known_until(&name), self.next_id);
-                self.adopt_later_copies(&name, after_ns, (&original, &handle), now);
-                self.note(&Record::Gone { id: entry.id });
+                if copy_ns.is_none() {
+                    self.note(&Record::Gone { id: entry.id });
+                }
+                let present = self.copies_before(&name, copy_ns, (&original, &handle), now);
                 // Under its number, so that it keeps its place before younger files; tickets of before are gone. The gap
                 // has that place when there is one, and copies are before it.
-                let first = missing == 0 && before == self.next_id;
+                let gap = if copy_ns.is_some() { self.new_id() } else { entry.id };
+                let first = copy_ns.is_none() && missing == 0 && matches!(present, Ok((_, false)));
                 let id = if first { entry.id } else { self.new_id() };
-                self.follow_anew(id, (handle, &meta), (&name, path), now);
-                Why::Replaced
+                match present {
+                    Ok((present, _)) => self.follow_anew(id, (handle, &present), (&name, path), now),
+                    Err(e) => self.trouble(&path, &e, now),
+                }
+                let why = if copy_ns.is_some() { Why::Truncated } else { Why::Replaced };
+                return self.lose(Loss { name: &name, bytes: missing, why, from_ns, at: Some(gap) });
+            }
+            Found::Lost => {
+                let original = Original { fingerprint: entry.fingerprint, end, continues: false };
+                let copy = self.copy_of(&name, &original).filter(|copy| copy.meta.size() > entry.position);
+                if let Some(copy) = copy {
+                    // What truncation destroyed had been read, and what stands before it is in the copy.
+                    missing = self.go_on_in(&entry, marks, copy, now);
+                    let why = Why::Gone;
+                    return self.lose(Loss { name: &name, bytes: missing, why, from_ns, at: None });
+                }
+                Why::Gone
             }
             Found::Unreadable => {
                 self.earlier.files.insert(entry.id, (entry, marks));
@@ -162,30 +172,57 @@ impl Source {
                 self.earlier.files.insert(entry.id, (entry, marks));
                 return;
             }
-            Found::Lost => Why::Gone,
             Found::Deleted => Why::Deleted,
             Found::Away => Why::Away,
         };
-        if why != Why::Replaced {
-            self.note(&Record::Gone { id: entry.id });
-        }
+        self.note(&Record::Gone { id: entry.id });
         self.lose(Loss { name: &name, bytes: missing, why, from_ns, at: Some(entry.id) });
+    }
+
+    /// Takes up copies of what `name` held before what it holds now, behind the copy of what was known if there is one.
+    /// Gives what it holds, and whether there were any.
+    fn copies_before(
+        &mut self,
+        name: &Arc<Path>,
+        copy_ns: Option<i64>,
+        (original, now_there): (&Original, &File),
+        now: Duration,
+    ) -> io::Result<(Present, bool)> {
+        let after_ns = copy_ns.unwrap_or_else(|| self.known_until(name));
+        let before = self.next_id;
+        let present = self.adopt_later_copies(name, after_ns, (original, now_there), now)?;
+        Ok((present, before != self.next_id))
     }
 
     /// Follows a file whose contents were not known, from its beginning.
     fn follow_anew(
         &mut self,
         id: u64,
-        (handle, meta): (File, &std::fs::Metadata),
+        (handle, present): (File, &Present),
         (name, path): (&Arc<Path>, Arc<Path>),
         now: Duration,
     ) {
-        let mut file = LogFile::new(id, (handle, meta), name.clone(), path, 0, now);
-        // If it cannot be read now, the next reading says so.
-        let _ = file.verify();
+        let mut file = LogFile::new(id, (handle, &present.meta), name.clone(), path, 0, now);
+        file.holds(present);
         if !self.by_inode.contains_key(&(file.identity.device, file.identity.inode)) {
             self.follow(file);
         }
+    }
+
+    /// Goes on in a copy, as far as that goes. Gives how many bytes are known to be missing in it.
+    fn go_on_in(&mut self, entry: &Entry, mut marks: Vec<Mark>, copy: Copy, now: Duration) -> u64 {
+        let size = copy.meta.size();
+        let end = marks.last().map_or(entry.position, |mark| mark.end);
+        let seen = if entry.lost { end } else { end.max(entry.size) };
+        let position = entry.position.min(size);
+        marks.retain(|mark| mark.start < size);
+        // Its lines keep their times, as they count from its beginning.
+        marks.iter_mut().for_each(|mark| mark.end = mark.end.min(size));
+        let file =
+            LogFile::new(entry.id, (copy.handle, &copy.meta), entry.name.as_path().into(), copy.path, 0, now);
+        let entry = Entry { real: file.real.clone(), position, ..entry.clone() };
+        self.go_on(&entry, marks, file);
+        seen.saturating_sub(size.max(entry.position))
     }
 
     fn go_on(&mut self, entry: &Entry, marks: Vec<Mark>, mut file: LogFile) {
@@ -201,6 +238,8 @@ impl Source {
             }
         }
         file.find_out_whether_it_continues();
+        // If it cannot be read now, the next reading says so; if it begins otherwise by now, the next look does.
+        let _ = file.verify();
         if !self.by_inode.contains_key(&(file.identity.device, file.identity.inode)) {
             self.follow(file);
         }
@@ -213,7 +252,7 @@ fn find(entry: &Entry) -> Found {
     for path in [&entry.name, &entry.real] {
         match check(entry, path) {
             Check::Same(handle, meta) => return Found::Here(handle, meta, path.as_path().into()),
-            Check::OtherContents(handle, meta) => anew = Some((handle, meta, path.as_path().into())),
+            Check::OtherContents(handle) => anew = Some((handle, path.as_path().into())),
             Check::Unreadable => return Found::Unreadable,
             Check::Unknown => unsure = true,
             Check::Other => {}
@@ -241,8 +280,8 @@ fn find(entry: &Entry) -> Found {
             match check(entry, &name.path()) {
                 Check::Same(handle, meta) => return Found::Here(handle, meta, name.path().into()),
                 // Truncated, then rotated; without its time of birth it may be anybody's.
-                Check::OtherContents(handle, meta) if entry.identity.born_ns != 0 => {
-                    anew = Some((handle, meta, name.path().into()));
+                Check::OtherContents(handle) if entry.identity.born_ns != 0 => {
+                    anew = Some((handle, name.path().into()));
                 }
                 Check::Unreadable | Check::Unknown => unsure = true,
                 Check::OtherContents(..) | Check::Other => {}
@@ -250,7 +289,7 @@ fn find(entry: &Entry) -> Found {
         }
     }
     match anew {
-        Some((handle, meta, path)) => Found::Anew(handle, meta, path),
+        Some((handle, path)) => Found::Anew(handle, path),
         None if unsure => Found::Unreadable,
         None if listed => Found::Deleted,
         None => Found::Away,
@@ -265,7 +304,7 @@ fn is_absence(error: &io::Error) -> bool {
 enum Check {
     Same(File, std::fs::Metadata),
     /// The same inode, but not what was read of it.
-    OtherContents(File, std::fs::Metadata),
+    OtherContents(File),
     /// It is the file, and it cannot be opened or read.
     Unreadable,
     /// What is there cannot even be asked.
@@ -290,7 +329,7 @@ fn check(entry: &Entry, path: &Path) -> Check {
         Ok(Verdict::Same | Verdict::Extended(_)) if meta.size() >= entry.position => {
             Check::Same(handle, meta)
         }
-        Ok(_) => Check::OtherContents(handle, meta),
+        Ok(_) => Check::OtherContents(handle),
         Err(_) => Check::Unreadable,
     }
 }
