@@ -354,6 +354,45 @@ SCRIPT
     echo "SYSTEMD=$tree/run"
 }
 
+# A journald that is nobody's: run FOLDER starts it with FOLDER/run as its /run and FOLDER/log as its /var/log, so that its
+# socket and its files can be reached from outside. The script becomes journald.
+step_journald() {
+    local tree=$cache/journald usr='' libs=''
+    mkdir -p "$tree"
+    if [[ ! -x /usr/lib/systemd/systemd-journald && ! -x /lib/systemd/systemd-journald ]]; then
+        if [[ ! -x $tree/usr/bin/journalctl ]]; then unpack_closure "$tree" systemd; fi
+        usr=$tree/usr
+        if [[ -d $tree/lib ]]; then cp -a "$tree/lib/." "$usr/lib/"; fi
+        libs=$(find "$tree" -name 'lib*.so*' -printf '%h\n' | sort -u | paste -sd:)
+    fi
+    cat >"$tree/run.new" <<SCRIPT
+#!/bin/sh
+usr=$usr
+exec unshare --mount sh -ec '
+    if [ -n "\$1" ]; then mount -t overlay tests -o "lowerdir=\$1:/usr" /usr; fi
+    mkdir -p "\$2/run/systemd/journal" "\$2/log/journal" "\$2/etc"
+    if [ ! -s /etc/machine-id ]; then
+        echo 3d1219c7c4c5404aaa1f6d2a48adfda4 >"\$2/etc/machine-id"
+        mount -t overlay tests -o "lowerdir=\$2/etc:/etc" /etc
+    fi
+    mount --bind "\$2/run" /run
+    mount --bind "\$2/log" /var/log
+    # Without this it keeps everything in /run until somebody says that the disks are there.
+    touch /run/systemd/journal/flushed
+    for program in /usr/lib/systemd/systemd-journald /lib/systemd/systemd-journald; do [ ! -x "\$program" ] || break; done
+    exec "\$program"
+' sh "\$usr" "\$1"
+SCRIPT
+    chmod +x "$tree/run.new"
+    mv "$tree/run.new" "$tree/run"
+    # shellcheck disable=SC2016 # "$@" is for the script
+    printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' "$libs" "$(command -v journalctl || echo "$tree/usr/bin/journalctl")" >"$tree/journalctl"
+    chmod +x "$tree/journalctl"
+    "$tree/journalctl" --version >&2
+    echo "JOURNALD=$tree/run"
+    echo "JOURNALCTL=$tree/journalctl"
+}
+
 step_busybox() { # static, so of any suite
     local suite
     for suite in "${newest[@]}"; do
@@ -494,6 +533,7 @@ declare -A brings=(
     [apache]="Apache"
     [rsyslog]="rsyslog"
     [systemd]="systemd and dbus-daemon"
+    [journald]="journald and journalctl"
     [busybox]="a static busybox"
     [docker]="Docker Engine"
     [compose]="Docker Compose 2"
@@ -501,7 +541,7 @@ declare -A brings=(
     [python]="the Python tools"
     [node]="the Node tools"
 )
-apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres postgres_newest postgres_exporter dnsmasq redis pgbouncer logrotate nginx apache rsyslog busybox docker compose chromium python systemd)
+apt_lane=(prometheus prometheus2 alertmanager node_exporter blackbox_exporter vmagent postgres postgres_newest postgres_exporter dnsmasq redis pgbouncer logrotate nginx apache rsyslog busybox docker compose chromium python systemd journald)
 node_lane=(node)
 
 # --- running them ------------------------------------------------------------------------------

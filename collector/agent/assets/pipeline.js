@@ -154,7 +154,8 @@ function sources({ status, wrong, rate }) {
     const bad = wrong.has(`source ${named(s)}`);
     const gone = Object.values(s.lost_messages).reduce((sum, n) => sum + n, 0);
     return { bad, cells: [named(s), state(bad, s.holding ? 'holds' : s.lost_bytes || gone ? 'lost lines' : 'reads'), plural(s.inputs, 'input'), many(rate('sources', s, 'lines'), 'lines'),
-      some(rate('sources', s, 'bytes')), bytes(s.behind_bytes), bytes(s.unsettled_bytes), gone ? plural(gone, 'message') : s.lost_bytes ? bytes(s.lost_bytes) : 'none', failure(s.last_error, status.now_ms)] };
+      some(rate('sources', s, 'bytes')), bytes(s.behind_bytes), bytes(s.unsettled_bytes), gone ? plural(gone, 'message') : s.lost_bytes ? bytes(s.lost_bytes) : 'none',
+      s.holding ? el('span', { class: 'error' }, s.holding) : failure(s.last_error, status.now_ms)] };
   });
   const empty = hint('No log source is set up.', 'To follow log files, add to the config:', ['logs:', '  - {name: files, files: {include: [/var/log/*.log]}}']);
   return section('Log sources', 'where lines come from', ['Name', 'State', 'Follows', 'Rate', 'Read', 'Behind', 'Not settled', 'Lost', 'Last error'], rows, empty);

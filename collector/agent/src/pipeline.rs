@@ -36,7 +36,7 @@ use crate::component::{Key, plan};
 use crate::config::{Config, defaults};
 use crate::contain::keep_running;
 use crate::engines::Engines;
-use crate::logs::{Chunk, Notes};
+use crate::logs::{Chunk, Logs, Notes};
 use crate::measures::Measures;
 use crate::metrics::{Cardinality, Identity, Pages, Writer};
 use crate::outputs::Prometheus;
@@ -77,8 +77,8 @@ pub struct Shared {
     pub measures: Arc<Measures>,
     /// The log of metrics.
     pub metrics: Arc<dyn Log>,
-    /// The log of log entries.
-    pub logs: Arc<dyn Log>,
+    /// The logs of log entries.
+    pub logs: Logs,
     /// Where sources keep their state.
     pub state: PathBuf,
 }
@@ -213,7 +213,7 @@ impl Pipeline {
             warn!("log entries that were read are not batched yet; their sources read them again");
         }
         self.shared.metrics.close();
-        self.shared.logs.close();
+        self.shared.logs.both().iter().for_each(|log| log.close());
         for (_, running) in outputs {
             let Part::Output { leave, mut task } = running.part else { continue };
             if tokio::time::timeout(left(), &mut task).await.is_err() {
@@ -268,7 +268,7 @@ impl Pipeline {
             Make::Prometheus(config, own) => {
                 let (make, own, clock) = (config.clone(), own.clone(), clock.clone());
                 let output = move || Prometheus::new(&make, &own, clock.clone());
-                start_output(&self.shared, key, &config.receiver.url, &self.shared.metrics, output)
+                start_output(&self.shared, key, &config.receiver.url, output)
             }
             Make::Archive(config, instance) => self.start_archive(key, config, instance),
             Make::Loki(config) => start_loki(&self.shared, &self.notes, key, config),

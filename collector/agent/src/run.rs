@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::{Config, Errors};
+use crate::logs::Logs;
 use crate::measures::Measures;
 use crate::metrics::Pages;
 use crate::own::OwnPage;
@@ -144,6 +145,9 @@ impl Process {
             anyhow::bail!(
                 "data_dir cannot be changed while running: restart, and move what is in it if it is to stay"
             );
+        }
+        if config.spool_size != self.config.spool_size {
+            anyhow::bail!("spool_size cannot be changed while running: restart; what is held stays");
         }
         let instance = instance(&config)?;
         // The new socket is opened before the old one is closed, and before anything else is changed.
@@ -280,14 +284,18 @@ fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
     let folder = config.data_dir.join("spool");
     // A tenth of a large disk is no shortage: there, four times what a log may hold is room enough for others.
     let most = 4 << 30;
-    let options = DiskOptions { memory_bytes: 1 << 20, min_free_most: most, ..DiskOptions::default() };
+    let (max_bytes, memory_bytes) = (config.spool_size, 1 << 20);
+    let options = DiskOptions { max_bytes, memory_bytes, min_free_most: most, ..DiskOptions::default() };
     // Samples cannot be read again, so they are written at once. Lines are still in their files, so only what an output
     // is late for is written.
     let late = WriteMode::OnLag { bytes: 1 << 20, age: Duration::from_secs(2) };
     // Every segment defines anew all series that it has: with many of them, small ones would hold little else.
     let of_metrics = DiskOptions { segment_bytes: 64 << 20, ..options };
     let metrics = DiskLog::open(&folder.join("metrics"), of_metrics, clock.clone())?;
-    let logs = DiskLog::open(&folder.join("logs"), DiskOptions { write: late, ..options }, clock.clone())?;
+    let of_logs = DiskOptions { write: late, ..options };
+    let others = DiskLog::open(&folder.join("logs"), of_logs, clock.clone())?;
+    let kept = DiskLog::open(&folder.join("logs-kept"), of_logs, clock.clone())?;
+    kept.outranks(&others);
     Ok(Shared {
         board: Arc::new(Board::default()),
         live: Arc::new(Live::default()),
@@ -297,7 +305,7 @@ fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
         probe: Arc::new(Endpoint::new(clock.clone())),
         measures: Arc::new(Measures::default()),
         metrics: Arc::new(metrics),
-        logs: Arc::new(logs),
+        logs: Logs { others: Arc::new(others), kept: Arc::new(kept) },
         state: config.data_dir.clone(),
         clock,
     })

@@ -1,5 +1,6 @@
 //! An archive in an object store: S3 and what speaks it, Google Cloud Storage, Azure Blob Storage.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
@@ -262,7 +263,25 @@ fn explain(error: &Error) -> StoreError {
         }
         cause = deeper.source();
     }
-    StoreError(format!("{hint}{}", shorten(&text)))
+    StoreError(format!("{hint}{}", shorten(&asked(&text))))
+}
+
+/// What was asked and what came of it; without the object's name and how often it was tried, which nobody can do anything
+/// about. `Error performing PUT http://host/bucket/key in 1ms, … - HTTP error: … (Connect): …` is how the library says it.
+fn asked(text: &str) -> Cow<'_, str> {
+    let parts = || {
+        let (_, rest) = text.rsplit_once("Error performing ")?;
+        let (asked, said) = rest.split_once(" - ")?;
+        let (method, url) = asked.split_once(' ')?;
+        let place: Vec<&str> = url.split([' ', '?']).next()?.split('/').take(4).collect();
+        Some((method, place.join("/"), said))
+    };
+    let Some((method, place, said)) = parts() else { return Cow::Borrowed(text) };
+    let said = said.trim_start_matches("HTTP error: error sending request: ");
+    match said.strip_prefix("client error (Connect): ") {
+        Some(why) => Cow::Owned(format!("cannot connect for {method} {place}: {why}")),
+        None => Cow::Owned(format!("{method} {place}: {said}")),
+    }
 }
 
 /// On one line, and not too long; of an answer in XML what it says.
@@ -314,6 +333,24 @@ mod tests {
         assert_eq!(shorten(text), "PUT http://s/b - 404 Not Found: NoSuchBucket, The bucket is not there");
         assert_eq!(shorten("a <b>\nc"), "a <b> c");
         assert_eq!(shorten(&"x".repeat(1000)).chars().count(), MOST_WORDS + 1);
+    }
+
+    #[test]
+    fn what_was_asked_is_told_in_few_words() {
+        let head = "Error performing list request: Error performing GET http://s:1/logs?prefix=a in 1ms, after 1 retries, \
+            max_retries: 1, retry_timeout: 60s - ";
+        let told = |said: &str| asked(&format!("{head}{said}")).into_owned();
+        assert_eq!(
+            told(
+                "HTTP error: error sending request: client error (Connect): tcp connect error: Connection refused"
+            ),
+            "cannot connect for GET http://s:1/logs: tcp connect error: Connection refused"
+        );
+        assert_eq!(told("Server returned 404"), "GET http://s:1/logs: Server returned 404");
+        let put =
+            "Error performing PUT http://s/logs/date%3D2026/x.zst in 1ms - HTTP error: operation timed out";
+        assert_eq!(asked(put), "PUT http://s/logs: HTTP error: operation timed out");
+        assert_eq!(asked("a file is gone"), "a file is gone");
     }
 
     #[test]

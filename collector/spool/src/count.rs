@@ -44,7 +44,7 @@ impl Ledger {
     /// not stopped and started by every record.
     pub(crate) fn pressure(&mut self, now_ms: i64) -> Pressure {
         let was = self.pressure;
-        let mut taken = self.held_bytes as f64 / self.bounds.max_bytes as f64;
+        let mut taken = self.held_bytes as f64 / self.capacity() as f64;
         if let Some(bound) = self.bounds.memory_bytes.filter(|_| self.blocked) {
             taken = taken.max(self.memory_bytes as f64 / bound as f64);
         }
@@ -93,7 +93,7 @@ impl Ledger {
             },
             memory_bytes: self.memory_bytes,
             disk_bytes: self.segments.iter().map(|segment| segment.written).sum(),
-            capacity_bytes: self.bounds.max_bytes,
+            capacity_bytes: self.capacity(),
             segments: self.segments.len(),
             oldest_age: age(self.cursors.iter().filter_map(|cursor| cursor.pending_ms).min()),
             appended: self.counters.appended,

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 use std::time::Duration;
@@ -31,6 +32,15 @@ pub(crate) struct Engine {
     pressure: watch::Sender<Pressure>,
     /// Woken by each commit.
     commits: OnceLock<Thread>,
+    first_to_go: OnceLock<FirstToGo>,
+}
+
+/// A log that gives up its records before another one does, which shares its bound.
+#[derive(Debug)]
+struct FirstToGo {
+    engine: Arc<Engine>,
+    /// What it knows of how much the other one holds.
+    beside: Arc<AtomicU64>,
 }
 
 /// A log that keeps its records in an [`Engine`].
@@ -55,7 +65,31 @@ impl Engine {
             trash: Mutex::default(),
             pressure: watch::Sender::new(Pressure::Low),
             commits: OnceLock::new(),
+            first_to_go: OnceLock::new(),
         })
+    }
+
+    /// From now on this log and `other` share the bound, and `other` gives up its records first.
+    pub(crate) fn outrank(&self, other: &Arc<Engine>) {
+        let (beside, least) = {
+            let other = other.ledger();
+            (other.beside.clone(), other.least())
+        };
+        let mut ledger = self.ledger();
+        ledger.bounds.max_bytes = ledger.bounds.max_bytes.saturating_sub(least);
+        beside.store(ledger.held_bytes, Ordering::Relaxed);
+        drop(ledger);
+        // There is one in the life of a log.
+        let _ = self.first_to_go.set(FirstToGo { engine: other.clone(), beside });
+    }
+
+    /// Has room made for a record of `size` bytes where that is another log's duty. No lock of this log may be held.
+    fn ask_for_room(&self, size: u64) {
+        let Some(first) = self.first_to_go.get() else { return };
+        let held = self.ledger().held_bytes;
+        first.engine.change(|ledger, fx| ledger.give_way(held + size, fx));
+        // Files that go only at the next tick would lie beside those that need their room.
+        first.engine.empty_trash();
     }
 
     pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
@@ -122,6 +156,9 @@ impl Engine {
     fn publish(&self, ledger: &mut Ledger, now_ms: i64) {
         let now = ledger.pressure(now_ms);
         self.pressure.send_if_modified(|was| std::mem::replace(was, now) != now);
+        if let Some(first) = self.first_to_go.get() {
+            first.beside.store(ledger.held_bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -154,9 +191,10 @@ impl<T: Backed> Log for T {
     fn append(&self, record: Bytes, ticket: Ticket) -> Result<Position, AppendError> {
         let engine = self.engine();
         let mut fx = Effects::default();
+        let size = record.len();
+        engine.ask_for_room(framed(size));
         let writer = engine.writer();
         let now_ms = engine.clock.now_ms();
-        let size = record.len();
         let admitted = {
             let mut ledger = engine.ledger();
             let max = ledger.bounds.max_record;

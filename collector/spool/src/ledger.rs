@@ -5,6 +5,7 @@
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 
@@ -68,6 +69,8 @@ pub(crate) struct CursorState {
 #[derive(Debug)]
 pub(crate) struct Ledger {
     pub(crate) bounds: Bounds,
+    /// What of the bound is taken by the log for which this one gives way.
+    pub(crate) beside: Arc<AtomicU64>,
     pub(crate) next: Position,
     pub(crate) next_segment: SegmentId,
     /// Oldest first.
@@ -94,6 +97,7 @@ impl Ledger {
     pub(crate) fn new(bounds: Bounds, next: Position, next_segment: SegmentId) -> Self {
         Ledger {
             bounds,
+            beside: Arc::default(),
             next,
             next_segment,
             segments: VecDeque::new(),
@@ -129,11 +133,27 @@ impl Ledger {
         self.reclaim(fx);
     }
 
+    /// How much it may hold: the bound, less what another log has of it.
+    pub(crate) fn capacity(&self) -> u64 {
+        let taken = self.beside.load(Ordering::Relaxed);
+        self.bounds.max_bytes.saturating_sub(taken).max(self.least())
+    }
+
+    /// What it holds in any case: the current segment, which never goes, and a record of the next.
+    pub(crate) fn least(&self) -> u64 {
+        2 * self.bounds.segment_bytes
+    }
+
+    /// Gives up its oldest until it and the other log, which is to hold `taken`, are within the bound.
+    pub(crate) fn give_way(&mut self, taken: u64, fx: &mut Effects) {
+        while self.held_bytes + taken > self.bounds.max_bytes && self.drop_oldest(Reason::Full, fx) {}
+    }
+
     /// Takes a record that is not too large.
     pub(crate) fn admit(&mut self, now_ms: i64, bytes: Bytes, ticket: Ticket, fx: &mut Effects) -> Position {
         let size = framed(bytes.len());
         self.expire(now_ms, fx);
-        while self.held_bytes + size > self.bounds.max_bytes && self.drop_oldest(Reason::Full, fx) {}
+        while self.held_bytes + size > self.capacity() && self.drop_oldest(Reason::Full, fx) {}
         let position = self.next;
         self.next += 1;
         let mut ticket = Some(ticket).filter(|ticket| !ticket.is_none());

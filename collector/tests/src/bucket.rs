@@ -14,7 +14,7 @@ use crate::server::{Answer, Request, Server, lock};
 use crate::tools::tool;
 use crate::wait::free_port;
 
-const NAME: &str = "logs";
+const NAME: &str = Bucket::NAME;
 
 /// What an object wants that was stored by somebody; who signed, and how, is not looked at.
 const ANYBODY: &str =
@@ -43,6 +43,9 @@ pub struct Bucket {
 }
 
 impl Bucket {
+    /// Its name.
+    pub const NAME: &str = "logs";
+
     /// Starts the server, and makes the bucket.
     ///
     /// # Errors
@@ -70,6 +73,11 @@ impl Bucket {
             }
         })?;
         Ok(Self { store, relay, judge, _process: process, _dir: dir })
+    }
+
+    /// Where the store is, past the relay.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.store)
     }
 
     /// What the relay does with each request from now on.

@@ -4,11 +4,13 @@
 //! * [`remote_write`]: Prometheus remote write 1.0, the metrics' way out.
 //! * [`loki`]: Loki's push request, which is also the form log records have inside Taffrail.
 //! * [`syslog`]: messages of RFC 5424 and 3164, and their framing.
+//! * [`journal`]: the files that systemd's journald writes.
 //! * [`page`]: what a target answers a scrape in any of Prometheus' formats, the way in.
 //! * [`relabel`]: rules that change, keep or drop labels, between the two.
 //! * [`retry_after()`]: the header by which a receiver says when to come back.
 
 pub mod calendar;
+pub mod journal;
 pub mod loki;
 pub mod page;
 pub mod proto;

@@ -126,7 +126,7 @@ pub fn pass(source: &LogSource, text: &[u8], read_ns: i64) -> Vec<Passed> {
     let format = match &source.reads {
         Reads::Files(files) => files.format,
         Reads::Containers(_) => Format::Docker,
-        Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => Format::Plain,
+        Reads::Journald(_) | Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => Format::Plain,
     };
     let records = Records::new(format, lines(text), read_ns);
     for Record { line, stream, time, read_ns, .. } in Entries::new(stages.join(), records) {

@@ -9,6 +9,8 @@ use super::env::Env;
 pub const LISTEN: &str = "127.0.0.1:9753";
 /// The same, read.
 pub const LISTEN_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9753);
+/// `spool_size`
+pub const SPOOL_SIZE: &str = "1GiB";
 /// `logs.syslog.max_message_bytes`
 pub const SYSLOG_MESSAGE: &str = "64KiB";
 /// `logs.syslog.max_connections`
@@ -75,6 +77,8 @@ pub const PROBE_JOB: &str = "probe";
 pub const PROBE_TIMEOUT: &str = "10s";
 /// `logs.files.max_line_bytes`
 pub const MAX_LINE: &str = "256KiB";
+/// `logs.journald.max_age`
+pub const JOURNAL_AGE: &str = "7h";
 /// `logs.multiline.max_lines`
 pub const MULTILINE_LINES: u64 = 500;
 /// `logs.multiline.max_wait`

@@ -2,6 +2,7 @@
 
 mod archive;
 mod doors;
+mod journald;
 mod logs;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use taffrail_wire::relabel::Rule;
 pub use self::archive::RemoteArchive;
 pub use self::archive::{ArchiveOutput, ArchivePlace};
 pub use self::doors::{Push, Stdin, Syslog};
+pub use self::journald::{Journald, WhichEntries};
 pub use self::logs::{ContainerLogs, Files, LogSource, Reads, Start, Which};
 pub use super::scalar::Network;
 pub use super::written::OutOfOrder;
@@ -31,6 +33,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// State: positions, logs on disk, the lock.
     pub data_dir: PathBuf,
+    /// How many bytes the log of metrics may hold, and those of log lines together.
+    pub spool_size: u64,
     /// The `instance` of this host's metrics and logs, when it is not the host's own name.
     pub hostname: Option<String>,
     /// Added to all that is pushed.

@@ -6,6 +6,7 @@ mod containers;
 pub mod discovery;
 mod doors;
 pub mod http;
+mod journald;
 mod logs;
 mod loki;
 pub mod meter;
@@ -33,7 +34,8 @@ use crate::metrics::cardinality::BUDGET;
 pub use archive::{Archive, Azure, Gcs, S3};
 pub use containers::{Containers, Detail};
 pub use doors::{Push, ServerTls, Stdin, Syslog, SyslogTls};
-pub use logs::{ContainerLogs, Files, LineFormat, LogPreset, LogSource, Start, Which};
+pub use journald::{Journald, Priority, WhichEntries};
+pub use logs::{ContainerLogs, Files, LineFormat, LogPreset, LogSource, Start, WhenFull, Which};
 pub use loki::{DeadLetters, LokiLimits};
 pub use outputs::{BasicAuth, OAuth2, OutOfOrder, Output, Outputs, Version};
 pub use pgbouncer::PgBouncer;
@@ -60,6 +62,9 @@ pub struct Written {
     /// systemd sets), else `$XDG_STATE_HOME/taffrail`, else `~/.local/state/taffrail`, else `/var/lib/taffrail`.
     #[schemars(extend("examples" = ["/var/lib/taffrail"]))]
     pub data_dir: Field<PathText>,
+    /// How much the log of metrics on disk may hold, and how much those of log lines may together. Between 8MiB and 1TiB.
+    #[schemars(extend("default" = defaults::SPOOL_SIZE))]
+    pub spool_size: Field<Size>,
     /// The `instance` label of this host's metrics and logs. Default: what `<rootfs>/etc/hostname` says, else the
     /// kernel.
     #[schemars(extend("examples" = ["web-1"]))]

@@ -25,6 +25,8 @@ pub struct Chunk {
     pub body: Body,
     /// What its entries pass through.
     pub stages: Arc<Stages>,
+    /// Its stream is marked: where the logs' log is full, its entries are the last to go.
+    pub keep: bool,
     /// Settled when every output has had its last word on all of the entries.
     pub ticket: Ticket,
 }

@@ -4,6 +4,7 @@ pub(crate) mod buffers;
 pub mod chunk;
 mod clocks;
 mod errors;
+mod lanes;
 mod lines;
 pub(crate) mod notes;
 mod processor;
@@ -11,6 +12,7 @@ pub mod shape;
 mod stage;
 
 pub use chunk::{Body, Chunk, Pairs};
+pub use lanes::Logs;
 pub use lines::lines;
 pub use notes::{Notes, NotesSource};
 pub use processor::Processor;

@@ -80,6 +80,7 @@ impl NotesSource {
             metadata: Arc::from([]),
             body: Body::Lines { bytes: line(&note).into(), base_ns: self.last_ns, shape: Shape::default() },
             stages: self.stages.clone(),
+            keep: false,
             ticket: Ticket::none(),
         })
     }

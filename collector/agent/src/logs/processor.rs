@@ -1,6 +1,6 @@
-//! Chunks become batches, and batches records of the logs' log.
+//! Chunks become batches, and batches records of the logs' logs.
 //!
-//! A batch is at most [`MAX_BATCH`] raw bytes, its boundaries are fixed when it is written, and it is replayed
+//! A batch is about as large as a chunk may be, its boundaries are fixed when it is written, and it is replayed
 //! unchanged, so that a receiver which drops equal entries sees a batch sent twice once.
 
 use std::path::Path;
@@ -8,61 +8,47 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use taffrail_core::Clock;
-use taffrail_spool::{Log, Pressure, Reason, Settled, Ticket};
-use taffrail_wire::loki::{Batch, write_label_set};
+use taffrail_spool::{Pressure, Reason, Settled};
+use taffrail_wire::loki::write_label_set;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
-use tracing::{error, info, warn};
+use tracing::{info, warn};
 
-use super::buffers::{self, RECORDS};
 use super::errors::Errors;
+use super::lanes::{Lane, higher};
 use super::stage::{Passed, Worker};
-use super::{Chunk, Notes, NotesSource};
+use super::{Chunk, Logs, Notes, NotesSource};
 use crate::measures::{
     LOG_BYTES, LOG_CUT, LOG_ENTRIES, LOG_GARBLED, LOG_LEFT_OUT, LOG_REDACTED, LOG_SPLIT, Measures,
 };
 use crate::page::Tail;
 
-/// A batch is written when it has grown to this many bytes.
-const MAX_BATCH: usize = 256 << 10;
-/// Or when its first line is this old.
+/// A batch is written when its first line is this old, or when it is full.
 const LINGER: Duration = Duration::from_millis(200);
-/// Before it is written, outputs that have more than this to send are waited for: sources read files faster than anybody
-/// takes them, and what an output is late for is written to disk.
-const AHEAD: u64 = 512 << 10;
-/// But no longer than this, and not for an output that was given something as long ago. So none is waited for that takes
-/// less than 50 MB a second: a file may be truncated while it is not read.
-const PATIENCE: Duration = Duration::from_millis(10);
 
 /// Turns chunks into records.
 pub struct Processor {
-    log: Arc<dyn Log>,
+    logs: Logs,
     tail: Arc<Tail>,
     measures: Arc<Measures>,
     /// Where errors in lines are told, where somebody listens.
     errors: Option<Errors>,
     pause: watch::Sender<bool>,
     worker: Worker,
-    batch: Batch,
-    tickets: Vec<Ticket>,
+    /// What goes first, and what goes last.
+    lanes: [Lane; 2],
     /// The label set of the chunk before, which is most often the next one's too.
     labels: (Arc<[(String, String)]>, String),
 }
 
 impl Processor {
-    /// A processor that appends to `log`, shows lines to `tail`, and tells sources by `pause` when to wait.
-    pub fn new(
-        log: Arc<dyn Log>,
-        tail: Arc<Tail>,
-        measures: Arc<Measures>,
-        pause: watch::Sender<bool>,
-    ) -> Self {
+    /// A processor that appends to `logs`, shows lines to `tail`, and tells sources by `pause` when to wait.
+    pub fn new(logs: Logs, tail: Arc<Tail>, measures: Arc<Measures>, pause: watch::Sender<bool>) -> Self {
         let labels = (Arc::from([]), String::new());
         let worker = Worker::default();
-        let (batch, tickets) = (Batch::new(), Vec::new());
-        Processor { log, tail, measures, errors: None, pause, worker, batch, tickets, labels }
+        let lanes = logs.both().map(Lane::new);
+        Processor { logs, tail, measures, errors: None, pause, worker, lanes, labels }
     }
 
     /// The same, telling of new errors in lines by `notes`; what is known of them is kept in `folder`.
@@ -78,45 +64,47 @@ impl Processor {
         notes: &mut NotesSource,
         stop: CancellationToken,
     ) {
-        let mut pressure = self.log.pressure();
+        let [mut others, mut kept] = self.logs.both().map(|log| log.pressure());
         // What was so before anybody listened counts too.
-        pressure.mark_changed();
+        others.mark_changed();
         let mut linger = pin!(tokio::time::sleep(LINGER));
         loop {
-            let filling = !self.batch.is_empty();
+            let filling = self.lanes.iter().any(|lane| !lane.batch.is_empty());
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
                 // Before the chunks: in a flood there is always another one.
-                Ok(()) = pressure.changed() => {
-                    self.obey(*pressure.borrow_and_update());
+                Ok(()) = others.changed() => {
+                    self.obey(higher(*others.borrow_and_update(), *kept.borrow()));
+                    continue;
+                }
+                Ok(()) = kept.changed() => {
+                    self.obey(higher(*others.borrow(), *kept.borrow_and_update()));
                     continue;
                 }
                 Some(chunk) = notes.next() => self.add(chunk),
                 Some(chunk) = chunks.recv() => self.add(chunk),
-                () = &mut linger, if filling => { self.flush(); continue }
+                () = &mut linger, if filling => { self.flush(|_| true); continue }
             }
             if !filling {
                 linger.set(tokio::time::sleep(LINGER));
             }
             // What waits already is taken without asking the clock each time.
-            while self.batch.raw_len() < MAX_BATCH {
+            while !self.lanes.iter().any(Lane::is_full) {
                 let Ok(chunk) = chunks.try_recv() else { break };
                 self.add(chunk);
             }
-            if self.batch.raw_len() >= MAX_BATCH {
-                self.log.wait_for_cursors(AHEAD, PATIENCE).await;
-                self.flush();
+            for lane in self.lanes.iter_mut().filter(|lane| lane.is_full()) {
+                lane.wait_for_outputs().await;
+                lane.flush();
             }
         }
         chunks.close();
         while let Ok(chunk) = chunks.try_recv() {
             self.add(chunk);
-            if self.batch.raw_len() >= MAX_BATCH {
-                self.flush();
-            }
+            self.flush(Lane::is_full);
         }
-        self.flush();
+        self.flush(|_| true);
         if let Some(errors) = &mut self.errors {
             errors.save();
         }
@@ -145,8 +133,9 @@ impl Processor {
         }
         let label = |name| chunk.labels.iter().find(|(n, _)| n == name).map_or("", |(_, v)| v.as_str());
         let source = [label("job"), label("service_name")];
+        let lane = &mut self.lanes[usize::from(chunk.keep)];
         let Passed { entries, left_out, garbled, cut, split } =
-            self.worker.pass(&chunk, &self.labels.1, &mut self.batch, &self.tail);
+            self.worker.pass(&chunk, &self.labels.1, &mut lane.batch, &self.tail);
         self.count(&chunk, source);
         for (kind, count) in chunk.stages.take_redacted() {
             self.measures.add(&LOG_REDACTED, [source[0], kind], count);
@@ -165,7 +154,7 @@ impl Processor {
             // Nothing of it goes on, so nobody else will settle it: what nobody wants is not read again.
             Some((stage, _)) if entries == 0 => chunk.ticket.settle(Settled::Dropped(Reason::Skipped(stage))),
             _ if chunk.ticket.is_none() => {}
-            _ => self.tickets.push(chunk.ticket),
+            _ => self.lanes[usize::from(chunk.keep)].tickets.push(chunk.ticket),
         }
     }
 
@@ -181,25 +170,8 @@ impl Processor {
         errors.take(found, stream[1], version.map_or("", |(_, version)| version), &self.measures);
     }
 
-    fn flush(&mut self) {
-        if self.batch.is_empty() {
-            return;
-        }
-        let record = if buffers::fills(self.batch.raw_len(), self.batch.capacity()) {
-            let mut next = RECORDS.take();
-            next.reserve(self.batch.raw_len());
-            RECORDS.lend(self.batch.replace(next))
-        } else {
-            let record = Bytes::copy_from_slice(self.batch.finish());
-            self.batch.clear();
-            record
-        };
-        let tickets = std::mem::take(&mut self.tickets);
-        let all = Ticket::new(move |how| tickets.into_iter().for_each(|ticket| ticket.settle(how)));
-        // A record that cannot be taken was dropped for a counted reason, or its ticket was dropped unsettled.
-        if let Err(error) = self.log.append(record, all) {
-            error!(%error, "log entries were not kept");
-        }
+    fn flush(&mut self, which: impl Fn(&Lane) -> bool) {
+        self.lanes.iter_mut().filter(|lane| which(lane)).for_each(Lane::flush);
     }
 }
 

@@ -4,16 +4,25 @@ use std::sync::Mutex;
 
 use taffrail_core::Clock;
 use taffrail_core::Pattern;
-use taffrail_spool::{Cursor, MemoryLog, MemoryOptions, Start};
+use taffrail_spool::{Cursor, Log, MemoryLog, MemoryOptions, Start, Ticket};
 use taffrail_wire::loki;
+
+use bytes::Bytes;
 
 use super::*;
 use crate::logs::Body;
+use crate::logs::chunk::MAX_BYTES;
+use crate::logs::lanes::PATIENCE;
 use taffrail_stages::Stages;
 use taffrail_stages::stage::{Condition, Stage};
 
 use crate::logs::{Notes, Shape};
 use crate::status::lock;
+
+/// This log for what goes first, and one that nobody reads for the rest.
+fn logs(others: Arc<dyn Log>) -> Logs {
+    Logs { others, kept: Arc::new(MemoryLog::new(MemoryOptions::default(), Clock::manual(1))) }
+}
 
 /// A processor between a queue and a log with one cursor.
 struct Bed {
@@ -37,7 +46,7 @@ impl Bed {
         let (pauses, pause) = watch::channel(false);
         let (notes, mut source) = Notes::new(clock);
         let stop = CancellationToken::new();
-        let processor = Processor::new(log, Arc::default(), Arc::default(), pauses);
+        let processor = Processor::new(logs(log), Arc::default(), Arc::default(), pauses);
         let task = tokio::spawn({
             let stop = stop.clone();
             async move { processor.run(&mut queue, &mut source, stop).await }
@@ -56,6 +65,7 @@ impl Bed {
                 shape: Shape::default(),
             },
             stages: stages.clone(),
+            keep: false,
             ticket: Ticket::new(move |how| lock(&settled).push((number, how))),
         };
         self.chunks.send(chunk).await.unwrap();
@@ -116,9 +126,10 @@ async fn sources_pause_before_the_oldest_goes_and_go_on_after() {
 }
 
 #[tokio::test(start_paused = true)]
+#[expect(clippy::disallowed_methods, reason = "the runtime's own clock stands still and is asked")]
 async fn an_output_is_waited_for_but_not_one_that_stands_still() {
     let mut bed = Bed::start(64 << 20);
-    let big: &'static [u8] = Box::leak(vec![b'x'; MAX_BATCH].into_boxed_slice());
+    let big: &'static [u8] = Box::leak(vec![b'x'; MAX_BYTES].into_boxed_slice());
     let start = tokio::time::Instant::now();
     // Two batches are more than it may be ahead; the third one waits.
     for number in 0..3 {
@@ -149,7 +160,7 @@ async fn a_log_that_is_full_at_the_start_pauses() {
     let (_chunks, mut queue) = mpsc::channel(8);
     let (pauses, mut pause) = watch::channel(false);
     let (_notes, mut source) = Notes::new(clock);
-    let processor = Processor::new(log, Arc::default(), Arc::default(), pauses);
+    let processor = Processor::new(logs(log), Arc::default(), Arc::default(), pauses);
     tokio::spawn(async move { processor.run(&mut queue, &mut source, CancellationToken::new()).await });
     tokio::time::timeout(Duration::from_secs(1), pause.wait_for(|p| *p))
         .await
@@ -166,7 +177,7 @@ async fn a_flood_is_paused_before_anything_is_dropped() {
     let (chunks, mut queue) = mpsc::channel(8);
     let (pauses, pause) = watch::channel(false);
     let (_notes, mut source) = Notes::new(clock);
-    let processor = Processor::new(log.clone(), Arc::default(), Arc::default(), pauses);
+    let processor = Processor::new(logs(log.clone()), Arc::default(), Arc::default(), pauses);
     tokio::spawn(async move { processor.run(&mut queue, &mut source, CancellationToken::new()).await });
     let text = Bytes::from("a line of a log that is written in a flood\n".repeat(6000));
     let flood = |_| {
@@ -177,7 +188,7 @@ async fn a_flood_is_paused_before_anything_is_dropped() {
                 let labels = [("job".to_owned(), "test".to_owned())].into();
                 let (stages, ticket) = (Arc::default(), Ticket::none());
                 let body = Body::Lines { bytes: bytes.clone(), base_ns: 1, shape: Shape::default() };
-                let chunk = Chunk { labels, metadata: Arc::from([]), body, stages, ticket };
+                let chunk = Chunk { labels, metadata: Arc::from([]), body, stages, keep: false, ticket };
                 chunks.blocking_send(chunk).unwrap();
             }
         })
@@ -188,4 +199,38 @@ async fn a_flood_is_paused_before_anything_is_dropped() {
     assert!(*pause.borrow());
     let stats = log.stats();
     assert_eq!(stats.dropped_full.records, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn marked_chunks_have_a_log_of_their_own() {
+    let clock = Clock::manual(1);
+    let log = || -> Arc<dyn Log> { Arc::new(MemoryLog::new(MemoryOptions::default(), clock.clone())) };
+    let both = Logs { others: log(), kept: log() };
+    let mut cursors = both.both().map(|log| log.cursor("test", Start::Oldest).unwrap());
+    let (chunks, mut queue) = mpsc::channel(8);
+    let (pauses, _pause) = watch::channel(false);
+    let (_notes, mut source) = Notes::new(clock);
+    let settled = Arc::new(Mutex::new(Vec::new()));
+    for (bytes, keep) in [("a\n", false), ("b\n", true), ("c\n", false)] {
+        let heard = settled.clone();
+        let (labels, metadata, stages) = (Arc::from([]), Arc::from([]), Arc::default());
+        let body = Body::Lines { bytes: bytes.into(), base_ns: 1, shape: Shape::default() };
+        let ticket = Ticket::new(move |_| lock(&heard).push(bytes));
+        chunks.send(Chunk { labels, metadata, body, stages, keep, ticket }).await.unwrap();
+    }
+    let processor = Processor::new(both, Arc::default(), Arc::default(), pauses);
+    tokio::spawn(async move { processor.run(&mut queue, &mut source, CancellationToken::new()).await });
+    let mut lines = Vec::new();
+    for cursor in &mut cursors {
+        let peeked = cursor.peek(1 << 20).await.unwrap();
+        assert_eq!(peeked.records.len(), 1);
+        let streams: Vec<_> = loki::streams(&peeked.records[0].bytes).map(Result::unwrap).collect();
+        let entries = streams.iter().flat_map(loki::Stream::entries);
+        lines.push(entries.map(|entry| entry.unwrap().line.to_owned()).collect::<Vec<_>>());
+    }
+    assert_eq!(lines, [vec!["a", "c"], vec!["b"]]);
+    for (cursor, expected) in cursors.iter_mut().zip([&["a\n", "c\n"][..], &["a\n", "c\n", "b\n"]]) {
+        cursor.commit(u64::MAX);
+        assert_eq!(*lock(&settled), expected, "each batch settles its own");
+    }
 }

@@ -21,6 +21,7 @@ fn chunk(bytes: &'static [u8], stages: Vec<Stage>) -> Chunk {
         metadata: Arc::from([]),
         body: Body::Lines { bytes: Bytes::from_static(bytes), base_ns: READ, shape: Shape::default() },
         stages: Arc::new(Stages::new(stages)),
+        keep: false,
         ticket: Ticket::none(),
     }
 }

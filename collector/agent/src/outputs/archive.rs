@@ -7,6 +7,8 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use taffrail_archive::{Folder, Found, Object, Sealed, Staging, Store, StoreError, Window, segment};
@@ -18,7 +20,7 @@ use tracing::{info, warn};
 
 use super::settle::{Common, FIRST_WAIT};
 use crate::config::{ArchiveOutput, ArchivePlace};
-use crate::status::{ArchiveStatus, OutputStatus, Place};
+use crate::status::{ArchiveStatus, OutputStatus, Place, lock};
 
 /// The most bytes of records that are read at once.
 const PEEK_BYTES: usize = 512 << 10;
@@ -35,14 +37,36 @@ pub struct Archive {
     size: u64,
     /// The instance, fit for a name.
     host: String,
-    /// Where windows stand until they are stored.
-    dir: PathBuf,
+    /// When the newest window was sealed, milliseconds since 1970 UTC: no two have the same time, so that their objects
+    /// cannot have the same names, of whichever log they are.
+    sealed_ms: AtomicI64,
+    /// What is open of each log.
+    open: Mutex<[Open; 2]>,
 }
 
-/// An archive that runs.
+/// A log that is archived.
+#[derive(Debug)]
+pub struct Read {
+    /// The archive's cursor in it.
+    pub cursor: Cursor,
+    /// Where its windows stand until they are stored.
+    pub dir: PathBuf,
+}
+
+/// What of a log is in its open window.
+#[derive(Clone, Copy, Debug, Default)]
+struct Open {
+    entries: u64,
+    objects: usize,
+    bytes: u64,
+}
+
+/// One log of an archive that runs.
 struct Run<'a> {
     archive: &'a Archive,
     common: Common,
+    /// Which of its logs.
+    number: usize,
     cursor: Cursor,
     staging: Staging,
     /// The last window that was stored: its records may come again after a crash, which forgets where cursors were.
@@ -57,38 +81,51 @@ struct Filled {
 }
 
 impl Archive {
-    /// An archive as `config` says, for what this `instance` logs. Windows stand in `dir`.
+    /// An archive as `config` says, for what this `instance` logs.
     ///
     /// # Errors
     /// When there can be no such store.
-    pub fn new(config: &ArchiveOutput, instance: &str, dir: &Path) -> Result<Self, StoreError> {
+    pub fn new(config: &ArchiveOutput, instance: &str) -> Result<Self, StoreError> {
         let expire = match &config.place {
             ArchivePlace::Folder { folder, keep: Some(keep) } => Some((folder.clone(), *keep)),
             _ => None,
         };
-        let (store, dir) = (config.store()?, dir.to_owned());
-        Ok(Archive { store, expire, every: config.every, size: config.size, host: segment(instance), dir })
+        let (sealed_ms, open) = Default::default();
+        let (store, host) = (config.store()?, segment(instance));
+        Ok(Archive { store, expire, every: config.every, size: config.size, host, sealed_ms, open })
     }
 
-    /// Archives until the log is closed and all of it is stored, or until `leave`. What is not stored stays in the log.
+    /// Archives until the logs are closed and all of them is stored, or until `leave`. What is not stored stays in its log.
     pub async fn run(
         self,
-        cursor: Cursor,
+        reads: [Read; 2],
         status: Place<OutputStatus>,
         clock: Clock,
         leave: CancellationToken,
     ) {
         let common = Common::new(status, clock);
+        let [others, kept] = reads;
+        let both = async {
+            tokio::join!(self.all(0, others, common.clone()), self.all(1, kept, common.clone()));
+        };
         tokio::select! {
             () = leave.cancelled() => {}
-            () = self.all(cursor, common.clone()) => {}
+            () = both => {}
             () = self.expire(&common) => {}
         }
     }
 
-    async fn all(&self, cursor: Cursor, common: Common) {
-        let (staging, found) = self.open(&common).await;
-        let mut run = Run { archive: self, common, cursor, staging, done: None };
+    /// When a window is sealed now.
+    fn seal_ms(&self, now_ms: i64) -> i64 {
+        let next = |last: i64| Some(now_ms.max(last + 1));
+        // It never fails: there is always a next one.
+        let last = self.sealed_ms.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        now_ms.max(last.unwrap_or_default() + 1)
+    }
+
+    async fn all(&self, number: usize, Read { cursor, dir }: Read, common: Common) {
+        let (staging, found) = Self::open(&dir, &common).await;
+        let mut run = Run { archive: self, common, number, cursor, staging, done: None };
         match found {
             Found::Nothing => {}
             Found::Lost(why) => {
@@ -103,7 +140,7 @@ impl Archive {
                 Ok(true) => return,
                 Ok(false) => wait = FIRST_WAIT,
                 Err(error) => {
-                    let dir = self.dir.display();
+                    let dir = dir.display();
                     run.common.retrying(&format!("cannot write what is to be archived to {dir}: {error}"));
                     run.cursor.rewind();
                     wait = longer(&run.common, wait).await;
@@ -113,14 +150,14 @@ impl Archive {
     }
 
     /// The folder of windows; tried until it opens.
-    async fn open(&self, common: &Common) -> (Staging, Found) {
+    async fn open(dir: &Path, common: &Common) -> (Staging, Found) {
         let mut wait = FIRST_WAIT;
         loop {
-            let dir = self.dir.clone();
-            match apart(move || Staging::open(&dir)).await {
+            let at = dir.to_owned();
+            match apart(move || Staging::open(&at)).await {
                 Ok(opened) => return opened,
                 Err(error) => {
-                    common.retrying(&format!("cannot open {}: {error}", self.dir.display()));
+                    common.retrying(&format!("cannot open {}: {error}", dir.display()));
                     wait = longer(common, wait).await;
                 }
             }
@@ -153,7 +190,8 @@ impl Run<'_> {
         let Filled { window, ended } = self.fill().await?;
         if !window.is_empty() {
             let (host, now_ms) = (self.archive.host.clone(), self.common.clock().now_ms());
-            let sealed = apart(move || window.seal(&host, now_ms)).await?;
+            let sealed_ms = self.archive.seal_ms(now_ms);
+            let sealed = apart(move || window.seal(&host, sealed_ms)).await?;
             if let Err(error) = self.staging.save(&sealed) {
                 self.staging.clear(&sealed);
                 return Err(error);
@@ -205,10 +243,14 @@ impl Run<'_> {
     }
 
     fn show(&self, window: &Window, entries: u64) {
+        let mut open = lock(&self.archive.open);
+        open[self.number] = Open { entries, objects: window.objects(), bytes: window.raw_bytes() };
+        let [a, b] = *open;
+        drop(open);
         let mut status = self.common.status();
-        status.in_flight = entries;
+        status.in_flight = a.entries + b.entries;
         let archive = archive_of(&mut status);
-        (archive.open_objects, archive.open_bytes) = (window.objects(), window.raw_bytes());
+        (archive.open_objects, archive.open_bytes) = (a.objects + b.objects, a.bytes + b.bytes);
     }
 
     /// Stores a window that is not stored yet; afterwards its records are settled.

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use taffrail_core::Clock;
 use taffrail_spool::{Cursor, Log, Peeked, Position, Record};
 use tokio_util::sync::CancellationToken;
@@ -108,21 +109,25 @@ pub struct Reads {
     pub log: Arc<dyn Log>,
 }
 
-/// Delivers until the log is closed and empty, or until `leave`. What a cursor has not committed stays in the log.
+/// Delivers until the logs are closed and empty, or until `leave`. What a cursor has not committed stays in its log. Of
+/// several logs each is delivered in its own order, beside the others.
 pub async fn deliver<D: Delivery>(
     output: D,
-    reads: Reads,
+    reads: Vec<Reads>,
     status: Place<OutputStatus>,
     clock: Clock,
     leave: CancellationToken,
 ) {
-    let Reads { cursor, log } = reads;
     let common = Common::new(status, clock);
-    let live = Live::new(log, cursor.name(), common.clone());
-    let feed = Feed::new(output, cursor, common, false);
+    let beside: Vec<D> = reads.iter().skip(1).map(|_| output.another()).collect();
+    let begun = |(output, Reads { cursor, log }): (D, Reads)| {
+        let live = Live::new(log, cursor.name(), common.clone());
+        all(Feed::new(output, cursor, common.clone(), false), live)
+    };
+    let all = join_all(std::iter::once(output).chain(beside).zip(reads).map(begun));
     tokio::select! {
         () = leave.cancelled() => {}
-        () = all(feed, live) => {}
+        _ = all => {}
     }
 }
 
@@ -154,6 +159,8 @@ pub(super) struct Feed<D: Delivery> {
     common: Common,
     /// It is the live lane's.
     live: bool,
+    /// What of the output's entries on their way is shown as this one's.
+    shown: u64,
     /// The process before this one may have sent what is older than this without having saved that it did.
     began_ms: i64,
     /// Batches in a row that were stored whole.
@@ -178,7 +185,7 @@ impl<D: Delivery> Feed<D> {
     pub(super) fn new(output: D, cursor: Cursor, common: Common, live: bool) -> Self {
         let flight = Flight::new(&output, common.clone());
         let began_ms = common.clock().now_ms();
-        Feed { output, cursor, flight, common, live, began_ms, whole: 0, ended: false }
+        Feed { output, cursor, flight, common, live, shown: 0, began_ms, whole: 0, ended: false }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -225,7 +232,9 @@ impl<D: Delivery> Feed<D> {
         }
         let mut status = self.common.status();
         self.output.report(&mut status);
-        *if self.live { &mut status.live_in_flight } else { &mut status.in_flight } = self.flight.held;
+        let shown = if self.live { &mut status.live_in_flight } else { &mut status.in_flight };
+        *shown =
+            shown.saturating_sub(std::mem::replace(&mut self.shown, self.flight.held)) + self.flight.held;
     }
 
     /// Adds to records what comes within a moment.
@@ -286,6 +295,14 @@ impl<D: Delivery> Feed<D> {
                 self.common.status().shards = wanted;
             }
         }
+    }
+}
+
+impl<D: Delivery> Drop for Feed<D> {
+    fn drop(&mut self) {
+        let mut status = self.common.status();
+        let shown = if self.live { &mut status.live_in_flight } else { &mut status.in_flight };
+        *shown = shown.saturating_sub(self.shown);
     }
 }
 

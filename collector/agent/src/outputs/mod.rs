@@ -13,7 +13,7 @@ mod scripted;
 mod settle;
 mod verdict;
 
-pub use archive::Archive;
+pub use archive::{Archive, Read as ArchiveRead};
 pub use deliver::{Delivery, Reads, Ready, Window, deliver};
 pub use http::{Client, ClientError};
 pub use loki::{Loki, LokiContext, Mine, ResendError, Resender, StartTenant, StillDead, check_tenant};

@@ -145,7 +145,7 @@ impl Bed {
         let cursor = self.log.cursor(name, Start::Oldest).unwrap();
         let (status, leave) = (Place::<OutputStatus>::default(), CancellationToken::new());
         let reads = Reads { cursor, log: self.log.clone() };
-        let task = deliver(script.clone(), reads, status.clone(), self.clock.clone(), leave.clone());
+        let task = deliver(script.clone(), vec![reads], status.clone(), self.clock.clone(), leave.clone());
         (status, leave, tokio::spawn(task))
     }
 

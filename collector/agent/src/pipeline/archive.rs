@@ -1,6 +1,6 @@
 //! Archives: what they are given, and how they are started.
 
-use taffrail_spool::{Cursor, Start};
+use taffrail_spool::Start;
 use tokio_util::sync::CancellationToken;
 use tracing::error;
 
@@ -9,7 +9,7 @@ use super::part::Part;
 use crate::component::Key;
 use crate::config::ArchiveOutput;
 use crate::contain::keep_running;
-use crate::outputs::Archive;
+use crate::outputs::{Archive, ArchiveRead as Read};
 use crate::status::{ArchiveStatus, OutputStatus};
 
 impl Pipeline {
@@ -29,12 +29,16 @@ impl Pipeline {
             ..Default::default()
         };
         let status = self.shared.board.output(key.clone(), status);
-        let (log, clock, name) = (self.shared.logs.clone(), self.shared.clock.clone(), key.to_string());
-        let dir = self.shared.state.join("archive").join(&key.name);
+        let (logs, clock, name) = (self.shared.logs.clone(), self.shared.clock.clone(), key.to_string());
+        let dir = |folder| self.shared.state.join(folder).join(&key.name);
+        let dirs = [dir("archive"), dir("archive-kept")];
         let make = {
             let (config, instance, name) = (config.clone(), instance.to_owned(), name.clone());
-            move || -> anyhow::Result<(Archive, Cursor)> {
-                Ok((Archive::new(&config, &instance, &dir)?, log.cursor(&name, Start::Newest)?))
+            move || -> anyhow::Result<(Archive, [Read; 2])> {
+                let [others, kept] = logs.both().map(|log| log.cursor(&name, Start::Newest));
+                let [dir, kept_dir] = dirs.clone();
+                let reads = [Read { cursor: others?, dir }, Read { cursor: kept?, dir: kept_dir }];
+                Ok((Archive::new(&config, &instance)?, reads))
             }
         };
         // The first ones are made here, so that what is wrong with them is known now.
@@ -46,7 +50,7 @@ impl Pipeline {
             let (status, clock, left) = (status.clone(), clock.clone(), left.clone());
             async move {
                 match parts {
-                    Ok((archive, cursor)) => archive.run(cursor, status, clock, left).await,
+                    Ok((archive, reads)) => archive.run(reads, status, clock, left).await,
                     Err(error) => error!("the archive cannot be started again: {error:#}"),
                 }
             }

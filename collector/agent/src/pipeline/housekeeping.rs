@@ -27,6 +27,8 @@ pub(super) async fn housekeeping(shared: Shared, cardinality: Arc<Cardinality>, 
         (log, shared.board.log(Key::new("log", name), status))
     });
     loop {
+        // By cursor: those of one output have one name in all logs that it reads.
+        let mut lags: BTreeMap<String, (u64, Duration)> = BTreeMap::new();
         for (log, place) in &places {
             let stats = log.stats();
             let mut status = lock(place);
@@ -37,9 +39,14 @@ pub(super) async fn housekeeping(shared: Shared, cardinality: Arc<Cardinality>, 
             status.blocked = blocked(&stats);
             drop(status);
             for cursor in &stats.cursors {
-                shared.board.lag(&cursor.name, cursor.lag.records, cursor.lag_age.as_secs_f64());
+                let (records, age) = lags.entry(cursor.name.clone()).or_default();
+                *records += cursor.lag.records;
+                *age = cursor.lag_age.max(*age);
             }
             forget(log.as_ref(), &stats, shared.clock.now_ms());
+        }
+        for (name, (records, age)) in lags {
+            shared.board.lag(&name, records, age.as_secs_f64());
         }
         budgets::look(&mut series, &cardinality, &shared.board, &notes);
         tokio::time::sleep(EVERY).await;
@@ -47,8 +54,9 @@ pub(super) async fn housekeeping(shared: Shared, cardinality: Arc<Cardinality>, 
 }
 
 /// The logs by name.
-pub(super) fn logs(shared: &Shared) -> [(&'static str, Arc<dyn Log>); 2] {
-    [("metrics", shared.metrics.clone()), ("logs", shared.logs.clone())]
+pub(super) fn logs(shared: &Shared) -> [(&'static str, Arc<dyn Log>); 3] {
+    let [(name, others), (kept_name, kept)] = shared.logs.named();
+    [("metrics", shared.metrics.clone()), (name, others.clone()), (kept_name, kept.clone())]
 }
 
 /// What the outputs have not delivered, in words, by log and cursor.

@@ -23,16 +23,16 @@ use crate::status::{OutputStatus, lock};
 /// The header that names a tenant.
 const TENANT: &str = "X-Scope-OrgID";
 
-/// Starts an output.
+/// Starts an output of metrics.
 pub(super) fn start_output<D: Delivery>(
     shared: &Shared,
     key: &Key,
     url: &http::Uri,
-    log: &Arc<dyn Log>,
     output: impl Fn() -> Result<D, ClientError> + Send + 'static,
 ) -> anyhow::Result<Part> {
     let leave = CancellationToken::new();
-    let task = run(shared, key, url, (log, Start::Newest), output, leave.clone())?;
+    let logs = (vec![shared.metrics.clone()], Start::Newest);
+    let task = run(shared, key, url, logs, output, leave.clone())?;
     Ok(Part::Output { leave, task: tokio::spawn(task) })
 }
 
@@ -64,9 +64,9 @@ pub(super) fn start_loki(
         let start: StartTenant = Arc::new(move |tenant| starts.start(tenant));
         mine = Mine::Nobodys(start);
     }
-    let (made, log) = (config.clone(), (&shared.logs, Start::Newest));
+    let (made, logs) = (config.clone(), (shared.logs.both().to_vec(), Start::Newest));
     let output = move || Loki::new(&made, context.clone(), mine.clone());
-    let main = run(shared, key, &config.receiver.url, log, output, leave.clone())?;
+    let main = run(shared, key, &config.receiver.url, logs, output, leave.clone())?;
     let task = tokio::spawn(async move {
         main.await;
         tenants.end().await;
@@ -88,7 +88,7 @@ impl Tenants {
     /// Starts those that were there before, and may have a backlog.
     fn resume(&self) {
         let before = Key::new(self.key.kind, format!("{}@", self.key.name)).to_string();
-        for cursor in self.shared.logs.stats().cursors {
+        for cursor in self.shared.logs.both().iter().flat_map(|log| log.stats().cursors) {
             let Some(tenant) = cursor.name.strip_prefix(&before).filter(|tenant| !tenant.contains('#'))
             else {
                 continue;
@@ -118,11 +118,12 @@ impl Tenants {
         config.tenant = Some(tenant.to_owned());
         let (context, mine) = (self.context.clone(), Mine::Tenant(tenant.to_owned()));
         let output = move || Loki::new(&config, context.clone(), mine.clone());
-        // Nothing of a new tenant is older than the record in which it was met, which is still there.
-        let log = (&self.shared.logs, Start::Oldest);
+        // Nothing of a new tenant is older than the record in which it was met, which is still there; nor in the other
+        // log than what is still to be read.
+        let logs = (self.shared.logs.both().to_vec(), Start::Oldest);
         let url = &self.config.receiver.url;
         let task =
-            run(&self.shared, &key, url, log, output, self.leave.clone()).map_err(|e| format!("{e:#}"))?;
+            run(&self.shared, &key, url, logs, output, self.leave.clone()).map_err(|e| format!("{e:#}"))?;
         info!(output = %self.key, tenant, "sends for a tenant");
         tasks.insert(tenant.to_owned(), (key, tokio::spawn(task)));
         Ok(())
@@ -138,12 +139,12 @@ impl Tenants {
     }
 }
 
-/// Runs an output until its log is closed and empty, or until `leave`.
+/// Runs an output until its logs are closed and empty, or until `leave`.
 fn run<D: Delivery, F: Fn() -> Result<D, ClientError> + Send + 'static>(
     shared: &Shared,
     key: &Key,
     url: &http::Uri,
-    (log, from): (&Arc<dyn Log>, Start),
+    (logs, from): (Vec<Arc<dyn Log>>, Start),
     output: F,
     leave: CancellationToken,
 ) -> anyhow::Result<impl Future<Output = ()> + Send + use<D, F>> {
@@ -153,10 +154,10 @@ fn run<D: Delivery, F: Fn() -> Result<D, ClientError> + Send + 'static>(
         OutputStatus { kind: key.kind, name: key.name.clone(), url, shards: 1, ..Default::default() };
     let status = shared.board.output(key.clone(), status);
     // The first ones are made here, so that what is wrong with them is known now.
-    let mut first = Some(parts(&output, log, &key.to_string(), from)?);
-    let (name, log, clock) = (key.to_string(), log.clone(), shared.clock.clone());
+    let mut first = Some(parts(&output, &logs, &key.to_string(), from)?);
+    let (name, clock) = (key.to_string(), shared.clock.clone());
     Ok(keep_running(name.clone(), move || {
-        let parts = first.take().ok_or(()).or_else(|()| parts(&output, &log, &name, from));
+        let parts = first.take().ok_or(()).or_else(|()| parts(&output, &logs, &name, from));
         let (status, clock, left) = (status.clone(), clock.clone(), leave.clone());
         async move {
             match parts {
@@ -170,9 +171,10 @@ fn run<D: Delivery, F: Fn() -> Result<D, ClientError> + Send + 'static>(
 /// An output, and what it reads. Made anew when it panicked.
 fn parts<D>(
     output: &impl Fn() -> Result<D, ClientError>,
-    log: &Arc<dyn Log>,
+    logs: &[Arc<dyn Log>],
     name: &str,
     from: Start,
-) -> anyhow::Result<(D, Reads)> {
-    Ok((output()?, Reads { cursor: log.cursor(name, from)?, log: log.clone() }))
+) -> anyhow::Result<(D, Vec<Reads>)> {
+    let reads = logs.iter().map(|log| Ok(Reads { cursor: log.cursor(name, from)?, log: log.clone() }));
+    Ok((output()?, reads.collect::<anyhow::Result<_>>()?))
 }

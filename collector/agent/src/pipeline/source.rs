@@ -28,6 +28,7 @@ impl Pipeline {
             clock: self.shared.clock.clone(),
             instance: instance.to_owned(),
             stages: Arc::new(Stages::new(source.stages.clone()).joining(source.multiline.clone())),
+            keep: source.keep,
             notes: self.notes.clone(),
             chunks: self.chunks.clone(),
             engines: self.engines.clone(),

@@ -3,8 +3,11 @@
 mod containers;
 pub mod door;
 pub mod files;
+mod journald;
+mod like;
 mod push;
 mod stdin;
+mod streams;
 mod syslog;
 
 use std::future::Future;
@@ -52,7 +55,7 @@ impl Running {
 pub fn check(source: &LogSource) -> anyhow::Result<()> {
     match &source.reads {
         Reads::Files(files) => drop(files::Patterns::new(&files.include, &files.exclude)?),
-        Reads::Containers(_) | Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => {}
+        Reads::Containers(_) | Reads::Journald(_) | Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_) => {}
     }
     Ok(())
 }
@@ -70,6 +73,7 @@ pub async fn start(source: &LogSource, context: Context) -> anyhow::Result<Runni
             Ok(Running::new(|by| async move { running.stop(by).await.to_string() }))
         }
         Reads::Containers(containers) => containers::start(source, containers, context),
+        Reads::Journald(config) => journald::start(source, config, context),
         Reads::Push(config) => {
             let (source, config) = (source.clone(), config.clone());
             spawn_blocking(move || push::start(&source.name, &source.labels, &config, context)).await?
@@ -91,6 +95,8 @@ pub struct Context {
     pub instance: String,
     /// What its lines pass through; goes into every chunk.
     pub stages: Arc<Stages>,
+    /// Its entries are the last to go where the logs' log is full.
+    pub keep: bool,
     /// Where notes go: what was lost, and why.
     pub notes: Notes,
     /// Where chunks go. The queue is bounded: a source waits when it is full, and nothing is lost by waiting.

@@ -23,7 +23,12 @@ fn told(chunks: Vec<Chunk>) -> Vec<String> {
 
 fn feed(name: &str) -> Feed {
     let pair = |name: &str, value: &str| [(name.to_owned(), value.to_owned())].into();
-    Feed { labels: pair("container", name), metadata: pair("image", "shop:1"), stages: Arc::default() }
+    Feed {
+        labels: pair("container", name),
+        metadata: pair("image", "shop:1"),
+        stages: Arc::default(),
+        keep: false,
+    }
 }
 
 fn rig() -> (Rig, Arc<Given>) {

@@ -88,6 +88,7 @@ impl Rig {
         Context {
             sockets: Arc::default(),
             stages: Arc::default(),
+            keep: false,
             notes: self.notes.clone(),
             engines: Engines::default(),
             clock: self.clock.clone(),

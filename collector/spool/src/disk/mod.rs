@@ -196,6 +196,13 @@ impl DiskLog {
         Ok(DiskLog { store, worker: Some(Worker { wake, ended: Mutex::new(ended), thread }), _noter: noter })
     }
 
+    /// From now on this log and `other`, which was opened with the same bound, hold no more than that together: what one
+    /// has is not the other's to fill. Full, `other` gives up its oldest, whichever of them takes a record; this one gives
+    /// up its own only when `other` has nothing left but the segment it is writing. Age and free disk bound each by itself.
+    pub fn outranks(&self, other: &DiskLog) {
+        self.store.engine.outrank(&other.store.engine);
+    }
+
     /// Does now what is done every [`DiskOptions::sync_every`]: waits until all that was appended and committed would
     /// survive a power cut, gives up what is too old, and tries again a disk that took no writes.
     pub fn sync(&self) {

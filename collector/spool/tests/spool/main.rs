@@ -11,5 +11,6 @@ mod kill;
 mod load;
 mod model;
 mod outage;
+mod shared;
 mod state;
 mod trouble;

@@ -152,7 +152,7 @@ fn a_disk_that_turned_read_only_is_told_and_holds_what_it_held() {
     let held = Samples::on_disk(&taffrail).unwrap();
     assert!(held.numbers().len() > 3);
     disk.remount("ro");
-    assert_eq!(check(&taffrail).unwrap()["logs"].as_array().unwrap().len(), 2, "it can be looked at");
+    assert_eq!(check(&taffrail).unwrap()["logs"].as_array().unwrap().len(), 3, "it can be looked at");
     let (config, dir) = (taffrail.config_path(), taffrail.data_dir());
     let set = format!("data_dir={}", dir.display());
     let args = ["run", "--config", config.to_str().unwrap(), "--set", "listen=127.0.0.1:0", "--set", &set];

@@ -65,6 +65,11 @@ const FACILITIES: [&str; 24] = [
 const SEVERITIES: [&str; 8] = ["emerg", "alert", "crit", "err", "warning", "notice", "info", "debug"];
 
 impl Priority {
+    /// Of the numbers of a facility and a severity.
+    pub fn of(facility: u8, severity: u8) -> Option<Self> {
+        (facility < 24 && severity < 8).then_some(Priority(facility * 8 + severity))
+    }
+
     /// Reads `<34>` at the beginning of a text, and gives the rest.
     fn read(text: &str) -> Option<(Self, &str)> {
         let (digits, rest) = text.strip_prefix('<')?.split_once('>')?;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::config::{LogSource, Reads, Start, Which};
+use crate::config::{LogSource, Reads, Start, Which, WhichEntries, show_duration};
 
 /// A log source.
 #[derive(Debug, Serialize)]
@@ -19,6 +19,7 @@ pub(super) struct LogSummary {
 enum ReadsSummary {
     Files { include: Vec<String>, exclude: Vec<String>, start: &'static str },
     Containers { engine: Option<String>, include: Vec<String>, exclude: Vec<String>, start: &'static str },
+    Journald { paths: Vec<String>, include: Vec<String>, exclude: Vec<String>, start: String },
     Push { listen: String, tls: bool, auth: bool },
     Syslog { listens: Vec<String> },
     Stdin,
@@ -37,6 +38,15 @@ impl LogSummary {
                 include: words(&containers.include),
                 exclude: words(&containers.exclude),
                 start: word(containers.start),
+            },
+            Reads::Journald(journald) => ReadsSummary::Journald {
+                paths: journald.paths.iter().map(|path| path.display().to_string()).collect(),
+                include: entries(&journald.include),
+                exclude: entries(&journald.exclude),
+                start: match journald.start {
+                    Start::Backfill => format!("{} ago", show_duration(journald.max_age)),
+                    start => word(start).to_owned(),
+                },
             },
             Reads::Push(push) => ReadsSummary::Push {
                 listen: push.listen.to_string(),
@@ -71,6 +81,14 @@ impl fmt::Display for LogSummary {
                 let engine = engine.as_deref().unwrap_or("the first engine that is there");
                 write!(f, ", of {engine} (start: {start})")
             }
+            ReadsSummary::Journald { paths, include, exclude, start } => {
+                let all = if include.is_empty() { "all".to_owned() } else { include.join(", ") };
+                write!(f, "the journal in {}: {all}", paths.join(" and "))?;
+                if !exclude.is_empty() {
+                    write!(f, " but {}", exclude.join(", "))?;
+                }
+                write!(f, " (start: {start})")
+            }
             ReadsSummary::Syslog { listens } => write!(f, "syslog that comes by {}", listens.join(", ")),
             ReadsSummary::Stdin => f.write_str("standard input"),
             ReadsSummary::Push { listen, tls, .. } => {
@@ -96,4 +114,12 @@ fn words(which: &Which) -> Vec<String> {
         None => name.clone(),
     };
     which.names.iter().cloned().chain(which.labels.iter().map(label)).collect()
+}
+
+/// Units, and matches as they are written.
+fn entries(which: &WhichEntries) -> Vec<String> {
+    let terms = |terms: &Vec<(String, String)>| {
+        terms.iter().map(|(field, value)| format!("{field}={value}")).collect::<Vec<_>>().join(" ")
+    };
+    which.units.iter().cloned().chain(which.matches.iter().map(terms)).collect()
 }

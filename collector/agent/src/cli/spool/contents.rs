@@ -42,7 +42,7 @@ impl Contents {
     pub(super) fn new(log: &str) -> Self {
         let kind = match log {
             "metrics" => Kind::Samples(Decoder::default()),
-            "logs" => Kind::Entries,
+            "logs" | "logs-kept" => Kind::Entries,
             _ => Kind::Unknown,
         };
         Contents { progress: Progress::new(log.to_owned()), kind, count: 0, unreadable: (0, Vec::new()) }

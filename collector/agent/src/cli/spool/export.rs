@@ -48,30 +48,39 @@ pub(super) struct Export {
 enum What {
     /// The samples of the metrics' log
     Metrics,
-    /// The lines of the logs' log: those that an output was late for
+    /// The lines of the logs' logs, those of marked streams last: what an output was late for
     Logs,
 }
 
 impl Export {
     pub(super) fn answer(&self) -> anyhow::Result<ExitCode> {
-        let folder = match (self.what, self.format) {
+        let folders: &[&str] = match (self.what, self.format) {
             (What::Metrics, Format::Text) | (What::Logs, Format::Openmetrics) => {
                 print::err("samples are printed as json or openmetrics, log lines as json or text");
                 return Ok(ExitCode::from(USAGE));
             }
-            (What::Metrics, _) => "metrics",
-            (What::Logs, _) => "logs",
+            (What::Metrics, _) => &["metrics"],
+            (What::Logs, _) => &["logs", "logs-kept"],
         };
         let data_dir = match self.place.data_dir() {
             Ok(dir) => dir,
             Err(code) => return Ok(code),
         };
         let mut printer = Printer::new(self, BufWriter::with_capacity(1 << 16, io::stdout().lock()));
-        let found = inspect(&data_dir.join("spool").join(folder), in_use(&data_dir).is_some(), &mut printer)
-            .with_context(|| format!("is {} the data_dir of a taffrail?", data_dir.display()))?;
-        if let Some(output) = printer.nobody {
-            let names: Vec<&str> = found.cursors.iter().map(|cursor| cursor.name.as_str()).collect();
-            anyhow::bail!("no output `{output}` reads this log; there are: {}", names.join(", "));
+        let (mut sound, used) = (true, in_use(&data_dir).is_some());
+        for (number, folder) in folders.iter().enumerate() {
+            let dir = data_dir.join("spool").join(folder);
+            if number > 0 && !dir.exists() {
+                // An older taffrail had one.
+                continue;
+            }
+            let found = inspect(&dir, used, &mut printer)
+                .with_context(|| format!("is {} the data_dir of a taffrail?", data_dir.display()))?;
+            if let Some(output) = printer.nobody {
+                let names: Vec<&str> = found.cursors.iter().map(|cursor| cursor.name.as_str()).collect();
+                anyhow::bail!("no output `{output}` reads this log; there are: {}", names.join(", "));
+            }
+            sound &= found.is_sound();
         }
         let Written { bad, left_out, histograms } = printer.finish()?;
         if histograms > 0 {
@@ -80,7 +89,7 @@ impl Export {
         if left_out > 0 {
             print::err(&format!("{left_out} ends of series are left out: OpenMetrics has no word for them"));
         }
-        if bad > 0 || !found.is_sound() {
+        if bad > 0 || !sound {
             print::err("some of the log is damaged and was left out: `taffrail spool check` says what");
             return Ok(ExitCode::FAILURE);
         }

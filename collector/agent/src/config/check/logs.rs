@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use taffrail_stages::format::Format;
 
-use super::{Checker, doors, multiline};
+use super::{Checker, doors, journald, multiline};
 use crate::config::defaults;
 use crate::config::field::Field;
 use crate::config::scalar::{Glob, Size};
@@ -48,6 +48,7 @@ impl Checker<'_> {
             let reserved: &[_] = match &reads {
                 Some(Reads::Files(files)) if files.format != Format::Plain => &RESERVED_IN_RECORDS,
                 Some(Reads::Containers(_)) => &RESERVED_OF_CONTAINERS,
+                Some(Reads::Journald(_)) => &journald::RESERVED,
                 Some(Reads::Files(_)) | None => &RESERVED,
                 Some(Reads::Push(_) | Reads::Syslog(_) | Reads::Stdin(_)) => &doors::RESERVED,
             };
@@ -56,7 +57,9 @@ impl Checker<'_> {
             let (join, before) = self.preset(source).map_or_else(Default::default, |it| (it.join, it.stages));
             let join = join.map(|join| multiline::within(join, &reads));
             let (multiline, stages) = (self.multiline(source, &reads).or(join), self.stages(source, before));
-            let valid = LogSource { labels: with_job(labels, &name), name, reads, multiline, stages };
+            let keep = matches!(source.when_full.get(), Some(written::WhenFull::Keep));
+            let labels = with_job(labels, &name);
+            let valid = LogSource { labels, name, reads, multiline, stages, keep };
             self.one_door_each(at, &valid, &sources);
             sources.push(valid);
         }
@@ -73,6 +76,7 @@ impl Checker<'_> {
         let kinds = [
             ("files", written.files.span()),
             ("containers", written.containers.span()),
+            ("journald", written.journald.span()),
             ("push", written.push.span()),
             ("syslog", written.syslog.span()),
             ("stdin", written.stdin.span()),
@@ -93,6 +97,9 @@ impl Checker<'_> {
         }
         if let Some((_, containers)) = written.containers.good() {
             return Some(Reads::Containers(self.container_logs(containers, sections)));
+        }
+        if let Some((_, journald)) = written.journald.good() {
+            return Some(Reads::Journald(self.journald(journald, sections.1)));
         }
         if let Some((at, push)) = written.push.good() {
             return self.push(at, push).map(Reads::Push);

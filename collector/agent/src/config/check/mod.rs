@@ -10,6 +10,7 @@ mod doors;
 mod formats;
 mod host;
 mod http;
+mod journald;
 mod listen;
 mod logs;
 mod loki;
@@ -37,7 +38,7 @@ use super::defaults;
 use super::env::Env;
 use super::error::Fault;
 use super::field::Field;
-use super::scalar::{Interval, PathText, show_duration};
+use super::scalar::{Interval, PathText, Size, show_duration};
 use super::secret::Secret;
 use super::source::{Source, Span};
 use super::valid::{Config, OwnLog};
@@ -81,6 +82,7 @@ impl<'a> Checker<'a> {
                 .data_dir
                 .good()
                 .map_or_else(|| defaults::data_dir(self.env), |(at, p)| self.path(at, p)),
+            spool_size: self.spool_size(&written.spool_size),
             hostname: written.hostname.get().map(|name| name.0.clone()),
             labels: self.labels(&written.labels, &RESERVED_EVERYWHERE),
             interval,
@@ -116,6 +118,18 @@ impl<'a> Checker<'a> {
     fn path(&self, at: Span, path: &PathText) -> PathBuf {
         let dir = self.sources.get(at.source as usize).map_or(Path::new(""), |source| &source.dir);
         dir.join(&path.0)
+    }
+
+    /// How much a log on disk may hold.
+    fn spool_size(&mut self, field: &Field<Size>) -> u64 {
+        let size = match field.good() {
+            Some((_, size)) => size.0,
+            None => Size::parse(defaults::SPOOL_SIZE).map_or(*SPOOL_SIZE.end(), |size| size.0),
+        };
+        if let Some(at) = field.span().filter(|_| !SPOOL_SIZE.contains(&size)) {
+            self.fault(at, format!("{size} bytes are out of bounds"), "between 8MiB and 1TiB");
+        }
+        size as u64
     }
 
     /// How often is collected.
@@ -174,6 +188,9 @@ impl<'a> Checker<'a> {
         seen.push(name.to_owned());
     }
 }
+
+/// What `spool_size` may be: less would hold a few batches, and nothing of an outage.
+const SPOOL_SIZE: std::ops::RangeInclusive<usize> = 8 << 20..=1 << 40;
 
 /// Labels that are Taffrail's to set, on everything.
 const RESERVED_EVERYWHERE: [(&str, &str); 2] = [

@@ -32,7 +32,7 @@ impl Checker<'_> {
         if let (Some(at), Some(_)) = (stage.and_then(|(_, field)| field.span()), source.multiline.span()) {
             self.fault(at, "`multiline` stands beside `stages` already", "keep one of them");
         }
-        if matches!(reads, Reads::Push(_) | Reads::Syslog(_)) {
+        if matches!(reads, Reads::Journald(_) | Reads::Push(_) | Reads::Syslog(_)) {
             if let Some(at) = source.multiline.span().or(stage.and_then(|(_, field)| field.span())) {
                 let what = format!("lines that come by `{}` are not joined", reads.kind());
                 self.fault(at, what, "remove the key, and join them where they are sent");
@@ -85,7 +85,7 @@ pub(super) fn within(join: Join, reads: &Reads) -> Join {
         Reads::Files(files) => files.max_line_bytes,
         Reads::Containers(containers) => containers.max_line_bytes,
         Reads::Stdin(stdin) => stdin.max_line,
-        Reads::Push(_) | Reads::Syslog(_) => MAX_BYTES,
+        Reads::Journald(_) | Reads::Push(_) | Reads::Syslog(_) => MAX_BYTES,
     };
     Join { max_bytes: max_line.min(MAX_BYTES - 1), ..join }
 }

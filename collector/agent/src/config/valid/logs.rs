@@ -9,7 +9,7 @@ use taffrail_stages::Stage;
 use taffrail_stages::format::Format;
 use taffrail_stages::multiline::Join;
 
-use super::{Push, Stdin, Syslog};
+use super::{Journald, Push, Stdin, Syslog};
 
 /// One log source.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +24,8 @@ pub struct LogSource {
     pub multiline: Option<Join>,
     /// What the lines pass through, in order; those that are there by default among them.
     pub stages: Vec<Stage>,
+    /// Its entries are the last to go where the logs' log on disk is full.
+    pub keep: bool,
 }
 
 /// Where the lines of a log source come from.
@@ -33,6 +35,8 @@ pub enum Reads {
     Files(Files),
     /// What the containers of this machine write.
     Containers(ContainerLogs),
+    /// The journal of systemd.
+    Journald(Journald),
     /// Loki's push API.
     Push(Push),
     /// Syslog.
@@ -47,6 +51,7 @@ impl Reads {
         match self {
             Reads::Files(_) => "files",
             Reads::Containers(_) => "containers",
+            Reads::Journald(_) => "journald",
             Reads::Push(_) => "push",
             Reads::Syslog(_) => "syslog",
             Reads::Stdin(_) => "stdin",
@@ -56,7 +61,7 @@ impl Reads {
     /// Where it listens, and for what.
     pub fn listens(&self) -> Vec<(&'static str, SocketAddr)> {
         match self {
-            Reads::Files(_) | Reads::Containers(_) | Reads::Stdin(_) => Vec::new(),
+            Reads::Files(_) | Reads::Containers(_) | Reads::Journald(_) | Reads::Stdin(_) => Vec::new(),
             Reads::Push(push) => vec![("TCP", push.listen)],
             Reads::Syslog(Syslog { udp, tcp, tls, .. }) => {
                 let udp = udp.map(|address| ("UDP", address));

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::multiline::{Language, Multiline};
-use super::{Labels, Push, Stdin, Syslog, stages};
+use super::{Journald, Labels, Push, Stdin, Syslog, stages};
 use crate::config::defaults;
 use crate::config::field::{Field, OneOf};
 use crate::config::scalar::{EngineAddress, Glob, Name, PathText, Size, Text};
@@ -20,6 +20,8 @@ pub struct LogSource {
     pub files: Field<Files>,
     /// What the containers of this machine write: the engine says which there are.
     pub containers: Field<ContainerLogs>,
+    /// The journal of systemd: what services, the kernel and syslog(3) write.
+    pub journald: Field<Journald>,
     /// Loki's push API, so that whatever sends to Loki can send here: the address and port, or a mapping.
     #[schemars(extend("examples" = ["127.0.0.1:3500"]))]
     pub push: Field<OneOf<Text, Push>>,
@@ -32,6 +34,9 @@ pub struct LogSource {
     /// you.
     #[schemars(extend("examples" = [{"job": "varlog"}]))]
     pub labels: Field<Labels>,
+    /// What becomes of its lines when no output takes any and the log on disk is full.
+    #[schemars(extend("default" = "drop"))]
+    pub when_full: Field<WhenFull>,
     /// What wrote the lines: how they are joined, taken apart and measured, before `stages`.
     pub preset: Field<LogPreset>,
     /// Join lines that belong together, before all else: as a language writes its stack traces, or by what begins an entry.
@@ -50,6 +55,16 @@ pub struct LogSource {
     /// Take credentials out of each line, behind all stages. The stage `redact` says more.
     #[schemars(extend("default" = true))]
     pub redact: Field<bool>,
+}
+
+/// Whose lines go first when the log on disk is full.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum WhenFull {
+    /// The oldest go.
+    Drop,
+    /// They are kept as long as there are others to go.
+    Keep,
 }
 
 /// A program whose logs are known.

@@ -323,9 +323,9 @@ impl Reader {
             progress.bytes += len;
             progress.unsettled_bytes += len;
             drop(progress);
-            let Feed { labels, metadata, stages } = self.feed.clone();
+            let Feed { labels, metadata, stages, keep } = self.feed.clone();
             let body = Body::Lines { bytes: bytes.into(), base_ns: ask.clock.now_ns(), shape: ask.shape };
-            permit.send(Chunk { labels, metadata, body, stages, ticket: self.ticket(number) });
+            permit.send(Chunk { labels, metadata, body, stages, keep, ticket: self.ticket(number) });
             if !all && !batch.is_enough() {
                 return true;
             }

@@ -73,7 +73,7 @@ impl Bed {
 
 fn target(running: bool, tty: bool) -> Target {
     let container = Container { id: "abc".into(), running, started: Some(1.0), tty, ..Container::default() };
-    let feed = Feed { labels: Arc::from([]), metadata: Arc::from([]), stages: Arc::default() };
+    let feed = Feed { labels: Arc::from([]), metadata: Arc::from([]), stages: Arc::default(), keep: false };
     Target { container: Arc::new(container), feed }
 }
 

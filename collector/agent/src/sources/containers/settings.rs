@@ -19,6 +19,8 @@ pub(super) struct Settings {
     pub(super) format: Option<Lines>,
     /// In what language entries of several lines are written.
     pub(super) multiline: Option<Preset>,
+    /// Whether its lines are the last to go where the log on disk is full.
+    pub(super) keep: Option<bool>,
 }
 
 /// How lines are written.
@@ -64,10 +66,15 @@ impl Settings {
                     }
                     "`java`, `python`, `go`, `rust`, `node` or `dotnet`"
                 }
+                ("logs.keep", "true" | "false") => {
+                    settings.keep = Some(value == "true");
+                    continue;
+                }
+                ("logs.keep", _) => "`true` or `false`",
                 (key, _) if key.starts_with("logs.") => {
                     wrong.push(format!(
                         "its label `{name}` is not known; known are `taffrail.logs`, `taffrail.logs.format`, \
-                         `taffrail.logs.multiline` and `taffrail.service`"
+                         `taffrail.logs.keep`, `taffrail.logs.multiline` and `taffrail.service`"
                     ));
                     continue;
                 }
@@ -118,13 +125,15 @@ mod tests {
             ("a", "b"),
             ("taffrail.logs", "on"),
             ("taffrail.logs.format", "json"),
+            ("taffrail.logs.keep", "true"),
             ("taffrail.logs.multiline", "java"),
             ("taffrail.scrape", "x"),
             ("taffrail.service", "shop"),
             ("traefik.enable", "true"),
         ]);
         let (service, format) = (Some("shop".into()), Some(Lines::Json));
-        let expected = Settings { off: false, service, format, multiline: Some(Preset::Java) };
+        let (multiline, keep) = (Some(Preset::Java), Some(true));
+        let expected = Settings { off: false, service, format, multiline, keep };
         assert_eq!((settings, wrong), (expected, vec![]));
         assert!(of(&[("taffrail.logs", "off")]).0.off);
     }
@@ -134,6 +143,7 @@ mod tests {
         let (settings, wrong) = of(&[
             ("taffrail.logs", "of"),
             ("taffrail.logs.format", "xml"),
+            ("taffrail.logs.keep", "yes"),
             ("taffrail.logs.multilin", "java"),
         ]);
         assert_eq!(settings, Settings::default());
@@ -143,8 +153,9 @@ mod tests {
                 "its label `taffrail.logs` is `of`, and should be `off` or `on`; it counts as not there",
                 "its label `taffrail.logs.format` is `xml`, and should be `plain`, `json` or `logfmt`; it counts as \
                  not there",
+                "its label `taffrail.logs.keep` is `yes`, and should be `true` or `false`; it counts as not there",
                 "its label `taffrail.logs.multilin` is not known; known are `taffrail.logs`, `taffrail.logs.format`, \
-                 `taffrail.logs.multiline` and `taffrail.service`",
+                 `taffrail.logs.keep`, `taffrail.logs.multiline` and `taffrail.service`",
             ]
         );
     }
@@ -164,6 +175,7 @@ mod tests {
             }),
             multiline,
             stages,
+            keep: false,
         };
         let level = Stage::Level(LevelStage::default());
         let settings = Settings { format: Some(Lines::Logfmt), ..Settings::default() };

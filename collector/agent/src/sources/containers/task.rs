@@ -336,7 +336,8 @@ impl Task {
             }
         };
         let labels = who::labels(&self.source.labels, &self.context.instance, container, &settings);
-        Feed { labels, metadata: who::metadata(container), stages }
+        let keep = settings.keep.unwrap_or(self.context.keep);
+        Feed { labels, metadata: who::metadata(container), stages, keep }
     }
 
     fn complain_of_label(&mut self, container: &Container, what: &str) {

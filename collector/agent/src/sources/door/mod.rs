@@ -40,6 +40,7 @@ pub struct Door {
     /// True while no output takes logs and their log on disk is nearly full.
     pub pause: watch::Receiver<bool>,
     stages: Arc<Stages>,
+    keep: bool,
     chunks: mpsc::Sender<Chunk>,
 }
 
@@ -56,6 +57,7 @@ impl Door {
             books: Books::new(name, context.clock, context.status, context.notes),
             pause: context.pause,
             stages: context.stages,
+            keep: context.keep,
             chunks: context.chunks,
         }
     }
@@ -83,7 +85,7 @@ impl Door {
 
     fn chunk(&self, body: Body, ticket: Ticket) -> Chunk {
         let (labels, stages) = (self.labels.clone(), self.stages.clone());
-        Chunk { labels, metadata: Arc::from([]), body, stages, ticket }
+        Chunk { labels, metadata: Arc::from([]), body, stages, keep: self.keep, ticket }
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Feed {
     pub metadata: Pairs,
     /// What its entries pass through.
     pub stages: Arc<Stages>,
+    /// They are the last to go where the logs' log is full.
+    pub keep: bool,
 }
 
 impl Source {
@@ -27,6 +29,7 @@ impl Source {
             labels: self.labels_of(name),
             metadata: Arc::from([]),
             stages: self.stages.clone(),
+            keep: self.keep,
         })
     }
 

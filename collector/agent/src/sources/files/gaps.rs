@@ -110,7 +110,7 @@ impl Source {
         }
         let stream = self.stream(&name);
         stream.last_ns = stream.last_ns.max(base_ns);
-        let Feed { labels, metadata, .. } = stream.feed.clone();
+        let Feed { labels, metadata, keep, .. } = stream.feed.clone();
         let Some(waiting) = self.gaps.waiting.get_mut(&id) else { return Released::Nothing };
         waiting.gap.base_ns = base_ns;
         let gap = waiting.gap.clone();
@@ -128,7 +128,7 @@ impl Source {
         let len = bytes.len() as u64;
         let body = Body::Lines { bytes: bytes.into(), base_ns, shape: Shape::default() };
         let (stages, ticket) = (self.gaps.stages.clone(), self.receipts.ticket(id, 0));
-        permit.send(Chunk { labels, metadata, body, stages, ticket });
+        permit.send(Chunk { labels, metadata, body, stages, keep, ticket });
         Released::Bytes(len)
     }
 

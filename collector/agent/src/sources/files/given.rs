@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn what_is_named_is_fresh_once_and_goes_again() {
         let given = Given::default();
-        let feed = Feed { labels: Arc::from([]), metadata: Arc::from([]), stages: Arc::default() };
+        let feed =
+            Feed { labels: Arc::from([]), metadata: Arc::from([]), stages: Arc::default(), keep: false };
         let (a, b) = (Path::new("/a"), Path::new("/b"));
         given.read(a, feed.clone());
         given.refuse(b);

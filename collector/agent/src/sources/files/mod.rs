@@ -46,6 +46,7 @@ mod tracker;
 pub use feed::Feed;
 pub use given::Given;
 pub use glob::{GlobError, Patterns};
+pub(super) use receipts::Receipts;
 pub use run::{Left, Running, start};
 pub use source::{Config, Source, Step};
 pub(super) use takes::{Takes, takes};

@@ -53,7 +53,8 @@ impl Source {
                 Ok(()) => drop(self.troubles.remove(&path)),
                 Err(e) if e.kind() != io::ErrorKind::NotFound => self.trouble(&path, &e, now),
                 Err(_) if now < until && given.feed(&path).is_some() => self.awaited.push((path, until)),
-                Err(_) if given.feed(&path).is_none() => {
+                // One that was told more of, and read before it went, has a stream still.
+                Err(_) if given.feed(&path).is_none() && !self.streams.contains_key(path.as_path()) => {
                     self.complain(format!("{}: it was gone before it could be read", path.display()));
                 }
                 Err(_) => {}

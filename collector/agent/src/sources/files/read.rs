@@ -220,7 +220,7 @@ impl Source {
         if piece.number.is_none() && piece.mark.lines > 0 {
             stream.last_ns = piece.mark.last_ns();
         }
-        let Feed { labels, metadata, stages } = stream.feed.clone();
+        let Feed { labels, metadata, stages, keep } = stream.feed.clone();
         let Some(file) = self.files.get_mut(&id) else { return Released::Nothing };
         let number = match piece.number {
             Some(number) => number,
@@ -245,7 +245,7 @@ impl Source {
         self.tally.cuts += lines.cuts;
         let ticket = self.receipts.ticket(id, number);
         let body = Body::Lines { bytes: lines.bytes, base_ns: piece.mark.base_ns, shape: self.shape };
-        permit.send(Chunk { labels, metadata, body, stages, ticket });
+        permit.send(Chunk { labels, metadata, body, stages, keep, ticket });
         Released::Bytes(piece.mark.len())
     }
 }

@@ -12,9 +12,9 @@ use taffrail_wire::syslog::{Message, When, parse};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::queue::Raw;
-use super::streams::{COMMON, Streams};
 use crate::logs::{Body, shape::cut};
 use crate::sources::door::{Door, PIECE};
+use crate::sources::streams::{COMMON, Streams};
 
 /// Messages that are taken from the queue at a time.
 const TAKE: usize = 512;
@@ -50,7 +50,14 @@ struct Entry {
 
 impl Assembler {
     pub(super) fn new(door: Door, zone: Zone, max_message: usize, own_service: bool) -> Self {
-        Assembler { door, zone, max_message, own_service, streams: Streams::new(), last_ns: 0 }
+        Assembler {
+            door,
+            zone,
+            max_message,
+            own_service,
+            streams: Streams::new(["instance", "service_name"]),
+            last_ns: 0,
+        }
     }
 
     /// Runs until the queue has ended and is empty.

@@ -5,7 +5,6 @@
 
 mod entries;
 mod queue;
-mod streams;
 mod tcp;
 mod udp;
 

@@ -1,4 +1,4 @@
-//! The streams that messages may make: a sender and a program each, and a bound, as anybody may write any name.
+//! The streams that messages may make: two labels of their own each, and a bound, as anybody may write any name.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -16,6 +16,8 @@ const LOOK: Duration = Duration::from_secs(60);
 /// The streams that had messages lately.
 #[derive(Debug)]
 pub(super) struct Streams {
+    /// The names of the labels, sorted.
+    names: [&'static str; 2],
     known: HashMap<(Box<str>, Box<str>), usize>,
     all: Vec<Stream>,
     /// Places in `all` that are free.
@@ -37,16 +39,17 @@ pub(super) struct Stream {
 pub(super) const COMMON: usize = 0;
 
 impl Streams {
-    pub(super) fn new() -> Self {
+    /// Of the labels of these names, which are sorted.
+    pub(super) fn new(names: [&'static str; 2]) -> Self {
         let common = Stream { labels: "{}".to_owned(), ..Stream::default() };
-        Streams { known: HashMap::new(), all: vec![common], free: Vec::new(), looked: None }
+        Streams { names, known: HashMap::new(), all: vec![common], free: Vec::new(), looked: None }
     }
 
-    /// The number of the stream of a program on a host; [`COMMON`] where there are too many. `host` is `instance`,
-    /// `service` is `service_name`; an empty one is the source's own.
-    pub(super) fn of(&mut self, host: &str, service: &str, now: Duration) -> usize {
+    /// The number of the stream with these values of its labels; [`COMMON`] where there are too many. An empty one is the
+    /// source's own.
+    pub(super) fn of(&mut self, first: &str, second: &str, now: Duration) -> usize {
         // Looked up by owned names, which are short: most messages have both.
-        let key = (Box::from(host), Box::from(service));
+        let key = (Box::from(first), Box::from(second));
         if let Some(number) = self.known.get(&key) {
             self.all[*number].used = now;
             return *number;
@@ -55,7 +58,7 @@ impl Streams {
             return COMMON;
         }
         let mut labels = String::new();
-        write_label_set(&mut labels, [("instance", host), ("service_name", service)]);
+        write_label_set(&mut labels, [(self.names[0], first), (self.names[1], second)]);
         let stream = Stream { labels, times: Times::default(), used: now };
         let number = match self.free.pop() {
             Some(number) => {
@@ -99,7 +102,7 @@ mod tests {
 
     #[test]
     fn so_many_and_no_more_until_some_are_quiet() {
-        let mut streams = Streams::new();
+        let mut streams = Streams::new(["instance", "service_name"]);
         let now = Duration::from_secs(10_000);
         let first = streams.of("web-1", "sshd", now);
         assert_eq!(streams.get(first).labels, r#"{instance="web-1", service_name="sshd"}"#);
