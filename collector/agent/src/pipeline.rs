@@ -36,7 +36,7 @@ use crate::component::{Key, plan};
 use crate::config::{Config, defaults};
 use crate::contain::keep_running;
 use crate::engines::Engines;
-use crate::logs::{Chunk, Logs, Notes};
+use crate::logs::{Chunk, Logs, Missing, Notes};
 use crate::measures::Measures;
 use crate::metrics::{Cardinality, Identity, Pages, Writer};
 use crate::outputs::Prometheus;
@@ -79,6 +79,8 @@ pub struct Shared {
     pub metrics: Arc<dyn Log>,
     /// The logs of log entries.
     pub logs: Logs,
+    /// What they gave up, and has to be told.
+    pub missing: Arc<Missing>,
     /// Where sources keep their state.
     pub state: PathBuf,
 }
@@ -104,6 +106,8 @@ pub struct Pipeline {
     running: BTreeMap<Key, Running>,
     processor: (CancellationToken, JoinHandle<()>),
     housekeeping: JoinHandle<()>,
+    /// What tells in streams what is missing in them.
+    teller: (CancellationToken, JoinHandle<()>),
 }
 
 impl Pipeline {
@@ -121,6 +125,10 @@ impl Pipeline {
             housekeeping(shared, cardinality, notes)
         }));
         let processor = (stop, processor);
+        let told = CancellationToken::new();
+        let (missing, to, stop) = (shared.missing.clone(), (chunks.clone(), notes.clone()), told.clone());
+        let teller = tokio::spawn(async move { missing.tell(to.0, to.1, stop).await });
+        let teller = (told, teller);
         let (running, sockets) = (BTreeMap::new(), Arc::default());
         let cpus = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let readers = Arc::new(Semaphore::new(cpus));
@@ -136,6 +144,7 @@ impl Pipeline {
             running,
             processor,
             housekeeping,
+            teller,
         };
         for problem in pipeline.apply(config, instance).await? {
             error!("{problem}");
@@ -206,6 +215,11 @@ impl Pipeline {
             for job in jobs.into_values() {
                 job.end(&clock, &self.writer).await;
             }
+        }
+        let (stop, teller) = &mut self.teller;
+        stop.cancel();
+        if tokio::time::timeout(left(), teller).await.is_err() {
+            warn!("some streams were not told what is missing in them");
         }
         let (stop, processor) = &mut self.processor;
         stop.cancel();

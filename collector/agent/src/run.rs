@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use taffrail_core::Clock;
-use taffrail_spool::{DirLock, DiskLog, DiskOptions, WriteMode};
+use taffrail_spool::{DirLock, DiskLog, DiskOptions, Loss, WriteMode};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use crate::config::{Config, Errors};
-use crate::logs::Logs;
+use crate::logs::{Logs, Missing};
 use crate::measures::Measures;
 use crate::metrics::Pages;
 use crate::own::OwnPage;
@@ -293,8 +293,13 @@ fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
     let of_metrics = DiskOptions { segment_bytes: 64 << 20, ..options };
     let metrics = DiskLog::open(&folder.join("metrics"), of_metrics, clock.clone())?;
     let of_logs = DiskOptions { write: late, ..options };
-    let others = DiskLog::open(&folder.join("logs"), of_logs, clock.clone())?;
-    let kept = DiskLog::open(&folder.join("logs-kept"), of_logs, clock.clone())?;
+    let missing = Arc::new(Missing::new(clock.clone()));
+    let log = |name, keep| {
+        let missing = missing.clone();
+        let tell = move |loss: &Loss| missing.take(keep, loss);
+        DiskLog::open_telling(&folder.join(name), of_logs, clock.clone(), tell)
+    };
+    let (others, kept) = (log("logs", false)?, log("logs-kept", true)?);
     kept.outranks(&others);
     Ok(Shared {
         board: Arc::new(Board::default()),
@@ -306,6 +311,7 @@ fn shared(config: &Config, clock: Clock) -> anyhow::Result<Shared> {
         measures: Arc::new(Measures::default()),
         metrics: Arc::new(metrics),
         logs: Logs { others: Arc::new(others), kept: Arc::new(kept) },
+        missing,
         state: config.data_dir.clone(),
         clock,
     })

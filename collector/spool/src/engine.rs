@@ -14,6 +14,7 @@ use tokio::sync::{Notify, watch};
 use crate::cursor::Cursor;
 use crate::ledger::{Effects, Ledger};
 use crate::log::{AppendError, CursorError, Log, LogStats, Position, Pressure, SegmentId, Start};
+use crate::loss::{Listener, Loss};
 use crate::segment::framed;
 use crate::ticket::{Reason, Settled, Ticket};
 
@@ -27,12 +28,20 @@ pub(crate) struct Engine {
     pub(crate) changed: Notify,
     /// A cursor has moved.
     moved: Notify,
-    /// Files that a reader has freed: it does not wait for their removal.
-    trash: Mutex<Vec<Arc<Path>>>,
+    /// Files that a reader has freed, and what it found given up: it waits neither for their removal nor for its telling.
+    trash: Mutex<Trash>,
+    listener: OnceLock<Listener>,
     pressure: watch::Sender<Pressure>,
     /// Woken by each commit.
     commits: OnceLock<Thread>,
     first_to_go: OnceLock<FirstToGo>,
+}
+
+/// What is left to do with files, apart from who caused it.
+#[derive(Debug, Default)]
+struct Trash {
+    lost: Vec<Loss>,
+    unlink: Vec<Arc<Path>>,
 }
 
 /// A log that gives up its records before another one does, which shares its bound.
@@ -63,6 +72,7 @@ impl Engine {
             changed: Notify::new(),
             moved: Notify::new(),
             trash: Mutex::default(),
+            listener: OnceLock::new(),
             pressure: watch::Sender::new(Pressure::Low),
             commits: OnceLock::new(),
             first_to_go: OnceLock::new(),
@@ -110,10 +120,12 @@ impl Engine {
             self.publish(&mut ledger, self.clock.now_ms());
             result
         };
-        if !fx.unlink.is_empty() {
-            self.trash.lock().unwrap_or_else(PoisonError::into_inner).append(&mut fx.unlink);
+        if !fx.unlink.is_empty() || !fx.lost.is_empty() {
+            let mut trash = self.trash.lock().unwrap_or_else(PoisonError::into_inner);
+            trash.lost.append(&mut fx.lost);
+            trash.unlink.append(&mut fx.unlink);
         }
-        fx.run();
+        self.run(fx);
         result
     }
 
@@ -147,10 +159,38 @@ impl Engine {
 
     /// Removes the files that readers have freed; whether there were any.
     pub(crate) fn empty_trash(&self) -> bool {
-        let unlink = std::mem::take(&mut *self.trash.lock().unwrap_or_else(PoisonError::into_inner));
+        let trash = std::mem::take(&mut *self.trash.lock().unwrap_or_else(PoisonError::into_inner));
+        let Trash { lost, unlink } = trash;
         let any = !unlink.is_empty();
-        Effects { unlink, ..Effects::default() }.remove_files();
+        self.remove_files(&mut Effects { lost, unlink, ..Effects::default() });
         any
+    }
+
+    /// Tells this one of losses from now on.
+    pub(crate) fn tell_losses_to(&self, listener: Listener) {
+        self.ledger().tells = self.listener.set(listener).is_ok();
+    }
+
+    /// Tells of losses, removes the files and calls the tickets. No lock of the log may be held.
+    pub(crate) fn run(&self, mut fx: Effects) {
+        self.remove_files(&mut fx);
+        for (ticket, how) in fx.settle {
+            ticket.settle(how);
+        }
+    }
+
+    /// Tells of losses and removes the files, only.
+    pub(crate) fn remove_files(&self, fx: &mut Effects) {
+        if let Some(listener) = self.listener.get() {
+            fx.lost.drain(..).for_each(|loss| listener.tell(&loss));
+        }
+        for path in fx.unlink.drain(..) {
+            if let Err(error) = std::fs::remove_file(&path)
+                && error.kind() != std::io::ErrorKind::NotFound
+            {
+                tracing::warn!(path = %path.display(), %error, "cannot remove a segment that is no longer needed");
+            }
+        }
     }
 
     fn publish(&self, ledger: &mut Ledger, now_ms: i64) {
@@ -158,27 +198,6 @@ impl Engine {
         self.pressure.send_if_modified(|was| std::mem::replace(was, now) != now);
         if let Some(first) = self.first_to_go.get() {
             first.beside.store(ledger.held_bytes, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Effects {
-    /// Calls the tickets and removes the files. No lock of the log may be held.
-    pub(crate) fn run(mut self) {
-        self.remove_files();
-        for (ticket, how) in self.settle {
-            ticket.settle(how);
-        }
-    }
-
-    /// Removes the files only.
-    pub(crate) fn remove_files(&mut self) {
-        for path in self.unlink.drain(..) {
-            if let Err(error) = std::fs::remove_file(&path)
-                && error.kind() != std::io::ErrorKind::NotFound
-            {
-                tracing::warn!(path = %path.display(), %error, "cannot remove a segment that is no longer needed");
-            }
         }
     }
 }
@@ -216,7 +235,7 @@ impl<T: Backed> Log for T {
         }
         drop(writer);
         engine.changed.notify_waiters();
-        fx.run();
+        engine.run(fx);
         admitted
     }
 

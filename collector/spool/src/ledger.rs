@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use crate::count::Counters;
 use crate::log::{Position, Pressure, SegmentId, Tally};
+use crate::loss::Loss;
 use crate::segment::{HEADER, Segment, Spot, framed};
 use crate::ticket::{Reason, Settled, Ticket};
 
@@ -46,6 +47,8 @@ impl Bounds {
 #[derive(Debug, Default)]
 pub(crate) struct Effects {
     pub(crate) settle: Vec<(Ticket, Settled)>,
+    /// To be told before the files go.
+    pub(crate) lost: Vec<Loss>,
     /// Thrown away without a word: their records are to be read again.
     pub(crate) again: Vec<Ticket>,
     pub(crate) unlink: Vec<Arc<Path>>,
@@ -71,6 +74,8 @@ pub(crate) struct Ledger {
     pub(crate) bounds: Bounds,
     /// What of the bound is taken by the log for which this one gives way.
     pub(crate) beside: Arc<AtomicU64>,
+    /// Somebody is told of losses.
+    pub(crate) tells: bool,
     pub(crate) next: Position,
     pub(crate) next_segment: SegmentId,
     /// Oldest first.
@@ -98,6 +103,7 @@ impl Ledger {
         Ledger {
             bounds,
             beside: Arc::default(),
+            tells: false,
             next,
             next_segment,
             segments: VecDeque::new(),
@@ -198,7 +204,7 @@ impl Ledger {
         while self.segments.front().is_some_and(|oldest| oldest.last_ms < limit) {
             if !self.drop_oldest(Reason::Age, fx) {
                 // The current segment stays for its definitions, but nobody is given its records any more.
-                self.lose(0, Reason::Age);
+                self.lose(0, Reason::Age, fx);
                 self.advance(fx);
                 break;
             }
@@ -211,7 +217,7 @@ impl Ledger {
         else {
             return false;
         };
-        self.lose(0, reason);
+        self.lose(0, reason, fx);
         self.advance(fx);
         // Where nobody needed it, it is still there.
         if self.segments.front().is_some_and(|oldest| oldest.id == id) {
@@ -221,8 +227,11 @@ impl Ledger {
     }
 
     /// Moves all cursors behind segment `index` past its end, and counts what they lose.
-    pub(crate) fn lose(&mut self, index: usize, reason: Reason) {
+    pub(crate) fn lose(&mut self, index: usize, reason: Reason, fx: &mut Effects) {
         let Some(segment) = self.segments.get_mut(index) else { return };
+        if self.tells {
+            fx.lost.extend(Loss::of(segment, &self.cursors, reason));
+        }
         let end = Spot { position: segment.end, segment: segment.id, offset: segment.len };
         for cursor in &mut self.cursors {
             if cursor.committed.position >= segment.end {

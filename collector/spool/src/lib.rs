@@ -15,6 +15,7 @@ mod error;
 mod inspect;
 mod ledger;
 mod log;
+mod loss;
 mod memory;
 mod places;
 mod repair;
@@ -31,6 +32,7 @@ pub use log::{
     AppendError, CursorError, CursorStats, Log, LogStats, Peeked, Position, Pressure, Record, SegmentId,
     Start, Tally,
 };
+pub use loss::Loss;
 pub use memory::{MemoryLog, MemoryOptions};
 pub use repair::{Repaired, repair};
 pub use state_file::{Durability, Loaded, StateFile};

@@ -52,6 +52,11 @@ pub fn show(ns: i64) -> String {
     jiff::Timestamp::from_nanosecond(ns.into()).unwrap_or_default().to_string()
 }
 
+/// The time that [`show`] wrote.
+pub fn shown(text: &str) -> Option<i64> {
+    i64::try_from(text.parse::<jiff::Timestamp>().ok()?.as_nanosecond()).ok()
+}
+
 impl Format {
     /// Reads a format: the name of a usual one, `%Y-%m-%d` as of strftime, or Go's reference time `2006-01-02 15:04:05`.
     /// An error says what is wrong, then, behind a line feed, what would be right.

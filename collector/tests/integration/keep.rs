@@ -79,8 +79,8 @@ fn marked_lines_are_the_last_to_go() {
     assert!(dropped(&taffrail, "logs") > 0.0);
     assert_eq!(dropped(&taffrail, "logs-kept"), 0.0);
 
-    // A kill in between changes nothing of it.
-    taffrail.kill();
+    // A stop in between changes nothing of it, and tells what was not told yet.
+    taffrail.terminate(LONG).unwrap();
     taffrail.restart().unwrap();
     let revived = counting(&format!("127.0.0.1:{port}"));
     wait_for("all marked lines, and the newest of the others", LONG, || {
@@ -99,4 +99,22 @@ fn marked_lines_are_the_last_to_go() {
     let lost = revived.numbers("others", |numbers| numbers.missing(of_others).count());
     assert!(lost > 0 && lost < of_others as usize, "{lost}: the oldest of the others are gone, and no more");
     wait_for_peace(&taffrail).unwrap();
+
+    // The stream says how many are missing, to all outputs.
+    for loki in [&revived, &alive] {
+        let told = told(loki, "others");
+        assert!(
+            told.iter().all(|(_, line)| line.contains("reason=full outputs=loki/dead from=")),
+            "{told:?}"
+        );
+        assert_eq!(told.iter().map(|(lines, _)| lines).sum::<usize>(), lost, "{told:?}");
+        assert!(self::told(loki, "kept").is_empty());
+    }
+}
+
+/// What a stream says of what is missing in it: how many lines, and the line itself.
+fn told(loki: &LokiDouble, job: &str) -> Vec<(usize, String)> {
+    let gaps = loki.lines(&[("job", job)]).into_iter().filter(|line| line.contains("event=log_gap"));
+    let lines = |line: &String| line.split_once(" lines=")?.1.split(' ').next()?.parse().ok();
+    gaps.map(|line| (lines(&line).unwrap_or_default(), line)).collect()
 }

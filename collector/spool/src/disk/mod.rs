@@ -24,6 +24,7 @@ use crate::engine::{Backed, Engine};
 use crate::error::FileError;
 use crate::ledger::{Bounds, Effects, Ledger};
 use crate::log::SegmentId;
+use crate::loss::{Listener, Loss};
 use crate::state_file::{Loaded, StateFile};
 
 /// When records go to the disk.
@@ -152,6 +153,29 @@ impl DiskLog {
     /// # Errors
     /// If the directory cannot be created or listed, or no thread can be started.
     pub fn open(dir: &Path, options: DiskOptions, clock: Clock) -> Result<Self, FileError> {
+        Self::open_with(dir, options, clock, None)
+    }
+
+    /// The same. `tell` is told of what is given up while some cursor still needs it, as long as it can be read. It is
+    /// called by whoever appends and by the log's own thread, while the log is being written: it must not touch it.
+    ///
+    /// # Errors
+    /// As [`DiskLog::open`].
+    pub fn open_telling(
+        dir: &Path,
+        options: DiskOptions,
+        clock: Clock,
+        tell: impl Fn(&Loss) + Send + Sync + 'static,
+    ) -> Result<Self, FileError> {
+        Self::open_with(dir, options, clock, Some(Listener::new(tell)))
+    }
+
+    fn open_with(
+        dir: &Path,
+        options: DiskOptions,
+        clock: Clock,
+        listener: Option<Listener>,
+    ) -> Result<Self, FileError> {
         std::fs::create_dir_all(dir).map_err(|cause| FileError::new("create the directory", dir, cause))?;
         let found = recover(dir)?;
         let mut state = StateFile::new(dir.join("cursors"));
@@ -176,6 +200,10 @@ impl DiskLog {
         };
         let ledger = restore(&options, found, saved, problem, clock.now_ms());
         let engine = Engine::new(clock, ledger);
+        if let Some(listener) = listener {
+            // Before the first look at what is too old.
+            engine.tell_losses_to(listener);
+        }
         let every = options.sync_every.max(Duration::from_millis(10));
         let store = Arc::new(Store::new(engine, dir.to_owned(), options, [state, recent]));
         store.tick();

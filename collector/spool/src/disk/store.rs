@@ -139,7 +139,7 @@ impl Store {
         files.forget_removed(&ledger);
         drop(ledger);
         // At once, as the next write needs the room.
-        fx.remove_files();
+        self.engine.remove_files(fx);
         dropped
     }
 
@@ -229,7 +229,7 @@ impl Store {
         files.forget_removed(&ledger);
         ledger.blocked |= files.below_floor;
         drop(ledger);
-        fx.remove_files();
+        self.engine.remove_files(fx);
     }
 
     /// What has to be done from time to time: age, free space, another try on a disk that took no writes, the disk's
@@ -330,7 +330,7 @@ impl Store {
             }
             self.write_out(true, &mut fx);
         }
-        fx.run();
+        self.engine.run(fx);
         self.engine.changed.notify_waiters();
         self.tick();
     }

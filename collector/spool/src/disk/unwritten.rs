@@ -10,6 +10,7 @@ use crate::disk::frame::Summary;
 use crate::disk::recover::segment_path;
 use crate::ledger::{CursorState, Effects, Ledger};
 use crate::log::{Position, SegmentId};
+use crate::loss::Loss;
 use crate::segment::{HEADER, Segment};
 use crate::ticket::{Reason, Settled};
 
@@ -126,6 +127,7 @@ impl Ledger {
     fn drop_unwritten(&mut self, index: usize, fx: &mut Effects) {
         let Some(segment) = self.segments.get_mut(index) else { return };
         let unwritten = segment.kept_unwritten();
+        let mut lost = Vec::new();
         for mut entry in segment.kept.drain(unwritten..) {
             let size = entry.end() - entry.offset;
             let ticket = entry.ticket.take();
@@ -134,6 +136,9 @@ impl Ledger {
             for cursor in self.cursors.iter_mut().filter(needs).filter(|_| !again) {
                 cursor.lost.add(1, size);
                 self.counters.disk.add(1, size);
+            }
+            if self.tells && !again {
+                lost.push((entry.position, entry.bytes.clone()));
             }
             match ticket {
                 Some(ticket) if again => fx.again.push(ticket),
@@ -145,6 +150,7 @@ impl Ledger {
             segment.records -= 1;
             segment.end = segment.end.min(entry.position);
         }
+        fx.lost.extend(Loss::of_records(lost, &self.cursors, Reason::Disk));
         segment.len = segment.written.max(HEADER);
         if segment.records == 0 {
             self.remove(index, fx);

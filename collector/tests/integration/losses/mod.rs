@@ -2,20 +2,21 @@
 //! none is garbled, and what arrives twice is bounded.
 //!
 //! `TAFFRAIL_LOSS_LINES=10000000 cargo test -p taffrail-tests --test integration losses:: -- --test-threads 1` writes as
-//! many lines through each.
+//! many lines through each; with `TAFFRAIL_LOSS_AWAY=300` a receiver is away for five minutes after the last one.
 #![allow(clippy::panic, clippy::print_stderr, reason = "what came of a loop is worth reading")]
 
+mod logrotate;
 mod writer;
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::sync::Arc;
 use std::thread::{self, sleep};
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use taffrail_tests::loki::{Limits, Rate};
-use taffrail_tests::{Answer, Gate, LokiDouble, Taffrail, free_port, tool, wait_for};
+use taffrail_tests::{Answer, Gate, LokiDouble, Taffrail, free_port, wait_for};
 
 use self::writer::{LINE, Way, Writer};
 use crate::faults::Small;
@@ -24,6 +25,9 @@ use crate::support::{own, status};
 const JOB: &str = "app";
 /// What may be sent again at each fault: two batches.
 const AGAIN: u64 = 2 * (256 << 10);
+
+/// An output whose receiver has no fault but what a busy machine gives it: it is waited for as by default.
+const PATIENT: &str = "[{url: URL}]";
 
 /// How many lines are written.
 fn lines() -> u64 {
@@ -70,7 +74,7 @@ impl Run {
         let config = format!(
             "hostname: ship
 self: false
-logs: [{{name: app, files: {{include: [DIR/app.log], start: beginning}}, level: false, redact: false}}]
+logs: [{{name: app, files: {{include: [DIR/app.log, DIR/long.log], start: beginning}}, level: false, redact: false}}]
 outputs: {{loki: {outputs}}}
 "
         );
@@ -143,24 +147,23 @@ fn check(case: Case) {
     assert_eq!((twice, unordered), (0, None), "kept twice; first out of order");
     assert!(again <= AGAIN * run.faults, "{again} bytes came again");
     let others = run.loki.lines(&[("job", JOB)]);
-    assert!(others.iter().all(|line| line.contains("event=log_gap")), "{:?}", others.first());
+    let (gaps, others): (Vec<_>, Vec<_>) = others.iter().partition(|line| line.contains("event=log_gap"));
+    // Who copies a log that is written to may cut its last line in two; the other log has lines of its own.
+    let known = |line: &String| line.starts_with('x') || case.way == Way::Other && line.starts_with('#');
+    assert!(others.iter().all(|line| known(line)), "{:?}", others.first());
     let most = destroyed.iter().map(|range| range.end - range.start).sum::<u64>() * (LINE + 1);
     assert!(source["lost_bytes"].as_u64().unwrap() <= most, "{source}");
-    assert_eq!(
-        others.is_empty(),
-        source["lost_bytes"] == 0,
-        "what is lost is told in the stream: {others:?}"
-    );
+    assert_eq!(gaps.is_empty(), source["lost_bytes"] == 0, "what is lost is told in the stream: {gaps:?}");
 }
 
 #[test]
 fn rotation_by_name_at_full_speed() {
-    check(Case::default());
+    check(Case { outputs: PATIENT, ..Case::default() });
 }
 
 #[test]
 fn rotation_by_copy_loses_only_what_the_truncation_destroyed() {
-    check(Case { way: Way::CopyTruncate, ..Case::default() });
+    check(Case { way: Way::CopyTruncate, outputs: PATIENT, ..Case::default() });
 }
 
 #[test]
@@ -170,7 +173,7 @@ fn kills_every_few_seconds() {
             run.kill(Duration::from_millis(300 + 400 * (run.faults % 4)), |_| ());
         }
     }
-    check(Case { fault, ..Case::default() });
+    check(Case { outputs: PATIENT, fault, ..Case::default() });
 }
 
 #[test]
@@ -180,7 +183,7 @@ fn kills_while_copies_are_made() {
             run.kill(Duration::from_millis(300 + 400 * (run.faults % 4)), |_| ());
         }
     }
-    check(Case { way: Way::CopyTruncate, fault, ..Case::default() });
+    check(Case { way: Way::CopyTruncate, outputs: PATIENT, fault, ..Case::default() });
 }
 
 #[test]
@@ -195,7 +198,7 @@ fn two_rotations_and_more_while_it_is_down() {
             });
         }
     }
-    check(Case { fault, ..Case::default() });
+    check(Case { outputs: PATIENT, fault, ..Case::default() });
 }
 
 #[test]
@@ -232,6 +235,26 @@ fn a_receiver_that_refuses_a_part_for_its_rate() {
 }
 
 #[test]
+fn a_receiver_that_refuses_a_part_as_it_is_too_long() {
+    fn fault(run: &mut Run) {
+        let long = run.taffrail.dir().join("long.log");
+        while run.goes_on() {
+            // Less each time than the collector has learned: the long line goes with numbered ones in a request, and
+            // these are stored although the answer is 400.
+            let line = 1900 - 100 * (run.faults as usize % 16);
+            run.loki.set_limits(Limits { line, ..Limits::unmetered() });
+            let mut file = OpenOptions::new().create(true).append(true).open(&long).unwrap();
+            file.write_all(format!("{}\n", "x".repeat(2000)).as_bytes()).unwrap();
+            run.faults += 1;
+            sleep(Duration::from_millis(600));
+        }
+        let log = run.taffrail.log().unwrap();
+        assert!(log.contains("lesson=Line("), "no part was refused");
+    }
+    check(Case { fault, ..Case::default() });
+}
+
+#[test]
 fn acknowledgements_that_get_lost() {
     fn fault(run: &mut Run) {
         while run.goes_on() {
@@ -260,7 +283,8 @@ fn a_receiver_that_is_away_while_logs_are_rotated_and_deleted() {
         while !run.writer.done() {
             sleep(Duration::from_millis(50));
         }
-        sleep(Duration::from_secs(1));
+        let seconds = std::env::var("TAFFRAIL_LOSS_AWAY").map_or(1, |seconds| seconds.parse().unwrap());
+        sleep(Duration::from_secs(seconds));
         run.gate.open();
     }
     check(Case { way: Way::Delete, fault, ..Case::default() });
@@ -313,29 +337,6 @@ fn a_disk_that_is_full() {
         }
     }
     check(Case { small_disk: true, fault, ..Case::default() });
-}
-
-/// The real program, again and again.
-fn logrotate(run: &mut Run, how: &str) {
-    let program = tool("LOGROTATE").unwrap();
-    let dir = run.taffrail.dir().to_owned();
-    let at = |name: &str| -> PathBuf { dir.join(name) };
-    let conf = format!("{} {{\n rotate 50\n nomail\n su root root\n {how}\n}}\n", at("app.log").display());
-    std::fs::write(at("logrotate.conf"), conf).unwrap();
-    while !run.writer.done() {
-        let done = Command::new(&program)
-            .args(["--force", "--state"])
-            .args([at("logrotate.state"), at("logrotate.conf")])
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-        sleep(Duration::from_millis(300));
-    }
-}
-
-#[test]
-fn logrotate_that_renames() {
-    check(Case { way: Way::Other, fault: |run| logrotate(run, "create"), ..Case::default() });
 }
 
 #[test]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-use taffrail_tests::loki::append_line;
+use taffrail_tests::loki::{append_line, number_of};
 
 /// The length of a line.
 pub const LINE: u64 = 100;
@@ -61,7 +61,25 @@ impl Writer {
 
     /// Numbers that may be missing.
     pub fn destroyed(&self) -> Vec<Range<u64>> {
-        self.destroyed.lock().unwrap().clone()
+        match self.way {
+            Way::Other => self.in_no_file(),
+            _ => self.destroyed.lock().unwrap().clone(),
+        }
+    }
+
+    /// Numbers that somebody else destroyed: they are neither in the log nor in what it was rotated to.
+    fn in_no_file(&self) -> Vec<Range<u64>> {
+        let mut there = vec![false; self.end as usize];
+        for file in fs::read_dir(self.path.parent().unwrap()).unwrap() {
+            let file = file.unwrap();
+            if !file.file_name().as_encoded_bytes().starts_with(b"app.log") {
+                continue;
+            }
+            let text = fs::read_to_string(file.path()).unwrap();
+            text.lines().filter_map(number_of).for_each(|number| there[number as usize] = true);
+        }
+        let gone = there.iter().enumerate().filter(|(_, there)| !**there);
+        gone.map(|(number, _)| number as u64..number as u64 + 1).collect()
     }
 
     /// Writes everything, over some seconds if there is little of it, as fast as it can otherwise.

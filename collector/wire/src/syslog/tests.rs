@@ -98,6 +98,22 @@ fn times_are_read() {
 }
 
 #[test]
+fn letters_where_digits_of_a_time_should_be_are_no_time() {
+    for time in [
+        "Nov 21 €:00:00",
+        "Nov 21 1€:00",
+        "Nov 21 12:€0:00",
+        "Nov 21 12:0€0",
+        "Nov 21 12:00:€",
+        "Nov 21 12€12:0",
+    ] {
+        for message in [format!("<1>{time} h a: b"), format!("<1>1 2026-11-21T{} h a - - -", &time[7..])] {
+            assert_eq!(parse(&message).time, None, "{message}");
+        }
+    }
+}
+
+#[test]
 fn a_time_without_a_year_is_of_the_nearest() {
     let local = |message: &str, now| parse(message).time.unwrap().local(now).unwrap();
     // 2026-01-01 00:10 and 2026-12-31 23:50.

@@ -118,8 +118,12 @@ fn valid(month: i64, day: i64) -> Option<()> {
 fn time_of_day(text: &str) -> Option<(i64, &str)> {
     let time = text.get(..8)?;
     let bytes = time.as_bytes();
+    // First of all: only where colons are does a character begin where it is cut.
+    if bytes[2] != b':' || bytes[5] != b':' {
+        return None;
+    }
     let (hour, minute, second) = (digits(&time[..2])?, digits(&time[3..5])?, digits(&time[6..])?);
-    let good = bytes[2] == b':' && bytes[5] == b':' && hour < 24 && minute < 60 && second <= 60;
+    let good = hour < 24 && minute < 60 && second <= 60;
     good.then(|| (hour * 3600 + minute * 60 + second, &text[8..]))
 }
 

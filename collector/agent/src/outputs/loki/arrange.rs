@@ -139,7 +139,10 @@ fn look<'a>(
     } else {
         Way::Shared
     };
-    let suspect = longest > 0 && limits.suspects(longest);
+    // Most long entries are long lines that fit: those are looked at, and still go as they stand.
+    let suspect = longest > 0
+        && limits.suspects(longest)
+        && stream.entries().any(|entry| entry.map_or(true, |entry| limits.changes(&entry)));
     Ok(Looked { stream, way, rewrite: suspect || moved || oldest < limits.oldest(now.ns) })
 }
 

@@ -132,10 +132,14 @@ fn what_an_ingester_may_refuse_goes_alone() {
     take(&mut known, &done.pushes);
     let done = arrange(&request, &limits, &mut known, NOW).unwrap();
     assert_eq!(done.pushes.iter().map(labels).collect::<Vec<_>>(), [[b], [a]]);
-    let alone = record(&[(a, &many)]);
+    let alone = record(&[(a, &[(NOW.ns, "x"); 600])]);
     let done = arrange(&alone, &limits, &mut known, NOW).unwrap();
     assert_eq!(done.pushes[0].request.as_ptr(), alone.as_ptr(), "no copy of what is alone");
-    assert_eq!((done.pushes[0].entries, done.pushes[0].streams, done.pushes[0].new_from), (15, 1, 1));
+    assert_eq!((done.pushes[0].entries, done.pushes[0].streams, done.pushes[0].new_from), (600, 1, 1));
+    // A long line is no long metadata.
+    let alone = record(&[(a, &[&many[..], &many[..]].concat())]);
+    let done = arrange(&alone, &limits, &mut known, NOW).unwrap();
+    assert_eq!((done.pushes[0].request.as_ptr(), done.pushes[0].entries), (alone.as_ptr(), 30));
     // A second later it has another thousand bytes.
     let later = Now { monotonic: NOW.monotonic + Duration::from_secs(5), ..NOW };
     assert_eq!(arrange(&request, &limits, &mut known, later).unwrap().pushes.len(), 1);

@@ -106,6 +106,21 @@ impl Limits {
         !self.config.allow_metadata || self.clean_names || raw_len > least
     }
 
+    /// Whether [`Limits::add`] may change something of the entry.
+    pub(super) fn changes(&self, entry: &Entry<'_>) -> bool {
+        let (mut pairs, mut size) = (0, 0);
+        for (name, value) in entry.metadata().flatten() {
+            pairs += 1;
+            size += name.len() + value.len();
+        }
+        let config = &self.config;
+        !config.allow_metadata
+            || self.clean_names
+            || entry.line.len() > config.line
+            || pairs > config.metadata_pairs
+            || size > config.metadata
+    }
+
     /// The oldest time that is taken, where `now_ns` is now.
     pub(super) fn oldest(&self, now_ns: i64) -> i64 {
         let age =
