@@ -102,13 +102,15 @@ fn marked_lines_are_the_last_to_go() {
 
     // The stream says how many are missing, to all outputs.
     for loki in [&revived, &alive] {
-        let told = told(loki, "others");
-        assert!(
-            told.iter().all(|(_, line)| line.contains("reason=full outputs=loki/dead from=")),
-            "{told:?}"
-        );
-        assert_eq!(told.iter().map(|(lines, _)| lines).sum::<usize>(), lost, "{told:?}");
-        assert!(self::told(loki, "kept").is_empty());
+        wait_for("the stream to say how many are missing", LONG, || {
+            let told = told(loki, "others");
+            ensure!(told.iter().map(|(lines, _)| lines).sum::<usize>() == lost, "{lost}: {told:?}");
+            let why = "reason=full outputs=loki/dead from=";
+            ensure!(told.iter().all(|(_, line)| line.contains(why)), "{told:?}");
+            Ok(())
+        })
+        .unwrap();
+        assert!(told(loki, "kept").is_empty());
     }
 }
 

@@ -82,7 +82,7 @@ ProxyPass /slow http://127.0.0.1:UPSTREAM/
 #[derive(Debug)]
 pub struct WebServer {
     port: u16,
-    _process: Process,
+    process: Process,
     // Last, so that the server ends before its folder goes.
     dir: TempDir,
 }
@@ -143,7 +143,7 @@ impl WebServer {
         // No request, so that its log has only what is asked later.
         process
             .wait_ready(Duration::from_secs(30), || Ok(TcpStream::connect(("127.0.0.1", port)).map(drop)?))?;
-        Ok(Self { port, _process: process, dir })
+        Ok(Self { port, process, dir })
     }
 
     /// Its port.
@@ -159,6 +159,13 @@ impl WebServer {
     /// Its access log with how long requests took.
     pub fn timed_log(&self) -> PathBuf {
         self.dir.path().join("timed.log")
+    }
+}
+
+impl Drop for WebServer {
+    fn drop(&mut self) {
+        // Apache's children outlive a kill of their parent.
+        let _ = self.process.terminate(Duration::from_secs(10));
     }
 }
 
