@@ -116,3 +116,21 @@ fn a_file_that_went_with_its_folder_while_nobody_read_is_counted_as_lost() {
     rig.take();
     assert_eq!(rig.status().lost_bytes, 8);
 }
+
+#[test]
+fn what_was_rotated_and_packed_is_not_taken_for_lines() {
+    let (mut rig, given) = rig();
+    given.begin();
+    rig.append("c.log", "one\n");
+    given.read(&rig.path("c.log"), feed("c"));
+    assert_eq!(told(rig.take()), [r#""c" "shop:1" one"#]);
+    rig.step();
+    // While nobody looked: twice rotated, and the first of it packed. Times of birth have the kernel's ticks.
+    fs::rename(rig.path("c.log"), rig.path("c.log.2")).unwrap();
+    std::thread::sleep(Duration::from_millis(30));
+    rig.append("c.log.1.gz", "\u{1f}\u{8b}\n");
+    std::thread::sleep(Duration::from_millis(30));
+    rig.append("c.log", "two\n");
+    rig.restart();
+    assert_eq!(told(rig.take()), [r#""c" "shop:1" two"#]);
+}

@@ -14,6 +14,11 @@ const MAX_EXPANDED: usize = 64;
 /// Files of these kinds hold no lines until they are unpacked; they are left out.
 const PACKED: [&str; 7] = ["gz", "xz", "zst", "bz2", "lz4", "zip", "Z"];
 
+/// Whether the file `path` is packed, by its name.
+pub(super) fn is_packed(path: &Path) -> bool {
+    path.extension().is_some_and(|ext| PACKED.iter().any(|packed| ext == *packed))
+}
+
 /// Why a glob cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum GlobError {
@@ -107,8 +112,7 @@ impl Patterns {
 
     /// Whether `path` is left out although a glob includes it.
     pub(super) fn leaves_out(&self, path: &Path) -> bool {
-        let packed = path.extension().is_some_and(|ext| PACKED.iter().any(|packed| ext == *packed));
-        packed || self.excludes.is_match(path)
+        is_packed(path) || self.excludes.is_match(path)
     }
 
     /// Whether the file `path` is to be read, by its name alone.

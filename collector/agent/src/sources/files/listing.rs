@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::given::Given;
-use super::glob::{Part, Patterns};
+use super::glob::{Part, Patterns, is_packed};
 
 /// How long a listing is believed when nothing seems to change: not every file system keeps the time of change.
 const BELIEVED: Duration = Duration::from_secs(10);
@@ -82,7 +82,8 @@ impl Listing {
     /// Whether `path` is one of those that are not to be read.
     pub(crate) fn leaves_out(&self, path: &Path) -> bool {
         match &self.given {
-            Some(given) => given.refuses(path),
+            // Of containers the engine may pack what it has rotated.
+            Some(given) => is_packed(path) || given.refuses(path),
             None => self.patterns.leaves_out(path),
         }
     }
