@@ -10,6 +10,7 @@ mod hang;
 mod kill;
 mod lines;
 mod named;
+mod packed;
 mod promtail;
 mod rig;
 mod run;

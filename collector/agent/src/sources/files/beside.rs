@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use super::copies::Copy;
 use super::file::{self, LogFile};
-use super::identity::{Fingerprint, Verdict};
+use super::identity::{Fingerprint, Identity, Verdict};
 use super::source::Source;
 
 /// How often it is looked again because something moved meanwhile: each time takes less than anybody takes to rotate.
@@ -105,9 +105,9 @@ impl Source {
             }
             tries += 1;
         };
-        found.sort_by_key(|copy| (copy.born_ns(), copy.meta.mtime(), copy.meta.mtime_nsec()));
+        found.sort_by_key(|copy| (copy.born_ns, copy.meta.mtime(), copy.meta.mtime_nsec()));
         let name: Arc<Path> = name.into();
-        for Copy { handle, meta, path } in found {
+        for Copy { handle, meta, path, .. } in found {
             let id = self.new_id();
             let mut file = LogFile::new(id, (handle, &meta), name.clone(), path, 0, now);
             // If it cannot be read now, the next reading says so.
@@ -146,7 +146,8 @@ impl Source {
                 Ok((handle, meta)) => {
                     beside.whole &= meta.ino() == entry.ino();
                     if !self.by_inode.contains_key(&(meta.dev(), meta.ino())) {
-                        beside.files.push(Copy { handle, meta, path: path.into() });
+                        let born_ns = Identity::of(&meta).born_ns;
+                        beside.files.push(Copy { handle, meta, path: path.into(), born_ns });
                     }
                 }
                 Err(e) => beside.whole &= e.kind() != io::ErrorKind::NotFound,

@@ -42,7 +42,7 @@ impl Source {
             return Present::of(now_there);
         }
         let wanted = |rotated: &Copy| {
-            let born_ns = rotated.born_ns();
+            let born_ns = rotated.born_ns;
             let is_copy = || is_numbered(path, &rotated.path) && !alike(now_there, &rotated.handle);
             after_ns < born_ns && (born_ns < before_ns || is_copy())
         };

@@ -30,6 +30,8 @@ pub(super) struct Copy {
     pub(super) handle: File,
     pub(super) meta: Metadata,
     pub(super) path: Arc<Path>,
+    /// When it was born, in Unix nanoseconds; 0 where the file system does not keep that.
+    pub(super) born_ns: i64,
 }
 
 /// How a file began, and how far it was read.
@@ -37,6 +39,8 @@ pub(super) struct Copy {
 pub(super) struct Original {
     pub(super) fingerprint: Fingerprint,
     pub(super) end: u64,
+    /// From here on it is not settled: it may have to be read again.
+    pub(super) position: u64,
     /// What is behind `end` continues a line.
     pub(super) continues: bool,
 }
@@ -44,14 +48,12 @@ pub(super) struct Original {
 impl LogFile {
     /// How it began, and how far it was read.
     pub(super) fn original(&self) -> Original {
-        Original { fingerprint: self.fingerprint, end: self.tracker.end(), continues: self.continues }
-    }
-}
-
-impl Copy {
-    /// When it was born, in Unix nanoseconds; 0 where the file system does not keep that.
-    pub(super) fn born_ns(&self) -> i64 {
-        Identity::of(&self.meta).born_ns
+        Original {
+            fingerprint: self.fingerprint,
+            end: self.tracker.end(),
+            position: self.tracker.position(),
+            continues: self.continues,
+        }
     }
 }
 
@@ -63,7 +65,7 @@ impl Original {
     }
 
     /// Whether `copy` may be one of it.
-    fn is_in(&self, copy: &Copy) -> bool {
+    pub(super) fn is_in(&self, copy: &Copy) -> bool {
         let mut before = [b'\n'];
         if let (Some(at), false) = (self.end.checked_sub(1), self.continues || copy.meta.size() < self.end) {
             // What cannot be read is none.
@@ -75,9 +77,9 @@ impl Original {
 }
 
 impl Source {
-    /// The newest copy of what `name` held before it was truncated.
-    pub(super) fn copy_of(&self, name: &Path, original: &Original) -> Option<Copy> {
-        self.newest_beside(name, |copy| original.is_in(copy))
+    /// The newest copy of what `name` held before it was truncated, unpacked if it was packed meanwhile.
+    pub(super) fn copy_of(&mut self, name: &Path, original: &Original) -> Option<Copy> {
+        self.newest_beside(name, |copy| original.is_in(copy)).or_else(|| self.unpacked(name, original))
     }
 
     /// Takes up copies that were made after the one born at `after_ns`, of what nobody looked at: the file was truncated
@@ -94,7 +96,7 @@ impl Source {
         now: Duration,
     ) -> io::Result<Present> {
         let wanted = |copy: &Copy| {
-            copy.born_ns() > after_ns
+            copy.born_ns > after_ns
                 && is_numbered(name, &copy.path)
                 && !original.begins(copy)
                 && !alike(now_there, &copy.handle)
@@ -129,7 +131,7 @@ impl Source {
         let file = self.files.get(&id)?;
         let (name, seen, end) = (file.name.clone(), file.size, file.tracker.end());
         let copy = self.copy_of(&name, &file.original())?;
-        let (size, born_ns) = (copy.meta.size(), copy.born_ns());
+        let (size, born_ns) = (copy.meta.size(), copy.born_ns);
         let stream = self.stream(&name);
         stream.born_ns = stream.born_ns.max(born_ns);
         if size < end {

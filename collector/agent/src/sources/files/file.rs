@@ -132,7 +132,7 @@ impl LogFile {
 
     /// Its bytes are in a copy of it now.
     pub(crate) fn move_to(&mut self, copy: Copy, now: Duration) {
-        self.identity = Identity::of(&copy.meta);
+        self.identity = Identity { born_ns: copy.born_ns, ..Identity::of(&copy.meta) };
         self.real = std::fs::canonicalize(&copy.path).unwrap_or_else(|_| copy.path.to_path_buf());
         self.handle = Some(copy.handle);
         (self.path, self.linked) = (None, true);

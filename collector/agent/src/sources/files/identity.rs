@@ -81,7 +81,8 @@ impl Fingerprint {
         Ok(self.compare(&head[..len]))
     }
 
-    fn compare(&self, head: &[u8]) -> Verdict {
+    /// Compares `head` with it: how something begins.
+    pub(super) fn compare(&self, head: &[u8]) -> Verdict {
         let known = usize::from(self.len);
         match head.get(..known) {
             Some(same) if known == 0 || hash64(same) == self.hash => {}

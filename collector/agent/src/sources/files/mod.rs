@@ -30,6 +30,7 @@ mod lines;
 mod listing;
 mod loss;
 mod named;
+mod packed;
 mod pieces;
 mod promtail;
 mod read;

@@ -107,6 +107,8 @@ impl Source {
         stream.born_ns = stream.born_ns.max(entry.identity.born_ns);
         let end = marks.last().map_or(entry.position, |mark| mark.end);
         let mut missing = if entry.lost { end } else { end.max(entry.size) } - entry.position;
+        let position = entry.position;
+        let original = Original { fingerprint: entry.fingerprint, end, position, continues: false };
         let from_ns = marks.first().map_or(entry.last_ns, |mark| mark.base_ns);
         let found = match if entry.lost { Found::Lost } else { find(&entry) } {
             // Its folder went with it.
@@ -131,9 +133,8 @@ impl Source {
                 };
             }
             Found::Anew(handle, path) => {
-                let original = Original { fingerprint: entry.fingerprint, end, continues: false };
                 let copy = self.copy_of(&name, &original);
-                let copy_ns = copy.as_ref().map(Copy::born_ns);
+                let copy_ns = copy.as_ref().map(|copy| copy.born_ns);
                 if let Some(copy) = copy {
                     missing = self.go_on_in(&entry, marks, copy, now);
                 }
@@ -154,7 +155,6 @@ impl Source {
                 return self.lose(Loss { name: &name, bytes: missing, why, from_ns, at: Some(gap) });
             }
             Found::Lost => {
-                let original = Original { fingerprint: entry.fingerprint, end, continues: false };
                 let copy = self.copy_of(&name, &original).filter(|copy| copy.meta.size() > entry.position);
                 if let Some(copy) = copy {
                     // What truncation destroyed had been read, and what stands before it is in the copy.
@@ -163,6 +163,12 @@ impl Source {
                     return self.lose(Loss { name: &name, bytes: missing, why, from_ns, at: None });
                 }
                 Why::Gone
+            }
+            Found::Deleted | Found::Away if let Some(copy) = self.unpacked(&name, &original) => {
+                // It is what it was, not a copy: what took its name was born later than it, maybe before it was packed.
+                let copy = Copy { born_ns: entry.identity.born_ns, ..copy };
+                missing = self.go_on_in(&entry, marks, copy, now);
+                return self.lose(Loss { name: &name, bytes: missing, why: Why::Deleted, from_ns, at: None });
             }
             Found::Unreadable => {
                 self.earlier.files.insert(entry.id, (entry, marks));
@@ -218,8 +224,9 @@ impl Source {
         marks.retain(|mark| mark.start < size);
         // Its lines keep their times, as they count from its beginning.
         marks.iter_mut().for_each(|mark| mark.end = mark.end.min(size));
-        let file =
-            LogFile::new(entry.id, (copy.handle, &copy.meta), entry.name.as_path().into(), copy.path, 0, now);
+        let name = entry.name.as_path().into();
+        let mut file = LogFile::new(entry.id, (copy.handle, &copy.meta), name, copy.path, 0, now);
+        file.identity.born_ns = copy.born_ns;
         let entry = Entry { real: file.real.clone(), position, ..entry.clone() };
         self.go_on(&entry, marks, file);
         seen.saturating_sub(size.max(entry.position))
