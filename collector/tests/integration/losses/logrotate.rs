@@ -10,7 +10,8 @@ use taffrail_tests::tool;
 use super::writer::Way;
 use super::{Case, PATIENT, Run, check};
 
-/// The real program, again and again; with `kills`, it works while nobody reads, too.
+/// The real program, again and again; with `kills`, it works while nobody reads, too, and twice where it packs: the log that
+/// was read is packed then.
 fn logrotate(run: &mut Run, how: &str, kills: bool) {
     let program = tool("LOGROTATE").unwrap();
     let dir = run.taffrail.dir().to_owned();
@@ -26,13 +27,16 @@ fn logrotate(run: &mut Run, how: &str, kills: bool) {
         if down {
             run.taffrail.kill();
         }
-        rotations += 1;
-        let done = Command::new(&program)
-            .args(["--force", "--state"])
-            .args([at("logrotate.state"), at("logrotate.conf")])
-            .output()
-            .unwrap();
-        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        for again in 0..=usize::from(down && how.contains("compress")) {
+            sleep(Duration::from_millis(300) * again as u32);
+            rotations += 1;
+            let done = Command::new(&program)
+                .args(["--force", "--state"])
+                .args([at("logrotate.state"), at("logrotate.conf")])
+                .output()
+                .unwrap();
+            assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+        }
         if down {
             run.taffrail.restart().unwrap();
             run.faults += 1;
@@ -58,4 +62,9 @@ fn logrotate_that_copies() {
 #[test]
 fn logrotate_that_copies_and_kills() {
     loop_with(|run| logrotate(run, "copytruncate", true));
+}
+
+#[test]
+fn logrotate_that_packs_and_kills() {
+    loop_with(|run| logrotate(run, "create\n delaycompress\n compress", true));
 }

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
+use flate2::read::MultiGzDecoder;
 use taffrail_tests::loki::{append_line, number_of};
 
 /// The length of a line.
@@ -75,8 +76,12 @@ impl Writer {
             if !file.file_name().as_encoded_bytes().starts_with(b"app.log") {
                 continue;
             }
-            let text = fs::read_to_string(file.path()).unwrap();
-            text.lines().filter_map(number_of).for_each(|number| there[number as usize] = true);
+            let text = if file.path().extension().is_some_and(|end| end == "gz") {
+                std::io::read_to_string(MultiGzDecoder::new(File::open(file.path()).unwrap()))
+            } else {
+                fs::read_to_string(file.path())
+            };
+            text.unwrap().lines().filter_map(number_of).for_each(|number| there[number as usize] = true);
         }
         let gone = there.iter().enumerate().filter(|(_, there)| !**there);
         gone.map(|(number, _)| number as u64..number as u64 + 1).collect()

@@ -164,7 +164,10 @@ impl Source {
                 }
                 Why::Gone
             }
-            Found::Deleted | Found::Away if let Some(copy) = self.unpacked(&name, &original) => {
+            Found::Deleted | Found::Away
+                if let Some(copy) = self.unpacked(&name, &original)
+                    && copy.meta.size() > position =>
+            {
                 // It is what it was, not a copy: what took its name was born later than it, maybe before it was packed.
                 let copy = Copy { born_ns: entry.identity.born_ns, ..copy };
                 missing = self.go_on_in(&entry, marks, copy, now);
