@@ -5,13 +5,15 @@ use std::process::Command;
 use std::thread::sleep;
 use std::time::Duration;
 
-use taffrail_tests::tool;
+use anyhow::ensure;
+use taffrail_tests::{tool, wait_for};
 
 use super::writer::Way;
-use super::{Case, PATIENT, Run, check};
+use super::{Case, JOB, PATIENT, Run, check};
+use crate::support::SOON;
 
-/// The real program, again and again; with `kills`, it works while nobody reads, too, and twice where it packs: the log that
-/// was read is packed then.
+/// The real program, again and again; with `kills`, it works while nobody reads, too. Where it packs it does so twice, so that
+/// the log that was read is packed, and waits before until the log is followed: what never was is not unpacked.
 fn logrotate(run: &mut Run, how: &str, kills: bool) {
     let program = tool("LOGROTATE").unwrap();
     let dir = run.taffrail.dir().to_owned();
@@ -24,10 +26,22 @@ fn logrotate(run: &mut Run, how: &str, kills: bool) {
     let mut rotations = 0;
     while !run.writer.done() {
         let down = kills && run.faults < 8 && rotations % 3 == 2;
-        if down {
+        let packs = how.contains("compress");
+        if packs {
+            let written = run.writer.written();
+            wait_for("all that was written", SOON, || {
+                let missing = run.loki.numbers(JOB, |numbers| numbers.missing(written).count());
+                ensure!(missing == 0, "{missing} of {written} are missing");
+                Ok(())
+            })
+            .unwrap();
+        }
+        if down && packs {
+            run.taffrail.terminate(SOON).unwrap();
+        } else if down {
             run.taffrail.kill();
         }
-        for again in 0..=usize::from(down && how.contains("compress")) {
+        for again in 0..=usize::from(down && packs) {
             sleep(Duration::from_millis(300) * again as u32);
             rotations += 1;
             let done = Command::new(&program)
@@ -65,6 +79,6 @@ fn logrotate_that_copies_and_kills() {
 }
 
 #[test]
-fn logrotate_that_packs_and_kills() {
+fn logrotate_that_packs_while_nobody_reads() {
     loop_with(|run| logrotate(run, "create\n delaycompress\n compress", true));
 }
