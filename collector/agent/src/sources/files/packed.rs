@@ -44,15 +44,7 @@ impl Source {
         for (born_ns, _, path, file) in packed {
             match self.unpack(&path, file, original, born_ns) {
                 Ok(None) => {}
-                Ok(Some(copy)) => {
-                    tracing::info!(
-                        source = self.name,
-                        "{}: the rest of it is read in {}",
-                        name.display(),
-                        path.display()
-                    );
-                    return Some(copy);
-                }
+                Ok(Some(copy)) => return Some(copy),
                 Err(error) => {
                     self.complain(format!(
                         "{} cannot be unpacked, to read what is left: {error}",

@@ -164,14 +164,23 @@ impl Source {
                 }
                 Why::Gone
             }
-            Found::Deleted | Found::Away
-                if let Some(copy) = self.unpacked(&name, &original)
-                    && copy.meta.size() > position =>
-            {
-                // It is what it was, not a copy: what took its name was born later than it, maybe before it was packed.
-                let copy = Copy { born_ns: entry.identity.born_ns, ..copy };
-                missing = self.go_on_in(&entry, marks, copy, now);
-                return self.lose(Loss { name: &name, bytes: missing, why: Why::Deleted, from_ns, at: None });
+            Found::Deleted | Found::Away if let Some(copy) = self.unpacked(&name, &original) => {
+                if copy.meta.size() > position {
+                    // It is what it was, not a copy: what took its name was born later than it, maybe before it was
+                    // packed.
+                    let copy = Copy { born_ns: entry.identity.born_ns, ..copy };
+                    missing = self.go_on_in(&entry, marks, copy, now);
+                    return self.lose(Loss {
+                        name: &name,
+                        bytes: missing,
+                        why: Why::Deleted,
+                        from_ns,
+                        at: None,
+                    });
+                }
+                // All of it is settled, also where it was last unpacked on another file system, which is not away.
+                missing = 0;
+                Why::Deleted
             }
             Found::Unreadable => {
                 self.earlier.files.insert(entry.id, (entry, marks));
